@@ -1,0 +1,31 @@
+"""The errors that a user can mend: each message says what was wrong, with the value, and what to do."""
+
+from __future__ import annotations
+
+
+class LandmarkHeatmapError(Exception):
+    """Base of all errors with a message meant for the user."""
+
+
+class GeometryError(LandmarkHeatmapError):
+    """An image or an affine that cannot be placed in space."""
+
+
+class ImageFileError(LandmarkHeatmapError):
+    """An image file that cannot be read."""
+
+
+class AnnotationError(LandmarkHeatmapError):
+    """An annotation file, or a point in one, that cannot be used."""
+
+
+class ModelFileError(LandmarkHeatmapError):
+    """A model file that is damaged, foreign, or made by a newer version."""
+
+
+class DatasetError(LandmarkHeatmapError):
+    """A dataset folder that cannot be read or written."""
+
+
+class PredictionError(LandmarkHeatmapError):
+    """An image that this model cannot be applied to."""

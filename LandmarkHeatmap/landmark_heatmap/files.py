@@ -1,0 +1,121 @@
+"""Writing files so that a crash at any moment leaves the old or the new state, never a mixture."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+# What a crash leaves behind begins so: hidden, and safe to delete.
+_TEMPORARY = ".new-"
+
+
+@contextmanager
+def replacing(path):
+    """Yield a temporary path beside `path`; on success it is synced and renamed over `path`.
+
+    The temporary name ends as the name of `path` does, so that writers which choose a format by
+    the extension choose the same one. On an exception `path` is left as it was.
+    """
+    path = Path(path)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=_TEMPORARY, suffix=_ending(path))
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        # mkstemp makes files private; this is the mode that a plain open() would have given.
+        os.chmod(temporary, 0o666 & ~_umask())
+        sync(temporary)
+        os.replace(temporary, path)
+        sync(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(path):
+    """Yield a temporary folder beside `path`; on success it is synced and renamed to `path`.
+
+    Raises FileExistsError if `path` exists by then: a folder is never overwritten or merged into.
+    """
+    path = Path(path)
+    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=_TEMPORARY, suffix=_ending(path)))
+    try:
+        yield temporary
+        os.chmod(temporary, 0o777 & ~_umask())
+        for each in temporary.rglob("*"):
+            sync(each)
+        sync(temporary)
+        if path.exists():
+            raise FileExistsError(f"'{path}' exists already; nothing was written.")
+        os.rename(temporary, path)
+        sync(path.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def rename_new(source, path) -> None:
+    """Rename a file to `path`. Raises FileExistsError if `path` exists, also if it came just now."""
+    if os.name == "nt":
+        # Windows never renames over a file; elsewhere a second name for the file has to help.
+        os.rename(source, path)
+        return
+    try:
+        os.link(source, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # No hard links here (FAT, some shares): take the name first, then replace what took it.
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        os.replace(source, path)
+    else:
+        os.unlink(source)
+    sync(Path(path).parent)
+
+
+def write_json(path, document) -> None:
+    """Write `document` as indented JSON, atomically. NaN and infinity are refused (ValueError)."""
+    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
+    with replacing(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def sha256_of(path) -> str:
+    """The SHA-256 of a file's bytes, as 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def sync(path) -> None:
+    """Force a file or a folder to the disk; a folder only where the system can (Windows cannot)."""
+    is_folder = Path(path).is_dir()
+    if os.name == "nt" and is_folder:
+        return
+    # Windows can only flush a file that is open for writing.
+    handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError:
+        # Some network shares flush files but no folders; what was written is there all the same.
+        if not is_folder:
+            raise
+    finally:
+        os.close(handle)
+
+
+def _ending(path: Path) -> str:
+    """The end of the name, short enough that a long name does not grow over what systems allow."""
+    return "-" + path.name[-40:]
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,164 @@
+"""The network: one residual U-Net for 2D and 3D, with a part that sees all landmarks jointly.
+
+Each landmark's answer is ONE probability distribution, over all voxels and one further outcome,
+'nowhere in this image'. From it follow, with no second head that could disagree: the position (its
+peak), presence (one minus nowhere) and the heatmap (the distribution scaled by the constant mass of
+the target Gaussian, so that a perfect channel has height one, every channel alike).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from .description import NetworkConfig
+
+_CONV = {2: nn.Conv2d, 3: nn.Conv3d}
+_NORM = {2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d}
+_LINEAR = {2: "bilinear", 3: "trilinear"}
+
+
+class Logits(NamedTuple):
+    """Unnormalised log-probabilities. voxels: (B, L, *size). nowhere: (B, L)."""
+
+    voxels: torch.Tensor
+    nowhere: torch.Tensor
+
+
+class LandmarkUNet(nn.Module):
+    """Image (B, 1, *size) to Logits; any size, padded inside to what the levels need."""
+
+    def __init__(self, config: NetworkConfig):
+        super().__init__()
+        self.config = config
+        widths = config.features
+        self.stem = _Residual(config.dimension, 1, widths[0])
+        self.down = nn.ModuleList(
+            _Residual(config.dimension, a, b, stride=2) for a, b in zip(widths, widths[1:])
+        )
+        self.up = nn.ModuleList(
+            _Up(config.dimension, b, a) for a, b in zip(widths[-2::-1], widths[:0:-1])
+        )
+        conv = _CONV[config.dimension]
+        self.local = conv(widths[0], config.landmarks, 1)
+        self.nowhere = nn.Linear(2 * widths[-1], config.landmarks)
+        self.joint = _Joint(config) if config.joint_features else None
+
+    def forward(self, image: torch.Tensor) -> Logits:
+        size = image.shape[2:]
+        features = [self.stem(_padded(image, 2 ** len(self.down)))]
+        for level in self.down:
+            features.append(level(features[-1]))
+        x = features[-1]
+        pooled = x.flatten(2)
+        nowhere = self.nowhere(torch.cat([pooled.mean(2), pooled.amax(2)], dim=1))
+        # Decoder features by level; the joint part reads one of them.
+        decoded = {len(self.down): x}
+        for step, up in enumerate(self.up):
+            level = len(self.down) - 1 - step
+            x = decoded[level] = up(x, features[level])
+        voxels = self.local(x)
+        if self.joint is not None:
+            voxels = voxels + self.joint(voxels, decoded[self.config.joint_level])
+        window = (..., *(slice(n) for n in size))
+        return Logits(voxels[window].float(), nowhere.float())
+
+
+class _Residual(nn.Module):
+    """Two 3-wide convolutions with instance norm, and a way past them."""
+
+    def __init__(self, dimension: int, inputs: int, outputs: int, stride: int = 1):
+        super().__init__()
+        conv, norm = _CONV[dimension], _NORM[dimension]
+        self.first = conv(inputs, outputs, 3, stride=stride, padding=1, bias=False)
+        self.first_norm = norm(outputs, affine=True)
+        self.second = conv(outputs, outputs, 3, padding=1, bias=False)
+        self.second_norm = norm(outputs, affine=True)
+        same = inputs == outputs and stride == 1
+        self.past = nn.Identity() if same else conv(inputs, outputs, stride, stride=stride)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = functional.leaky_relu(self.first_norm(self.first(x)), 0.01)
+        y = self.second_norm(self.second(y))
+        return functional.leaky_relu(y + self.past(x), 0.01)
+
+
+class _Up(nn.Module):
+    """To twice the resolution: fewer channels, linear interpolation, the encoder's added."""
+
+    def __init__(self, dimension: int, inputs: int, outputs: int):
+        super().__init__()
+        self.mode = _LINEAR[dimension]
+        self.reduce = _CONV[dimension](inputs, outputs, 1)
+        self.refine = _Residual(dimension, outputs, outputs)
+
+    def forward(self, x: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
+        x = functional.interpolate(
+            self.reduce(x), size=skip.shape[2:], mode=self.mode, align_corners=False
+        )
+        return self.refine(x + skip)
+
+
+class _Joint(nn.Module):
+    """Where each landmark can be, given where all the others seem to be.
+
+    The idea of the spatial configuration network (Payer et al., Medical Image Analysis 54, 2019):
+    a wide view at low resolution that sees every channel. There its heatmaps multiply the local
+    ones; here, among logarithms, they add. It starts at zero, so training begins with the local
+    answer alone.
+    """
+
+    def __init__(self, config: NetworkConfig):
+        super().__init__()
+        conv, norm = _CONV[config.dimension], _NORM[config.dimension]
+        width = config.joint_features
+        self.mode = _LINEAR[config.dimension]
+        self.enter = conv(config.landmarks + config.features[config.joint_level], width, 1)
+        self.wide = nn.ModuleList(
+            nn.Sequential(conv(width, width, 5, padding=2, bias=False), norm(width, affine=True))
+            for _ in range(3)
+        )
+        self.leave = conv(width, config.landmarks, 1)
+        nn.init.zeros_(self.leave.weight)
+        nn.init.zeros_(self.leave.bias)
+
+    def forward(self, voxels: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
+        size = features.shape[2:]
+        belief = functional.softmax(voxels.float().flatten(2), dim=2).view_as(voxels)
+        # The share of all probability that falls into each coarse cell.
+        cells = belief.new_tensor(voxels[0, 0].numel() / features[0, 0].numel())
+        pooled = _adaptive_mean(belief, size) * cells
+        x = self.enter(torch.cat([pooled.to(features.dtype), features], dim=1))
+        for layer in self.wide:
+            x = x + functional.leaky_relu(layer(x), 0.01)
+        return functional.interpolate(
+            self.leave(x), size=voxels.shape[2:], mode=self.mode, align_corners=False
+        )
+
+
+def _adaptive_mean(x: torch.Tensor, size) -> torch.Tensor:
+    pool = functional.adaptive_avg_pool2d if len(size) == 2 else functional.adaptive_avg_pool3d
+    return pool(x, size)
+
+
+def _padded(image: torch.Tensor, multiple: int) -> torch.Tensor:
+    """Edges continued at the far ends, to sizes that are multiples and leave two coarsest voxels.
+
+    Instance norm needs more than one value in every channel.
+    """
+    pads = []
+    for length in reversed(image.shape[2:]):
+        wanted = max(2, -(-length // multiple)) * multiple
+        pads += [0, wanted - length]
+    return functional.pad(image, pads, mode="replicate") if any(pads) else image
+
+
+def log_probabilities(logits: Logits) -> Logits:
+    """Normalised jointly over all voxels and nowhere: the exponentials of a channel sum to one."""
+    flat = logits.voxels.flatten(2)
+    total = torch.logsumexp(torch.cat([flat, logits.nowhere[..., None]], dim=2), dim=2)
+    shape = total.shape + (1,) * (logits.voxels.ndim - 2)
+    return Logits(logits.voxels - total.view(shape), logits.nowhere - total)

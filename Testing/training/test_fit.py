@@ -1,0 +1,250 @@
+"""A run from folders to a model file, on pictures small enough to learn in seconds."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from landmark_heatmap.annotations import write_annotation  # noqa: E402
+from landmark_heatmap.dataset import CaseRecord, Review, add_case, create_dataset  # noqa: E402
+from landmark_heatmap.errors import DatasetError  # noqa: E402
+from landmark_heatmap.geometry import Image  # noqa: E402
+from landmark_heatmap.imageio import write_image  # noqa: E402
+from landmark_heatmap.landmarks import (  # noqa: E402
+    Annotation,
+    Landmark,
+    LandmarkSet,
+    Point,
+    PointState,
+)
+from landmark_heatmap.model_file import read_description, read_model  # noqa: E402
+from landmark_heatmap.predict import Predictor  # noqa: E402
+from landmark_training.cli import main  # noqa: E402
+from landmark_training.config import TrainConfig  # noqa: E402
+from landmark_training.fit import _prepared, fit  # noqa: E402
+from landmark_training.run import Run, compared_metrics  # noqa: E402
+
+SIZE = 48
+NAMES = ("Eye_L", "Eye_R", "Nose")
+QUICK = TrainConfig(
+    features=(8, 16, 16), joint_features=8, epochs=3, steps_per_epoch=25, batch_size=4,
+    learning_rate=5e-3, rotation_degrees=10, translation_share=0.05, precision="float32",
+)  # fmt: skip
+
+
+def make_face(seed):
+    """Two bright eyes and a dark nose: the eyes look alike, only their place tells them apart."""
+    rng = np.random.default_rng(seed)
+    centre = np.array([24, 22]) + rng.uniform(-4, 4, 2)
+    apart = rng.uniform(8, 11)
+    positions = np.array([centre + [apart, 0], centre - [apart, 0], centre + [0, 11]])
+    j, i = np.mgrid[:SIZE, :SIZE]
+    array = rng.normal(100, 3, (SIZE, SIZE))
+    for (x, y), height in zip(positions, (90, 90, -90)):
+        array += height * np.exp(-0.5 * ((i - x) ** 2 + (j - y) ** 2) / 2.5**2)
+    points = {n: Point(PointState.PLACED, (x, y, 0)) for n, (x, y) in zip(NAMES, positions)}
+    return Image(array[None].astype(np.float32), np.eye(4)), Annotation(points)
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("faces")
+    for seed in range(12):
+        image, annotation = make_face(seed)
+        write_image(folder / f"face{seed:02d}.nrrd", image)
+        write_annotation(folder / f"face{seed:02d}.mrk.json", annotation)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(faces, tmp_path_factory):
+    return fit([faces], tmp_path_factory.mktemp("out") / "run", QUICK, say=lambda line: None)
+
+
+def error_on_new_faces(model_path):
+    predictor = Predictor(model_path, "cpu")
+    compared = []
+    for seed in range(100, 108):
+        image, annotation = make_face(seed)
+        compared.append((predictor.predict(image).annotation(), annotation))
+    return compared_metrics(compared, NAMES, SIZE)
+
+
+def run_for(data, config):
+    """A Run that is ready to train, and its cases."""
+    from landmark_heatmap.network import LandmarkUNet
+    from landmark_training.fit import _description
+
+    cases, landmarks, plan = _prepared([data], config, None, lambda line: None)
+    description = _description([data], len(cases), landmarks, plan, None)
+    run = Run(plan, LandmarkUNet(plan.stage.network), description, None, lambda line: None)
+    run.size = tuple(cases[0].pixels.shape)
+    return run, cases
+
+
+def test_a_trained_model_finds_the_landmarks_of_new_images(trained):
+    metrics = error_on_new_faces(trained)
+    assert metrics["missed"] == 0
+    assert metrics["mre_mm"] < 1.5
+
+
+def test_the_model_file_says_where_it_comes_from(trained, faces):
+    description = read_description(trained)
+    assert description.landmarks.names == NAMES
+    assert description.landmarks.mirror_pairs == (("Eye_L", "Eye_R"),)
+    assert description.training["data"] == [faces.name]
+    assert description.training["cases"] == 12
+    assert description.training["config"]["learning_rate"] == QUICK.learning_rate
+    assert description.metrics["validation_mre_mm"] < 3
+    rows = (trained.parent / "progress.csv").read_text().splitlines()
+    assert len(rows) == 1 + QUICK.epochs
+    record = json.loads((trained.parent / "run.json").read_text())
+    assert not set(record["training_cases"]) & set(record["validation_cases"])
+
+
+def test_training_goes_on_from_a_model_and_names_it(trained, faces, tmp_path):
+    config = replace(QUICK, epochs=1, steps_per_epoch=2, learning_rate=1e-4)
+    model = fit([faces], tmp_path / "run", config, trained, say=lambda line: None)
+    assert error_on_new_faces(model)["mre_mm"] < 1.5
+    started_from = read_description(model).training["started_from"]
+    assert started_from["sha256"] == read_model(trained).identity.sha256
+
+
+def test_half_of_the_batch_is_mirrored_with_left_and_right_swapped(faces):
+    config = replace(QUICK, rotation_degrees=0, scaling=0, translation_share=0, elastic_share=0)
+    run, cases = run_for(faces, config)
+
+    mirrored = 0
+    for _ in range(20):
+        batch = cases[:4]
+        _, targets, present, _ = run.augmented(batch)
+        assert present.all()
+        for case, target in zip(batch, targets):
+            eye_l = target[0].flatten().argmax().item() % SIZE
+            eye_r = target[1].flatten().argmax().item() % SIZE
+            assert eye_l > eye_r  # in the picture as it is now, left stays left
+            true_l = case.label.position_lps("Eye_L")[0]
+            mirrored += abs(eye_l - true_l) > 1 and abs(
+                eye_l - (SIZE - 1 - case.label.position_lps("Eye_R")[0])
+            ) < 1
+    assert 10 < mirrored < 70
+
+
+def test_a_point_carried_out_of_the_picture_is_taught_as_absent(faces):
+    run, cases = run_for(faces, replace(QUICK, translation_share=0.6))
+    seen = 0
+    for _ in range(10):
+        _, targets, present, absent = run.augmented(cases[:4])
+        assert (present ^ absent).all()
+        seen += absent.sum().item()
+        assert (targets.flatten(2).amax(2)[present] > 0.5).all()
+    assert seen > 0
+
+
+def test_predictions_that_nobody_judged_are_no_labels(tmp_path):
+    landmarks = LandmarkSet(tuple(map(Landmark, NAMES)), (("Eye_L", "Eye_R"),))
+    create_dataset(tmp_path / "data", landmarks)
+    image, annotation = make_face(1)
+    points = dict(annotation.points)
+    points["Nose"] = replace(points["Nose"], state=PointState.PREDICTED)
+    points["Eye_R"] = Point(PointState.ABSENT)
+    reviews = dict.fromkeys(NAMES, Review.CONFIRMED) | {"Nose": Review.UNTOUCHED}
+    reviews["Eye_R"] = Review.MARKED_ABSENT
+    add_case(tmp_path / "data", "case-1", image, Annotation(points), CaseRecord(reviews))
+
+    cases, kept, _ = _prepared([tmp_path / "data"], QUICK, None, lambda line: None)
+
+    assert kept.names == ("Eye_L",)
+    label = cases[0].label
+    assert label.state("Eye_L") is PointState.PLACED
+    assert label.state("Eye_R") is PointState.ABSENT
+    assert label.state("Nose") is PointState.UNJUDGED
+
+
+def test_a_point_placed_outside_its_image_teaches_absence(tmp_path):
+    image, annotation = make_face(1)
+    points = {**annotation.points, "Nose": Point(PointState.PLACED, (20, 90, 0))}
+    write_image(tmp_path / "a.nrrd", image)
+    write_annotation(tmp_path / "a.mrk.json", Annotation(points))
+    told = []
+    cases, kept, _ = _prepared([tmp_path], QUICK, None, told.append)
+    assert "Nose" not in kept.names
+    assert any("Nose" in line for line in told)
+    assert cases[0].label.state("Nose") is PointState.ABSENT
+
+
+def test_ctrl_c_leaves_a_model_that_can_be_used(faces, tmp_path, monkeypatch):
+    steps = []
+    original = Run._step
+
+    def interrupted(self, batch, done):
+        steps.append(1)
+        if len(steps) == 30:
+            raise KeyboardInterrupt
+        return original(self, batch, done)
+
+    monkeypatch.setattr(Run, "_step", interrupted)
+    said = []
+    model = fit([faces], tmp_path / "run", QUICK, say=said.append)
+    assert any("Stopped" in line for line in said)
+    assert read_description(model).training["steps"] == 25
+
+
+def test_nothing_is_written_over_an_earlier_run(faces, trained):
+    with pytest.raises(DatasetError, match="not an empty folder"):
+        fit([faces], trained.parent, QUICK)
+
+
+def test_all_bad_cases_are_named_at_once(tmp_path, capsys):
+    for name in ("bad1", "bad2"):
+        (tmp_path / f"{name}.nrrd").write_bytes(b"no image")
+        write_annotation(tmp_path / f"{name}.mrk.json", make_face(1)[1])
+    code = main(["fit", "--data", str(tmp_path), "--output", str(tmp_path / "run")])
+    told = capsys.readouterr().err
+    assert code == 2
+    assert "bad1" in told
+    assert "bad2" in told
+
+
+@pytest.mark.parametrize("images", [(), ("a.nrrd", "a.nii.gz")])
+def test_an_annotation_without_its_one_image_is_refused(tmp_path, images):
+    write_annotation(tmp_path / "a.mrk.json", make_face(1)[1])
+    for name in images:
+        write_image(tmp_path / name, make_face(1)[0])
+    with pytest.raises(DatasetError, match="same name"):
+        fit([tmp_path], tmp_path / "run", QUICK)
+
+
+def test_2d_and_3d_images_do_not_mix(tmp_path):
+    _, annotation = make_face(1)
+    for name, depth in (("flat", 1), ("deep", 5)):
+        image = Image(np.zeros((depth, SIZE, SIZE), np.float32), np.eye(4))
+        write_image(tmp_path / f"{name}.nrrd", image)
+        write_annotation(tmp_path / f"{name}.mrk.json", annotation)
+    with pytest.raises(DatasetError, match="1 of 2 images are 2D"):
+        fit([tmp_path], tmp_path / "run", QUICK)
+
+
+def test_landmarks_that_the_parent_model_does_not_know_are_refused(trained, tmp_path):
+    image, annotation = make_face(1)
+    points = {**annotation.points, "Ear": Point(PointState.PLACED, (5, 5, 0))}
+    write_image(tmp_path / "a.nrrd", image)
+    write_annotation(tmp_path / "a.mrk.json", Annotation(points))
+    with pytest.raises(DatasetError, match="Ear"):
+        fit([tmp_path], tmp_path / "run", QUICK, trained)
+
+
+def test_a_configuration_file_with_an_unknown_setting_is_refused(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text('{"epoch": 3}')
+    with pytest.raises(DatasetError, match="epoch"):
+        TrainConfig.read(path)
+
+
+@pytest.mark.parametrize("change", [{"epochs": 0}, {"precision": "float8"}, {"minutes": -1.0}])
+def test_an_impossible_setting_is_refused_with_its_value(change):
+    with pytest.raises(DatasetError, match=str(*change.values())):
+        replace(TrainConfig(), **change)

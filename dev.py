@@ -1,0 +1,98 @@
+"""Set everything up in .venv and run a job there. Needs nothing but Python.
+
+python3 dev.py demo    the whole loop on a synthetic hip: detect, see, correct, export, retrain
+python3 dev.py test    the checks and the tests
+python3 dev.py setup   only set up
+"""
+
+from __future__ import annotations
+
+import ctypes.util
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / f".venv-{sys.version_info.major}.{sys.version_info.minor}"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+# Pinned for development, so that what is measured can be measured again. torch comes first and
+# alone: a package that pulls it in might choose another build.
+TORCH = "torch==2.13.0"
+# Slicer 5.12's own Python has no torch; its tests run without it, and so may anyone's.
+WITHOUT_TORCH = os.environ.get("LANDMARK_HEATMAP_WITHOUT_TORCH") == "1"
+
+
+def main(arguments) -> int:
+    if len(arguments) < 1 or arguments[0] not in JOBS:
+        print(__doc__.strip())
+        return 2
+    set_up()
+    return JOBS[arguments[0]](arguments[1:])
+
+
+def set_up() -> None:
+    """Make .venv and install what the project needs, unless that has been done."""
+    need_graphics_libraries()
+    stamp = VENV / "installed-for"
+    wanted = hashlib.sha256(
+        (ROOT / "pyproject.toml").read_bytes()
+        + Path(__file__).read_bytes()
+        + str(WITHOUT_TORCH).encode()
+    ).hexdigest()
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    print(f"Setting up {VENV.name} (about 2 GB on disk; once)...", flush=True)
+    venv.create(VENV, with_pip=True, clear=True)
+    extras = "mrml,test"
+    if not WITHOUT_TORCH:
+        pip("install", TORCH)
+        extras += ",train"
+    pip("install", "--editable", f"{ROOT}[{extras}]")
+    stamp.write_text(wanted)
+
+
+def pip(*arguments) -> None:
+    subprocess.run([PYTHON, "-m", "pip", "--quiet", *arguments], check=True)
+
+
+def need_graphics_libraries() -> None:
+    """Off-screen rendering on Linux needs EGL or OSMesa; install it where that is possible."""
+    if not sys.platform.startswith("linux") or has_graphics_library():
+        return
+    packages = ["libegl1", "libgl1", "libosmesa6", "libxrender1"]
+    if shutil.which("apt-get") and os.geteuid() == 0:
+        print(f"Installing {' '.join(packages)} for off-screen rendering...", flush=True)
+        subprocess.run(["apt-get", "update", "-qq"], check=False)
+        subprocess.run(["apt-get", "install", "-y", "-qq", *packages], check=False)
+    if not has_graphics_library():
+        sys.exit(
+            "Off-screen rendering needs libEGL or libOSMesa. Install one, for instance:\n"
+            f"  sudo apt-get install {' '.join(packages)}"
+        )
+
+
+def has_graphics_library() -> bool:
+    return any(ctypes.util.find_library(name) for name in ("EGL", "OSMesa"))
+
+
+def demo(arguments) -> int:
+    return run("Testing/demo.py", *arguments)
+
+
+def test(arguments) -> int:
+    return run("-m", "ruff", "check", ".") or run("-m", "pytest", *arguments)
+
+
+def run(*arguments) -> int:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "Testing")}
+    return subprocess.run([PYTHON, *arguments], cwd=ROOT, env=environment).returncode
+
+
+JOBS = {"demo": demo, "test": test, "setup": lambda arguments: 0}
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

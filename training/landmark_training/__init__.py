@@ -1,0 +1,1 @@
+"""Training of LandmarkHeatmap models. Stands on landmark_heatmap; knows no slicer."""

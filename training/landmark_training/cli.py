@@ -1,0 +1,95 @@
+"""landmark-train: the command line of the training pipeline."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from landmark_heatmap.errors import LandmarkHeatmapError
+
+from .config import TrainConfig
+from .data import new_folder
+
+
+def main(arguments=None) -> int:
+    """Run the command line; returns the exit code: 0, or 2 for input that cannot be used."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except LandmarkHeatmapError as error:
+        print(f"landmark-train: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="landmark-train", description="Train landmark models for LandmarkHeatmap."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    fit = commands.add_parser(
+        "fit", help="train a model, or continue from one, and write a model file"
+    )
+    fit.add_argument(
+        "--data",
+        nargs="+",
+        required=True,
+        metavar="DATASET",
+        help="exported dataset folders, or folders of images with .mrk.json files of the same name",
+    )
+    fit.add_argument("--output", required=True, metavar="RUN", help="a new folder for the run")
+    fit.add_argument("--config", metavar="FILE", help="a JSON file with settings")
+    fit.add_argument("--from", dest="parent", metavar="MODEL", help="the model to continue from")
+    fit.add_argument("--epochs", type=int, metavar="N", help="how many epochs")
+    fit.add_argument("--minutes", type=float, metavar="M", help="end after this time at the latest")
+    fit.add_argument("--seed", type=int, metavar="N", help="the seed of all chance")
+    fit.add_argument("--name", help="the name that the model will show")
+    fit.add_argument("--licence", help="the licence under which the model may be passed on")
+    fit.set_defaults(command=_fit)
+    hips = commands.add_parser(
+        "synthetic-hips", help="make synthetic hip CTs with exact landmarks to train on"
+    )
+    hips.add_argument("--output", required=True, type=Path, metavar="DIR", help="a new folder")
+    hips.add_argument("--cases", type=int, default=100, metavar="N")
+    hips.add_argument("--first-seed", type=int, default=0, metavar="N")
+    hips.add_argument("--size", type=int, default=96, help="voxels along each side")
+    hips.add_argument("--spacing", type=float, default=3.0, metavar="MM")
+    hips.set_defaults(command=_synthetic_hips)
+    return parser
+
+
+def _fit(options) -> int:
+    from .fit import fit
+
+    config = TrainConfig.read(options.config) if options.config else TrainConfig()
+    config = config.replaced(
+        epochs=options.epochs,
+        minutes=options.minutes,
+        seed=options.seed,
+        name=options.name,
+        licence=options.licence,
+    )
+    model = fit(options.data, options.output, config, options.parent)
+    print(f"The model: {model}")
+    return 0
+
+
+def _synthetic_hips(options) -> int:
+    from landmark_heatmap.annotations import write_annotation
+    from landmark_heatmap.imageio import write_image
+    from landmark_heatmap.synthetic_hip import make_synthetic_hip
+
+    folder = new_folder(options.output)
+    for seed in tqdm(range(options.first_seed, options.first_seed + options.cases), unit="hip"):
+        hip = make_synthetic_hip(seed, options.size, options.spacing)
+        write_image(folder / f"hip-{seed:05d}.nrrd", hip.image)
+        # The annotation comes last: a case without one would be refused, one without image too.
+        write_annotation(folder / f"hip-{seed:05d}.mrk.json", hip.annotation)
+    print(f"{options.cases} cases in {folder}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+"""Settings derived from the data, where the configuration leaves them open, and the reasons."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from landmark_heatmap.description import (
+    COARSE,
+    IntensityNormalisation,
+    ModelDescription,
+    NetworkConfig,
+    Stage,
+)
+from landmark_heatmap.errors import DatasetError
+from landmark_heatmap.geometry import canonical_grid
+from landmark_heatmap.network import LandmarkUNet
+
+from .config import TrainConfig
+
+# The longest side of what the network sees, in voxels: what two cores train on in minutes.
+_LONGEST_SIDE = {2: 320, 3: 72}
+_FEATURES = {2: (24, 48, 96, 128, 128), 3: (12, 24, 48, 96)}
+_BATCH = {2: 4, 3: 2}
+_SIGMA_VOXELS = {2: 2.0, 3: 1.5}
+_JOINT_LEVEL = 3
+# The side of the image on which precisions are compared.
+_PROBE = {2: 192, 3: 48}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do: the stage and intensities of the model, and the settings in full."""
+
+    stage: Stage
+    intensity: IntensityNormalisation
+    config: TrainConfig
+    flip: bool
+    precision: torch.dtype
+    reasons: tuple
+
+
+def plan_run(config: TrainConfig, images, landmarks, parent: ModelDescription = None) -> Plan:
+    """Fill in what the configuration leaves open.
+
+    images: the Image of every case, unchanged. parent: the model to continue from, whose network
+    and spacing are kept. Raises DatasetError for cases that cannot go into one model.
+    """
+    grids = [canonical_grid(image.grid) for image in images]
+    dimension = _dimension(grids)
+    reasons = []
+    if parent is not None:
+        if parent.dimension != dimension:
+            raise DatasetError(f"The model is {parent.dimension}D, the images are {dimension}D.")
+        stage, intensity = parent.stages[0], parent.intensity
+        reasons.append("network, spacing, sigma and intensities: those of the model it starts from")
+    else:
+        spacing = _spacing(config, grids, dimension, reasons)
+        sigma = (config.sigma_voxels or _SIGMA_VOXELS[dimension]) * float(np.mean(spacing))
+        features = config.features or _FEATURES[dimension]
+        joint_level = min(_JOINT_LEVEL, len(features) - 1)
+        network = NetworkConfig(
+            dimension, len(landmarks), features, config.joint_features, joint_level
+        )
+        stage = Stage(COARSE, spacing, sigma, network)
+        intensity = IntensityNormalisation(**(config.intensity or {}))
+        reasons.append(f"sigma {sigma:.3g} mm")
+        reasons.append(f"intensities by {intensity.kind} {intensity.low:g} to {intensity.high:g}")
+    flip = bool(landmarks.mirror_pairs) if config.flip is None else config.flip
+    reasons.append(
+        f"{'half of the images are mirrored' if flip else 'no image is mirrored'}"
+        f" ({len(landmarks.mirror_pairs)} left/right pairs)"
+    )
+    config = config.replaced(batch_size=config.batch_size or _BATCH[dimension])
+    precision = _precision(config.precision, stage.network)
+    reasons.append(f"batch of {config.batch_size}, {str(precision).split('.')[-1]} convolutions")
+    return Plan(stage, intensity, config, flip, precision, tuple(reasons))
+
+
+def _dimension(grids) -> int:
+    flat = sum(grid.is_2d for grid in grids)
+    if flat not in (0, len(grids)):
+        raise DatasetError(
+            f"{flat} of {len(grids)} images are 2D; one model takes 2D or 3D images."
+        )
+    return 2 if flat else 3
+
+
+def _spacing(config, grids, dimension, reasons) -> tuple:
+    """One spacing for all axes, so that the longest side fits, but no finer than the images."""
+    if config.spacing_mm is not None:
+        if len(config.spacing_mm) not in (1, dimension):
+            raise DatasetError(
+                f"spacing_mm is {list(config.spacing_mm)}; it takes one number or {dimension}."
+            )
+        return config.spacing_mm * (dimension // len(config.spacing_mm))
+    longest = max(float(max(g.size_ijk[:dimension] * g.spacing_mm[:dimension])) for g in grids)
+    finest = float(np.median([min(g.spacing_mm[:dimension]) for g in grids]))
+    spacing = max(finest, longest / _LONGEST_SIDE[dimension])
+    reasons.append(
+        f"spacing {spacing:.3g} mm: the longest image is {longest:.3g} mm, the images' own spacing"
+        f" {finest:.3g} mm"
+    )
+    return (spacing,) * dimension
+
+
+def _precision(wanted: str, network: NetworkConfig) -> torch.dtype:
+    """bfloat16 where this network is measured to be faster with it on this machine."""
+    if wanted != "auto":
+        return getattr(torch, wanted)
+    model = LandmarkUNet(network)
+    image = torch.randn(2, 1, *(_PROBE[network.dimension],) * network.dimension)
+    seconds = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        try:
+            seconds[dtype] = _best_time(model, image, dtype)
+        except RuntimeError:
+            continue  # a processor or a version of torch without it
+    return min(seconds, key=seconds.get)
+
+
+@torch.inference_mode()
+def _best_time(model, image, dtype) -> float:
+    best = float("inf")
+    for _ in range(4):
+        start = time.perf_counter()
+        with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+            model(image)
+        best = min(best, time.perf_counter() - start)
+    return best
