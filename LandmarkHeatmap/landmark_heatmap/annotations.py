@@ -59,10 +59,8 @@ def read_annotation(path, landmarks: LandmarkSet = None) -> Annotation:
     """
     path = Path(path)
     readers = {MARKUPS_SUFFIX: _read_markups_json, ".fcsv": _read_fcsv, ".csv": _read_csv}
-    for suffix, reader in readers.items():
-        if path.name.lower().endswith(suffix):
-            break
-    else:
+    reader = next((r for end, r in readers.items() if path.name.lower().endswith(end)), None)
+    if reader is None:
         raise AnnotationError(f"'{path}': expected a file that ends in {', '.join(readers)}.")
     points = {}
     for name, point in reader(path, _text(path)):

@@ -18,7 +18,6 @@ The newest revision is the one that counts.
 from __future__ import annotations
 
 import json
-import os
 import re
 import uuid
 from dataclasses import dataclass, field
@@ -26,12 +25,14 @@ from datetime import datetime, timezone
 from enum import Enum
 from pathlib import Path
 
+import numpy as np
+
 from . import __version__
 from .annotations import read_annotation, write_annotation
-from .errors import DatasetError
-from .files import new_folder, replacing, sha256_of, write_json
+from .errors import AnnotationError, DatasetError, ImageFileError
+from .files import new_folder, rename_new, replacing, sha256_of, write_json
 from .geometry import Image
-from .imageio import write_image
+from .imageio import read_image, storable_array, write_image
 from .landmarks import Annotation, LandmarkSet, PointState
 from .prediction import ModelIdentity
 
@@ -39,6 +40,9 @@ DATASET_SCHEMA = "landmark-heatmap-dataset"
 RECORD_SCHEMA = "landmark-heatmap-record"
 SCHEMA_VERSION = 1
 _CASE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+# Windows keeps these names for devices, whatever the case and whatever follows a dot.
+_RESERVED_NAME = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+_REVISION = re.compile(r"revision-([0-9]{3,})")
 _README = """A dataset of LandmarkHeatmap: images with anatomical landmarks.
 
 dataset.json says which landmarks there are. Each folder in cases/ is one image with one or more
@@ -95,13 +99,15 @@ def check_case_name(name: str) -> str:
             f"'{name}' cannot be a case name: use up to 64 letters, digits, '-', '_' and '.',"
             " beginning with a letter or a digit, and nothing that identifies a patient."
         )
+    if _RESERVED_NAME.fullmatch(name):
+        raise DatasetError(f"'{name}' cannot be a case name: Windows reserves it for a device.")
     return name
 
 
 def suggest_case_name(folder) -> str:
     """A name that no case of the dataset has and that says nothing about a patient: 'case-0007'."""
     cases = Path(folder) / "cases"
-    taken = {path.name for path in cases.iterdir()} if cases.is_dir() else set()
+    taken = {path.name.lower() for path in cases.iterdir()} if cases.is_dir() else set()
     number = len(taken) + 1
     while f"case-{number:04d}" in taken:
         number += 1
@@ -117,11 +123,12 @@ def create_dataset(folder, landmarks: LandmarkSet, name: str = "") -> None:
     if (folder / "dataset.json").exists():
         _check_same_landmarks(folder, read_landmark_set(folder), landmarks)
         return
-    if folder.is_dir() and any(folder.iterdir()):
+    if folder.exists() and not folder.is_dir():
+        raise DatasetError(f"'{folder}' is a file; a dataset is a folder.")
+    # Hidden files do not count: the desktop's, and what a crash of an earlier attempt left.
+    if folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
         raise DatasetError(f"'{folder}' holds other files; choose an empty folder or a dataset.")
-    (folder / "cases").mkdir(parents=True, exist_ok=True)
-    with replacing(folder / "README.txt") as temporary:
-        temporary.write_text(_README, encoding="utf-8")
+    folder.mkdir(parents=True, exist_ok=True)
     document = {
         "schema": DATASET_SCHEMA,
         "schema_version": SCHEMA_VERSION,
@@ -130,7 +137,11 @@ def create_dataset(folder, landmarks: LandmarkSet, name: str = "") -> None:
         "units": "mm",
         "landmark_set": landmarks.to_json(),
     }
+    # This comes first, so that a crash leaves nothing or a dataset.
     write_json(folder / "dataset.json", document)
+    (folder / "cases").mkdir(exist_ok=True)
+    with replacing(folder / "README.txt") as temporary:
+        temporary.write_text(_README, encoding="utf-8")
 
 
 def is_dataset(folder) -> bool:
@@ -143,7 +154,7 @@ def read_landmark_set(folder) -> LandmarkSet:
     document = _read_json(path, DATASET_SCHEMA)
     try:
         return LandmarkSet.from_json(document["landmark_set"])
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, AnnotationError) as error:
         raise DatasetError(f"'{path}' has no usable landmark set ({error!r}).") from error
 
 
@@ -160,9 +171,10 @@ def add_case(
     landmarks = read_landmark_set(folder)
     _check_names(landmarks, annotation, record)
     case_folder = folder / "cases" / check_case_name(case)
+    _check_same_letters(case_folder)
     case_folder.mkdir(parents=True, exist_ok=True)
     image_name = None if image is None else _store_image(case_folder, image)
-    document = _record_document(record, annotation, case_folder, image_name)
+    document = _record_document(record, annotation, case_folder, image_name, landmarks)
     while True:
         revision = case_folder / f"revision-{_newest_revision(case_folder) + 1:03d}"
         try:
@@ -183,25 +195,31 @@ def read_cases(folder) -> list:
 
     Raises DatasetError or AnnotationError for a case that cannot be used, naming it.
     """
-    folder = Path(folder)
     landmarks = read_landmark_set(folder)
     cases = []
-    for case_folder in sorted((folder / "cases").iterdir()):
-        number = _newest_revision(case_folder)
-        if number == 0:
+    for case_folder, revision in _newest_revisions(folder):
+        image_name = _image_name(revision / "record.json")
+        if image_name is None:
             continue
-        revision = case_folder / f"revision-{number:03d}"
-        record = _read_json(revision / "record.json", RECORD_SCHEMA)
-        image = (record.get("image") or {}).get("file")
-        if image is None:
-            continue
-        image_path = case_folder / Path(image).name
+        image_path = case_folder / image_name
         if not image_path.is_file():
             raise DatasetError(f"The case '{case_folder.name}' lacks its image '{image_path}'.")
         annotation_path = revision / "landmarks.mrk.json"
         annotation = read_annotation(annotation_path, landmarks)
         cases.append(StoredCase(case_folder.name, image_path, annotation_path, annotation))
     return cases
+
+
+def read_annotations(folder) -> dict:
+    """Case name to the newest Annotation of every case, those without an image included.
+
+    Raises DatasetError or AnnotationError for a case that cannot be used, naming it.
+    """
+    landmarks = read_landmark_set(folder)
+    return {
+        case_folder.name: read_annotation(revision / "landmarks.mrk.json", landmarks)
+        for case_folder, revision in _newest_revisions(folder)
+    }
 
 
 def _check_names(landmarks: LandmarkSet, annotation: Annotation, record: CaseRecord) -> None:
@@ -214,6 +232,16 @@ def _check_names(landmarks: LandmarkSet, annotation: Annotation, record: CaseRec
     for name, review in record.reviews.items():
         if review is Review.UNTOUCHED and annotation.state(name) is PointState.PLACED:
             raise DatasetError(f"'{name}' is stated as placed by a person and as untouched.")
+
+
+def _check_same_letters(case_folder: Path) -> None:
+    """'Case-1' and 'case-1' are one folder on Windows and macOS, and two elsewhere."""
+    siblings = case_folder.parent.iterdir() if case_folder.parent.is_dir() else ()
+    for sibling in siblings:
+        if sibling.name != case_folder.name and sibling.name.lower() == case_folder.name.lower():
+            raise DatasetError(
+                f"'{case_folder.name}' differs from the case '{sibling.name}' in capitals only."
+            )
 
 
 def _check_same_landmarks(folder, existing: LandmarkSet, wanted: LandmarkSet) -> None:
@@ -229,23 +257,40 @@ def _store_image(case_folder: Path, image: Image) -> str:
     written = case_folder / f".new-{uuid.uuid4().hex}.nrrd"
     try:
         write_image(written, image)
-        digest = sha256_of(written)
         number = 1
         while True:
-            name = "image.nrrd" if number == 1 else f"image-{number}.nrrd"
-            path = case_folder / name
-            if path.exists():
-                if sha256_of(path) == digest:
-                    return name
+            path = case_folder / ("image.nrrd" if number == 1 else f"image-{number}.nrrd")
+            try:
+                rename_new(written, path)
+                return path.name
+            except FileExistsError:
+                if _holds(path, image, written):
+                    return path.name
                 number += 1
-                continue
-            os.rename(written, path)
-            return name
     finally:
         written.unlink(missing_ok=True)
 
 
-def _record_document(record, annotation, case_folder, image_name) -> dict:
+def _holds(path: Path, image: Image, written: Path) -> bool:
+    """Whether the file at `path` is this image, which has also been written to `written`.
+
+    Different versions of ITK compress the same voxels to different bytes: what counts is inside.
+    """
+    if sha256_of(path) == sha256_of(written):
+        return True
+    try:
+        stored = read_image(path)
+    except ImageFileError:
+        return False
+    array = storable_array(image.array)
+    return (
+        stored.array.dtype == array.dtype
+        and np.array_equal(stored.array, array, equal_nan=array.dtype.kind == "f")
+        and np.allclose(stored.ijk_to_lps, image.ijk_to_lps, rtol=0, atol=1e-9)
+    )
+
+
+def _record_document(record, annotation, case_folder, image_name, landmarks) -> dict:
     image = None
     if image_name is not None:
         image = {"file": image_name, "sha256": sha256_of(case_folder / image_name)}
@@ -259,7 +304,7 @@ def _record_document(record, annotation, case_folder, image_name) -> dict:
         "created": record.created,
         "software": f"LandmarkHeatmap {__version__}",
         "model": None if record.model is None else record.model.to_json(),
-        "complete": record.complete,
+        "complete": record.complete and set(landmarks.names) == set(record.reviews),
         "points": {
             name: {"review": review.value, "state": annotation.state(name).value}
             for name, review in record.reviews.items()
@@ -268,12 +313,29 @@ def _record_document(record, annotation, case_folder, image_name) -> dict:
 
 
 def _newest_revision(case_folder: Path) -> int:
-    numbers = [
-        int(path.name[len("revision-"):])
-        for path in case_folder.glob("revision-*")
-        if path.name[len("revision-"):].isdigit()
-    ]
-    return max(numbers, default=0)
+    """The highest number of a revision, 0 if there is none."""
+    matches = (_REVISION.fullmatch(path.name) for path in case_folder.glob("revision-*"))
+    return max((int(match[1]) for match in matches if match), default=0)
+
+
+def _newest_revisions(folder):
+    """(case folder, folder of its newest revision) of every case, by name."""
+    cases = Path(folder) / "cases"
+    for case_folder in sorted(cases.iterdir()) if cases.is_dir() else ():
+        number = _newest_revision(case_folder)
+        if number:
+            yield case_folder, case_folder / f"revision-{number:03d}"
+
+
+def _image_name(record_path: Path):
+    """The file name of the image that a record states, None if it states that there is none."""
+    image = _read_json(record_path, RECORD_SCHEMA).get("image")
+    if image is None:
+        return None
+    name = image.get("file") if isinstance(image, dict) else None
+    if not isinstance(name, str) or not name or Path(name).name != name:
+        raise DatasetError(f"'{record_path}' names no usable image: {image!r}.")
+    return name
 
 
 def _read_json(path: Path, schema: str) -> dict:
@@ -281,7 +343,7 @@ def _read_json(path: Path, schema: str) -> dict:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         found, version = document["schema"], int(document["schema_version"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise DatasetError(f"'{path}' cannot be read ({error!r}).") from error
     if found != schema:
         raise DatasetError(f"'{path}' has the schema '{found}', not '{schema}'.")

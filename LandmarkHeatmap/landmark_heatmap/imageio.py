@@ -63,7 +63,7 @@ def write_image(path, image: Image) -> None:
     """Write an image, compressed, atomically; the format follows from the extension.
 
     bool is written as uint8, float16 as float32. Raises ImageFileError if the format cannot hold
-    the values or the place in space, a sheared image above all; an old file then stays as it was.
+    the values or the place in space; an old file then stays as it was.
     """
     if str(path).lower().endswith(_TWO_FILE_SUFFIXES):
         raise ImageFileError(f"'{path}': write .nrrd or .mha, which keep all in one file.")
@@ -85,11 +85,15 @@ def storable_array(array: np.ndarray) -> np.ndarray:
 
 
 def _itk_image(path, image: Image) -> sitk.Image:
+    array = storable_array(image.array)
     try:
-        itk_image = sitk.GetImageFromArray(storable_array(image.array))
+        # ITK would take complex numbers, and then crash on them in some formats.
+        if array.dtype.kind not in "iuf":
+            raise TypeError("no real numbers")
+        itk_image = sitk.GetImageFromArray(array)
     except (TypeError, KeyError) as error:
         raise ImageFileError(
-            f"'{path}': images of the type {image.array.dtype} cannot be written."
+            f"'{path}': images of the type {array.dtype} cannot be written."
         ) from error
     spacing = image.grid.spacing_mm
     itk_image.SetSpacing(spacing.tolist())
@@ -111,8 +115,8 @@ def _check_written(path, written, itk_image: sitk.Image, grid: Grid) -> None:
     moved = grid.to_ijk(apply_affine(_affine(reader), corners)) - corners
     if reader.GetSize() != grid.size_ijk or abs(moved).max() > _ROUNDING_VOXELS:
         raise ImageFileError(
-            f"'{path}': this format cannot hold the image's place in space; write .nrrd. A sheared"
-            f" image has to be resampled first. Its IJK to LPS: {grid.ijk_to_lps.tolist()}."
+            f"'{path}': this format cannot hold the image's place in space; write .nrrd, which holds"
+            f" any. The IJK to LPS is {grid.ijk_to_lps.tolist()}."
         )
 
 
