@@ -47,8 +47,7 @@ def read_image(path) -> Image:
     try:
         image = sitk.ReadImage(str(path))
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise ImageFileError(f"'{path}' cannot be read as an image: {reason}") from error
+        raise ImageFileError(f"'{path}' cannot be read as an image: {_reason(error)}") from error
     if image.GetDimension() == 2:
         image = sitk.JoinSeries(image)
     if image.GetDimension() != 3:
@@ -73,8 +72,7 @@ def write_image(path, image: Image) -> None:
             sitk.WriteImage(itk_image, str(temporary), useCompression=True)
             _check_written(path, temporary, itk_image, image.grid)
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise ImageFileError(f"'{path}' cannot be written: {reason}") from error
+        raise ImageFileError(f"'{path}' cannot be written: {_reason(error)}") from error
 
 
 def storable_array(array: np.ndarray) -> np.ndarray:
@@ -136,3 +134,9 @@ def _affine(image) -> np.ndarray:
     matrix[:3, :3] = direction * np.array(image.GetSpacing())
     matrix[:3, 3] = image.GetOrigin()
     return matrix
+
+
+def _reason(error: RuntimeError) -> str:
+    """What ITK says, without the first line, which is a place in its source."""
+    lines = str(error).strip().splitlines()
+    return " ".join(line.strip() for line in lines[1:] or lines)[:300]

@@ -2,7 +2,8 @@
 
 safetensors holds nothing but numbers and text, so loading runs no code from the file. The
 description stands in the file's metadata, so it can be read without torch and cannot get lost from
-the weights; a checksum guards each of the two. Tensors are named STAGE.parameter: 'coarse.stem...'.
+the weights; a checksum guards each of the two. Tensors are named STAGE.parameter ('coarse.stem...')
+and prior.part.
 """
 
 from __future__ import annotations
@@ -13,24 +14,33 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from .description import MODEL_SCHEMA, ModelDescription
 from .errors import ModelFileError
 from .files import replacing, sha256_of
 from .prediction import ModelIdentity
+from .prior import ShapePrior
 
 MODEL_SUFFIX = ".safetensors"
 # safetensors' own limit for a header; a larger one is damage or an attack.
 _LARGEST_HEADER = 100_000_000
+_PRIOR_PARTS = ("mean", "covariance", "cases")
 _DESCRIPTION, _DESCRIPTION_SUM, _WEIGHTS_SUM = "description", "description_sha256", "weights_sha256"
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A model ready to use. networks: one torch module per stage of the description, in eval mode."""
+    """A model ready to use.
+
+    networks: one torch module per stage of the description, in eval mode. prior: what is known of
+    the shape, or None.
+    """
 
     description: ModelDescription
     networks: tuple
     identity: ModelIdentity
+    prior: ShapePrior = None
 
 
 def read_description(path) -> ModelDescription:
@@ -57,14 +67,19 @@ def read_model(path) -> Model:
         if _checksum(tensors) != _read_metadata(path).get(_WEIGHTS_SUM):
             raise ModelFileError("Its weights do not match their checksum: the file is damaged.")
         networks = tuple(_network(stage, tensors) for stage in description.stages)
+        prior = _prior(tensors, description)
     except (ModelFileError, SafetensorError, RuntimeError, OSError, ValueError) as error:
         raise ModelFileError(f"The model file '{path}' cannot be used. {error}") from error
     identity = ModelIdentity(description.name, description.version, sha256_of(path))
-    return Model(description, networks, identity)
+    return Model(description, networks, identity, prior)
 
 
-def write_model(path, description: ModelDescription, networks) -> ModelIdentity:
-    """Write a model file, atomically. networks: one torch module for each stage, in order."""
+def write_model(path, description: ModelDescription, networks, prior=None) -> ModelIdentity:
+    """Write a model file, atomically.
+
+    networks: one torch module for each stage, in order. prior: a ShapePrior, or None.
+    """
+    import torch
     from safetensors.torch import save_file
 
     path = Path(path)
@@ -75,15 +90,18 @@ def write_model(path, description: ModelDescription, networks) -> ModelIdentity:
         for stage, network in zip(description.stages, networks)
         for name, tensor in network.state_dict().items()
     }
+    if prior is not None:
+        for name in _PRIOR_PARTS:
+            tensors[f"prior.{name}"] = torch.from_numpy(np.ascontiguousarray(getattr(prior, name)))
     text = json.dumps(description.to_json(), ensure_ascii=False, allow_nan=False)
     metadata = {
-        "format": MODEL_SCHEMA,
         _DESCRIPTION: text,
         _DESCRIPTION_SUM: _text_sum(text),
         _WEIGHTS_SUM: _checksum(tensors),
     }
     with replacing(path) as temporary:
-        save_file(tensors, str(temporary), metadata)
+        # One key only: safetensors writes several in an order that changes from file to file.
+        save_file(tensors, str(temporary), {MODEL_SCHEMA: json.dumps(metadata)})
     return ModelIdentity(description.name, description.version, sha256_of(path))
 
 
@@ -103,10 +121,16 @@ def _read_metadata(path: Path) -> dict:
         raise ModelFileError(f"It cannot be opened: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
         raise ModelFileError("It is not a safetensors file, or its header is damaged.") from error
-    metadata = document.pop("__metadata__", None) if isinstance(document, dict) else None
-    if not isinstance(metadata, dict) or metadata.get("format") != MODEL_SCHEMA:
+    texts = document.pop("__metadata__", None) if isinstance(document, dict) else None
+    if not isinstance(texts, dict) or MODEL_SCHEMA not in texts:
         raise ModelFileError("It is a safetensors file, but not a LandmarkHeatmap model.")
     _check_length(path, 8 + length, document)
+    try:
+        metadata = json.loads(texts[MODEL_SCHEMA])
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ModelFileError("Its description is damaged.") from error
+    if not isinstance(metadata, dict):
+        raise ModelFileError("Its description is damaged.")
     return metadata
 
 
@@ -143,6 +167,18 @@ def _network(stage, tensors):
         {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
     )
     return network.eval()
+
+
+def _prior(tensors, description: ModelDescription):
+    """The shape prior, if the file has one. ModelFileError if it is of another shape."""
+    parts = [tensors.get(f"prior.{name}") for name in _PRIOR_PARTS]
+    if any(part is None for part in parts):
+        return None
+    count, dimension = len(description.landmarks), description.dimension
+    shapes = [(count, count, *rest) for rest in ((dimension,), (dimension, dimension), ())]
+    if [tuple(part.shape) for part in parts] != shapes:
+        raise ModelFileError("Its shape prior does not fit its landmarks.")
+    return ShapePrior(*(part.numpy() for part in parts))
 
 
 def _checksum(tensors) -> str:

@@ -12,10 +12,14 @@ from .heatmap import decode_peak, gaussian_mass
 from .model_file import Model, read_model
 from .network import log_probabilities
 from .prediction import LandmarkPrediction, Prediction
+from .prior import choose_peaks
 from .resample import resample
 
 # A heatmap is cut to where it is above this share of a perfect peak.
 _SHOWN = 0.01
+# Peaks that are offered to the shape prior: so many, and none below this share of the highest.
+_MOST_PEAKS = 3
+_LOWEST_PEAK = 0.05
 # More voxels than this on a model's grid means that the image's spacing cannot be right.
 _LARGEST_GRID = 512**3
 
@@ -98,7 +102,8 @@ class Predictor:
         heatmaps, presences = run_network(network, prepared, stage, self.device)
         progress("Locating", 0.9)
         landmarks = self.description.landmarks
-        points = locate(landmarks.names, heatmaps, presences, prepared.grid, stage)
+        prior = self.model.prior
+        points = locate(landmarks.names, heatmaps, presences, prepared.grid, stage, prior)
         progress("Done", 1.0)
         return Prediction(landmarks, points, prepared.grid, self.model.identity)
 
@@ -116,17 +121,55 @@ def run_network(network, prepared: Image, stage: Stage, device) -> tuple:
     return heatmaps.cpu().numpy(), presences.cpu().numpy()
 
 
-def locate(names, heatmaps, presences, grid: Grid, stage: Stage) -> tuple:
-    """A LandmarkPrediction for each channel. heatmaps: (L, K, J, I) on `grid`. presences: (L,)."""
+def locate(names, heatmaps, presences, grid: Grid, stage: Stage, prior=None) -> tuple:
+    """A LandmarkPrediction for each channel.
+
+    heatmaps: (L, K, J, I) on `grid`. presences: (L,). prior: a ShapePrior that chooses where a
+    heatmap has several peaks; without one the highest peak is taken.
+    """
+    peaks = [find_peaks(heatmap, grid, stage.sigma_mm) for heatmap in heatmaps]
+    chosen = [0] * len(peaks)
+    if prior is not None and any(len(each) > 1 for each in peaks):
+        chosen = _choose(peaks, heatmaps, presences, grid, stage, prior)
     return tuple(
-        _located(name, heatmap, float(presence), grid, stage)
-        for name, heatmap, presence in zip(names, heatmaps, presences)
+        _located(name, heatmap, decode_peak(heatmap, each[i]), float(presence), grid, stage)
+        for name, heatmap, each, i, presence in zip(names, heatmaps, peaks, chosen, presences)
     )
 
 
-def _located(name, heatmap, presence, grid: Grid, stage: Stage) -> LandmarkPrediction:
-    """Decode one channel (K, J, I) on `grid`, and cut it to where it shows something."""
-    position_kji = decode_peak(heatmap)
+def find_peaks(heatmap: np.ndarray, grid: Grid, sigma_mm: float) -> list:
+    """Voxel indices (k, j, i) of up to three peaks, the highest first, three sigma apart."""
+    peaks = [np.unravel_index(np.argmax(heatmap), heatmap.shape)]
+    lowest = _LOWEST_PEAK * heatmap[peaks[0]]
+    remaining = heatmap
+    while len(peaks) < _MOST_PEAKS:
+        far = _square_mm(peaks[-1], heatmap.shape, grid) > (3 * sigma_mm) ** 2
+        remaining = np.where(far, remaining, 0)
+        peak = np.unravel_index(np.argmax(remaining), heatmap.shape)
+        if remaining[peak] <= lowest:
+            break
+        # On the flank of a peak that was taken the rest is highest at the cut: that is no peak.
+        around = tuple(slice(max(p - 1, 0), p + 2) for p in peak)
+        if heatmap[peak] >= heatmap[around].max():
+            peaks.append(peak)
+        else:
+            remaining[peak] = 0
+    return peaks
+
+
+def _choose(peaks, heatmaps, presences, grid: Grid, stage: Stage, prior) -> list:
+    """The peak of each channel that the prior favours."""
+    along = slice(0, stage.network.dimension)
+    positions = [
+        np.array([(decode_peak(h, p)[::-1] * grid.spacing_mm)[along] for p in each])
+        for h, each in zip(heatmaps, peaks)
+    ]
+    heights = [np.log([h[tuple(p)] for p in each]) for h, each in zip(heatmaps, peaks)]
+    return choose_peaks(positions, heights, np.asarray(presences) >= 0.5, prior)
+
+
+def _located(name, heatmap, position_kji, presence, grid: Grid, stage: Stage) -> LandmarkPrediction:
+    """One channel (K, J, I) with its position, cut to where it shows something."""
     start, size = _shown_box(heatmap)
     return LandmarkPrediction(
         name,
@@ -153,14 +196,14 @@ def _shown_box(heatmap: np.ndarray) -> tuple:
 def _confidence(heatmap, position_kji, grid: Grid, stage: Stage) -> float:
     """The probability within two sigma of the position, over what a perfect heatmap has there."""
     dimension = stage.network.dimension
-    offsets = np.ogrid[tuple(slice(n) for n in heatmap.shape)]
-    spacing_kji = grid.spacing_mm[::-1]
-    square = sum(
-        ((index - centre) * spacing) ** 2
-        for index, centre, spacing, length in zip(offsets, position_kji, spacing_kji, heatmap.shape)
-        if length > 1
-    )
+    square = _square_mm(position_kji, heatmap.shape, grid)
     near = heatmap[square <= (2 * stage.sigma_mm) ** 2].sum()
     perfect = {2: 0.8647, 3: 0.7385}[dimension]  # a Gaussian's share within two sigma
     mass = gaussian_mass(stage.sigma_mm, stage.spacing_mm)
     return float(np.clip(near / (mass * perfect), 0, 1))
+
+
+def _square_mm(position_kji, shape, grid: Grid) -> np.ndarray:
+    """The squared distance in mm of every voxel from a position, broadcastable to `shape`."""
+    axes = zip(np.ogrid[tuple(map(slice, shape))], position_kji, grid.spacing_mm[::-1])
+    return sum(((index - centre) * spacing) ** 2 for index, centre, spacing in axes)

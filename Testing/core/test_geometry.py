@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+
 from landmark_heatmap.errors import GeometryError
 from landmark_heatmap.geometry import (
     RAS_TO_LPS,

@@ -5,6 +5,7 @@ import os
 import struct
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -21,6 +22,7 @@ from landmark_heatmap.files import sha256_of  # noqa: E402
 from landmark_heatmap.landmarks import Landmark, LandmarkSet  # noqa: E402
 from landmark_heatmap.model_file import read_description, read_model, write_model  # noqa: E402
 from landmark_heatmap.network import LandmarkUNet  # noqa: E402
+from landmark_heatmap.prior import fit_prior  # noqa: E402
 
 LANDMARKS = LandmarkSet(
     (Landmark("Head_L", "centre of the left head"), Landmark("Head_R")), (("Head_L", "Head_R"),)
@@ -84,6 +86,21 @@ def test_two_stages_have_their_place_in_the_file(tmp_path, network):
     assert len(model.networks) == 2
 
 
+def test_the_shape_prior_is_kept_with_the_weights(tmp_path, network):
+    prior = fit_prior(np.random.default_rng(0).normal(size=(5, 2, 3)))
+    write_model(tmp_path / "prior.safetensors", DESCRIPTION, [network], prior)
+    read = read_model(tmp_path / "prior.safetensors").prior
+    np.testing.assert_array_equal(read.mean, prior.mean)
+    np.testing.assert_array_equal(read.precision(), prior.precision())
+
+
+def test_a_shape_prior_for_other_landmarks_is_refused(tmp_path, network):
+    prior = fit_prior(np.random.default_rng(0).normal(size=(5, 7, 3)))
+    write_model(tmp_path / "prior.safetensors", DESCRIPTION, [network], prior)
+    with pytest.raises(ModelFileError, match="shape prior"):
+        read_model(tmp_path / "prior.safetensors")
+
+
 def test_a_truncated_file_is_refused(model_path):
     os.truncate(model_path, model_path.stat().st_size - 100)
     with pytest.raises(ModelFileError, match=r"hip\.safetensors.*truncated"):
@@ -106,7 +123,7 @@ def test_a_flipped_bit_in_the_weights_is_noticed(model_path):
 
 def test_a_changed_description_is_noticed(model_path):
     content = model_path.read_bytes()
-    assert content.count(b"-300") == 1
+    assert content.count(b"-300") == 1  # the lower end of the intensity window
     model_path.write_bytes(content.replace(b"-300", b"-200"))
     with pytest.raises(ModelFileError, match="checksum"):
         read_description(model_path)

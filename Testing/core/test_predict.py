@@ -22,8 +22,9 @@ from landmark_heatmap.geometry import Image  # noqa: E402
 from landmark_heatmap.landmarks import Landmark, LandmarkSet, PointState  # noqa: E402
 from landmark_heatmap.model_file import Model  # noqa: E402
 from landmark_heatmap.network import Logits  # noqa: E402
-from landmark_heatmap.predict import Predictor, normalise  # noqa: E402
+from landmark_heatmap.predict import Predictor, find_peaks, locate, normalise  # noqa: E402
 from landmark_heatmap.prediction import ModelIdentity  # noqa: E402
+from landmark_heatmap.prior import fit_prior  # noqa: E402
 
 BLOB_MM, SIGMA_MM, SPACING_MM = 6.0, 4.0, 2.0
 
@@ -187,3 +188,34 @@ def test_an_image_without_any_finite_voxel_is_refused():
 
 def test_a_constant_image_can_be_normalised():
     assert np.isfinite(normalise(np.full((1, 4, 4), 7.0), IntensityNormalisation())).all()
+
+
+def blobs(shape, *centres_and_heights):
+    """Gaussian blobs of sigma two voxels."""
+    k, j, i = np.ogrid[tuple(map(slice, shape))]
+    return sum(
+        height * np.exp(-0.5 * ((k - c[0]) ** 2 + (j - c[1]) ** 2 + (i - c[2]) ** 2) / 4)
+        for c, height in centres_and_heights
+    ).astype(np.float32)
+
+
+def test_separate_peaks_are_found_and_flanks_are_not():
+    grid = Image(np.zeros((30, 30, 30)), np.eye(4)).grid
+    heatmap = blobs((30, 30, 30), ((8, 8, 8), 0.6), ((20, 9, 22), 0.3), ((8, 25, 25), 0.01))
+    assert [tuple(p) for p in find_peaks(heatmap, grid, 2.0)] == [(8, 8, 8), (20, 9, 22)]
+
+
+def test_the_prior_decides_between_two_peaks_of_a_heatmap():
+    grid = Image(np.zeros((30, 30, 30)), np.eye(4)).grid
+    stage = Stage("coarse", (1, 1, 1), 2.0, NetworkConfig(3, 2))
+    heatmaps = np.stack(
+        [
+            blobs((30, 30, 30), ((8, 8, 8), 0.9)),
+            blobs((30, 30, 30), ((8, 8, 25), 0.5), ((8, 22, 8), 0.4)),
+        ]
+    )
+    shape = np.array([[0.0, 0, 0], [0, 14, 0]])  # along i, j, k: the second lies 14 mm along j
+    prior = fit_prior(shape + np.random.default_rng(0).normal(0, 1, (10, 2, 3)))
+    for knowledge, expected in ((None, (25, 8, 8)), (prior, (8, 22, 8))):
+        points = locate(("A", "B"), heatmaps, np.ones(2), grid, stage, knowledge)
+        np.testing.assert_allclose(points[1].position_lps, expected, atol=0.1)

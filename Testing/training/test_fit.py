@@ -80,7 +80,7 @@ def run_for(data, config):
 
     cases, landmarks, plan = _prepared([data], config, None, lambda line: None)
     description = _description([data], len(cases), landmarks, plan, None)
-    run = Run(plan, LandmarkUNet(plan.stage.network), description, None, lambda line: None)
+    run = Run(plan, LandmarkUNet(plan.stage.network), description, None, None, lambda line: None)
     run.size = tuple(cases[0].pixels.shape)
     return run, cases
 

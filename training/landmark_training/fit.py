@@ -18,6 +18,7 @@ from landmark_heatmap.landmarks import PointState
 from landmark_heatmap.model_file import Model, read_model
 from landmark_heatmap.network import LandmarkUNet
 from landmark_heatmap.predict import prepare
+from landmark_heatmap.prior import ShapePrior, fit_prior
 
 from .config import TrainConfig
 from .data import (
@@ -57,7 +58,8 @@ def fit(data, output, config: TrainConfig = None, parent_path=None, say=print) -
     }
     write_json(output / "run.json", record)
     description = _description(data, len(cases), landmarks, plan, parent)
-    run = Run(plan, network, description, output, say)
+    prior = _prior([cases[i] for i in training], parent)
+    run = Run(plan, network, description, prior, output, say)
     run.train([cases[i] for i in training], [cases[i] for i in held_out])
     return output / MODEL_NAME
 
@@ -129,6 +131,15 @@ def _training_case(name, image, label, landmarks, plan: Plan) -> TrainingCase:
         torch.from_numpy(centred[:, :dimension][:, ::-1].copy()).float(),
         torch.tensor(absent),
     )
+
+
+def _prior(cases, parent: Model) -> ShapePrior:
+    """The shapes of the training cases, together with those that the parent model has seen."""
+    centred = np.array([case.centred_mm.numpy() for case in cases], dtype=float)
+    prior = fit_prior(centred[..., ::-1])  # from array axes to i, j, k
+    if parent is not None and parent.prior is not None:
+        prior = parent.prior.merged(prior)
+    return prior
 
 
 def _description(data, count, landmarks, plan: Plan, parent: Model) -> ModelDescription:

@@ -54,8 +54,9 @@ class TrainingCase:
 class Run:
     """The loop: steps of training, validation after each epoch, the best model kept on disk."""
 
-    def __init__(self, plan: Plan, network, description, output, say):
+    def __init__(self, plan: Plan, network, description, prior, output, say):
         self.plan, self.description, self.landmarks = plan, description, description.landmarks
+        self.prior = prior
         self.output, self.say = output, say
         self.network = network.train()
         # The running mean of the weights predicts better than any one step's.
@@ -191,7 +192,9 @@ class Run:
         compared = []
         for case in cases:
             heatmaps, presences = run_network(self.averaged, case.prepared, stage, "cpu")
-            points = locate(names, heatmaps, presences, case.prepared.grid, stage)
+            points = locate(
+                names, heatmaps, presences, case.prepared.grid, stage, self.prior
+            )
             predicted = Prediction(self.landmarks, points, case.prepared.grid, None).annotation()
             compared.append((predicted, case.label))
         grids = [case.prepared.grid for case in cases]
@@ -213,7 +216,7 @@ class Run:
         training = {**self.description.training, "epochs": epochs, "steps": self.steps}
         judged = {f"validation_{k}": v for k, v in metrics.items() if k != "score"}
         description = replace(self.description, training=training, metrics=judged)
-        write_model(self.output / MODEL_NAME, description, [self.averaged])
+        write_model(self.output / MODEL_NAME, description, [self.averaged], self.prior)
 
 
 def compared_metrics(compared, names, extent_mm: float) -> dict:
