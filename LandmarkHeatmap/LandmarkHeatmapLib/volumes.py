@@ -1,0 +1,42 @@
+"""Volume nodes to and from images. Everything is in the node's own coordinates: parent transforms
+are left to MRML, which applies them to the volume and to all that is published beside it alike."""
+
+from __future__ import annotations
+
+import slicer
+import vtk
+from landmark_heatmap.errors import GeometryError
+from landmark_heatmap.geometry import Image
+from landmark_heatmap.imageio import to_grey
+
+
+def image_of(volume_node) -> Image:
+    """The image of a scalar or vector volume node, in LPS; its array is a view if it has one component.
+
+    Raises GeometryError for a volume without voxels.
+    """
+    data = volume_node.GetImageData()
+    if data is None or 0 in data.GetDimensions():
+        raise GeometryError(f"The volume '{volume_node.GetName()}' holds no image.")
+    matrix = vtk.vtkMatrix4x4()
+    volume_node.GetIJKToRASMatrix(matrix)
+    array = to_grey(slicer.util.arrayFromVolume(volume_node))
+    return Image.from_ras(array, slicer.util.arrayFromVTKMatrix(matrix))
+
+
+def component_note(volume_node) -> str:
+    """Which part of a volume with several components `image_of` takes; empty for just one."""
+    data = volume_node.GetImageData()
+    components = 0 if data is None else data.GetNumberOfScalarComponents()
+    if components >= 3:
+        return f"luminance of the first 3 of {components} components"
+    return f"the first of {components} components" if components == 2 else ""
+
+
+def add_volume(scene, image: Image, name: str):
+    """A new scalar volume node with this image, under no transform and not yet displayed."""
+    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", scene.GenerateUniqueName(name))
+    slicer.util.updateVolumeFromArray(node, image.array)
+    node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(image.grid.ijk_to_ras))
+    node.CreateDefaultDisplayNodes()
+    return node
