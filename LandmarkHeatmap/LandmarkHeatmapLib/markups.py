@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import slicer
 import vtk
+
 from landmark_heatmap.prediction import Prediction
 
 _DEFINED = slicer.vtkMRMLMarkupsNode.PositionDefined
@@ -74,3 +75,6 @@ def _style(node) -> None:
     display.SetTextScale(2.6)
     display.SetSelectedColor(0.35, 0.95, 1.0)
     display.SetActiveColor(0.4, 1.0, 0.4)
+    # A landmark inside a bone has to be seen in the 3D view, too.
+    display.SetOccludedVisibility(True)
+    display.SetOccludedOpacity(0.7)

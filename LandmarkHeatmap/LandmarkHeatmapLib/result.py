@@ -11,6 +11,7 @@ import json
 import numpy as np
 import slicer
 import vtk
+
 from landmark_heatmap.dataset import Review
 from landmark_heatmap.errors import PredictionError
 from landmark_heatmap.landmarks import Annotation, LandmarkSet, Point, PointState
@@ -176,7 +177,7 @@ class DetectionResult:
     def annotation(self) -> Annotation:
         """The landmarks as they stand, in LPS in the volume's own coordinates.
 
-        Placed where a person corrected or confirmed them, predicted where nobody did anything.
+        Placed, or absent, where a person said so; predicted, or unjudged, where nobody did anything.
         """
         positions = self._volume_positions_lps(self.markups_node)
         points = {}
@@ -188,7 +189,7 @@ class DetectionResult:
             if there:
                 state = PointState.PLACED if judged else PointState.PREDICTED
             else:
-                state = PointState.ABSENT
+                state = PointState.ABSENT if judged else PointState.UNJUDGED
             points[landmark.name] = Point(
                 state, tuple(position) if there else None, definition=landmark.definition
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import slicer
 import vtk
+
 from landmark_heatmap.errors import GeometryError
 from landmark_heatmap.geometry import Image
 from landmark_heatmap.imageio import to_grey

@@ -278,7 +278,8 @@ def _read_csv(path, text):
         if defined in ("0", "false"):
             yield name, Point(PointState.UNJUDGED, definition=definition)
             continue
-        position = _position(path, name, [cells.get(axis) for axis in systems[0].lower()], systems[0])
+        system = systems[0]
+        position = _position(path, name, [cells.get(axis) for axis in system.lower()], system)
         yield name, Point(PointState.PLACED, position, definition=definition)
 
 

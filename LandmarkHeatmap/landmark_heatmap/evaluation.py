@@ -395,7 +395,9 @@ def _line(cells, widths) -> str:
 
 def _explanation(evaluation: Evaluation) -> list:
     overall = evaluation.overall
-    lines = [f"{len(evaluation.cases)} cases. MRE: mean radial error, in mm, of the compared points."]
+    lines = [
+        f"Cases: {len(evaluation.cases)}. MRE: mean radial error, in mm, of the compared points."
+    ]
     for threshold, figure in overall.success_rates.items():
         if figure.interval is not None:
             low, high = map(_percent, figure.interval)

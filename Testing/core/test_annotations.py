@@ -136,7 +136,9 @@ class TestMarkupsJson:
             "orientation": [-1.0, -0.0, -0.0, -0.0, -1.0, -0.0, 0.0, 0.0, 1.0],
             "selected": True, "locked": False, "visibility": True, "positionStatus": "missing",
         }  # fmt: skip
-        content = list_with(controlPoints=[point], locked=False, labelFormat="%N-%d", measurements=[])
+        content = list_with(
+            controlPoints=[point], locked=False, labelFormat="%N-%d", measurements=[]
+        )
         assert read_document(tmp_path, content).state("P 1") is PointState.ABSENT
 
     @pytest.mark.parametrize(

@@ -94,7 +94,11 @@ def test_any_rows_of_a_table(folder, rows):
 
 
 @quick
-@given(points=st.dictionaries(writable_text.filter(str.strip), located_points | other_points, min_size=1))
+@given(
+    points=st.dictionaries(
+        writable_text.filter(str.strip), located_points | other_points, min_size=1
+    )
+)
 def test_every_annotation_survives_its_file(folder, points):
     path = folder / "round.mrk.json"
     write_annotation(path, Annotation(points))

@@ -29,7 +29,9 @@ from landmark_heatmap.landmarks import Annotation, Landmark, LandmarkSet, Point,
 from landmark_heatmap.prediction import ModelIdentity
 
 LANDMARKS = LandmarkSet(
-    (Landmark("Head_L", "centre of the left head"), Landmark("Head_R")), (("Head_L", "Head_R"),), "Hip"
+    (Landmark("Head_L", "centre of the left head"), Landmark("Head_R")),
+    (("Head_L", "Head_R"),),
+    "Hip",
 )
 RECORD = CaseRecord(
     {"Head_L": Review.CORRECTED, "Head_R": Review.UNTOUCHED},
@@ -238,7 +240,9 @@ def test_a_suggested_name_is_free_and_says_nothing(dataset):
 
 def test_a_landmark_that_the_dataset_does_not_have_is_refused(dataset):
     stranger = Annotation({"Knee": Point(PointState.PLACED, (1, 2, 3))})
-    with pytest.raises(DatasetError, match="'Knee' is not in this dataset, which has Head_L, Head_R"):
+    with pytest.raises(
+        DatasetError, match="'Knee' is not in this dataset, which has Head_L, Head_R"
+    ):
         add_case(dataset, "case-1", None, stranger, RECORD)
     with pytest.raises(DatasetError, match="'Knee'"):
         add_case(dataset, "case-1", None, annotation_at(1), CaseRecord({"Knee": Review.CONFIRMED}))

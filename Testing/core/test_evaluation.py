@@ -119,7 +119,9 @@ class TestCounts:
         assert [summary.name for summary in evaluation.landmarks] == ["P0"]
 
     def test_the_order_of_the_landmarks_is_that_of_the_references_or_as_told(self):
-        cases = [case("a", {"Z": predicted(1), "B": predicted(1)}, {"B": placed(1), "A": placed(1)})]
+        cases = [
+            case("a", {"Z": predicted(1), "B": predicted(1)}, {"B": placed(1), "A": placed(1)})
+        ]
         assert [summary.name for summary in evaluate(cases).landmarks] == ["B", "A", "Z"]
         told = evaluate(cases, names=("A", "B"))
         assert [summary.name for summary in told.landmarks] == ["A", "B"]
@@ -229,7 +231,9 @@ class TestPairing:
     def test_two_files_are_compared_whatever_their_names(self, tmp_path):
         self.write(tmp_path / "mine.mrk.json", 1)
         self.write(tmp_path / "truth.csv", 2)
-        ((name, mine, truth),) = pair_annotations(tmp_path / "mine.mrk.json", tmp_path / "truth.csv")
+        ((name, mine, truth),) = pair_annotations(
+            tmp_path / "mine.mrk.json", tmp_path / "truth.csv"
+        )
         assert name == "truth"
         assert mine.points["A"].position_lps[0] == 1 and truth.points["A"].position_lps[0] == 2
 

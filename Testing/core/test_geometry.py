@@ -176,7 +176,10 @@ def test_another_spacing_covers_the_same_extent_around_the_same_centre():
 
 
 def test_a_spacing_that_divides_the_extent_adds_no_voxel():
-    assert spaced_grid(Grid((30, 30, 30), np.diag([0.1, 0.1, 0.1, 1])), (0.3,) * 3).size_ijk == (10,) * 3
+    assert (
+        spaced_grid(Grid((30, 30, 30), np.diag([0.1, 0.1, 0.1, 1])), (0.3,) * 3).size_ijk
+        == (10,) * 3
+    )
 
 
 def test_a_single_slice_keeps_its_thickness():

@@ -53,7 +53,9 @@ def test_a_peak_in_a_corner_is_found_too():
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
 @pytest.mark.parametrize("thickness", [1, 2])
-def test_an_axis_of_one_or_two_voxels_gives_the_voxel_and_the_others_their_fraction(axis, thickness):
+def test_an_axis_of_one_or_two_voxels_gives_the_voxel_and_the_others_their_fraction(
+    axis, thickness
+):
     shape, position = [12, 14, 16], np.array([4.3, 6.6, 7.2])
     shape[axis], position[axis] = thickness, 0
     assert_decoded(gaussian(shape, position, (2, 2, 2)), position)
@@ -72,7 +74,9 @@ def test_tilted_peaks_are_found_too():
 
 
 def test_the_highest_of_several_peaks_is_taken_unless_another_is_asked_for():
-    heatmap = gaussian((20, 40), (5.2, 8.3), (2, 2)) + 0.6 * gaussian((20, 40), (12.4, 30.3), (2, 2))
+    heatmap = gaussian((20, 40), (5.2, 8.3), (2, 2)) + 0.6 * gaussian(
+        (20, 40), (12.4, 30.3), (2, 2)
+    )
     assert_decoded(heatmap, (5.2, 8.3))
     np.testing.assert_allclose(decode_peak(heatmap, start=(12, 30)), (12.4, 30.3), atol=0.05)
 
@@ -125,7 +129,8 @@ class TestTargets:
         return encode(positions, size, spacing_mm, sigma_mm).numpy()
 
     @pytest.mark.parametrize(
-        ("size", "spacing_mm"), [((20, 30), (1, 1)), ((20, 30), (0.5, 2)), ((14, 16, 18), (1, 2, 3))]
+        ("size", "spacing_mm"),
+        [((20, 30), (1, 1)), ((20, 30), (0.5, 2)), ((14, 16, 18), (1, 2, 3))],
     )
     def test_a_target_is_decoded_to_where_it_was_drawn(self, size, spacing_mm):
         positions = np.random.default_rng(0).uniform(0, np.array(size) - 1, (2, 4, len(size)))

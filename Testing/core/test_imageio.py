@@ -35,7 +35,9 @@ def assert_same(read, written, rounding=1e-9):
 
 @pytest.mark.parametrize("matrix", PLACES.values(), ids=PLACES.keys())
 @pytest.mark.parametrize("shape", [(4, 5, 6), (1, 5, 6), (4, 5, 1)])
-@pytest.mark.parametrize(("suffix", "rounding"), [(".nrrd", 1e-9), (".mha", 1e-9), (".nii.gz", 1e-4)])
+@pytest.mark.parametrize(
+    ("suffix", "rounding"), [(".nrrd", 1e-9), (".mha", 1e-9), (".nii.gz", 1e-4)]
+)
 def test_an_image_is_read_as_it_was_written(tmp_path, matrix, shape, suffix, rounding):
     image = image_at(matrix, shape)
     write_image(tmp_path / f"image{suffix}", image)
@@ -55,7 +57,8 @@ def test_a_format_that_would_straighten_a_sheared_image_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("suffix", "dtype"), [(".png", np.uint8), (".png", np.float32), (".tif", np.uint8), (".jpg", np.uint8)]
+    ("suffix", "dtype"),
+    [(".png", np.uint8), (".png", np.float32), (".tif", np.uint8), (".jpg", np.uint8)],
 )
 def test_a_format_without_geometry_is_refused_and_the_old_file_stays(tmp_path, suffix, dtype):
     path = tmp_path / f"image{suffix}"
@@ -129,7 +132,9 @@ def test_an_image_of_four_dimensions_is_refused(tmp_path):
         read_image(tmp_path / "film.nrrd")
 
 
-@pytest.mark.parametrize("name", ["image.nrrd", "image.nii.gz", "image.png", "image.dcm", "image.mha"])
+@pytest.mark.parametrize(
+    "name", ["image.nrrd", "image.nii.gz", "image.png", "image.dcm", "image.mha"]
+)
 @pytest.mark.parametrize("content", [b"", b"no image", b"NRRD0004\ntype: short\ndimension: 3\n"])
 def test_what_is_no_image_is_refused_with_its_name(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
@@ -193,6 +198,8 @@ def test_a_real_image_lies_around_its_landmarks():
     if not images:
         pytest.skip(f"the hip CTs are not in {DATA}")
     image = read_image(images[0])
-    annotation = read_annotation(DATA / "hip_ct" / "landmarks" / f"{image_stem(images[0])}.mrk.json")
+    annotation = read_annotation(
+        DATA / "hip_ct" / "landmarks" / f"{image_stem(images[0])}.mrk.json"
+    )
     pelvis = [name for name in annotation.names if name.startswith("Pelvis")]
     assert image.grid.contains(annotation.positions_lps(pelvis)).all()

@@ -60,7 +60,9 @@ def test_mirroring_swaps_the_channels_of_twins_and_is_its_own_inverse():
 
 def test_a_landmark_set_survives_json():
     landmarks = LandmarkSet(
-        (Landmark("Kopf_L", "Mitte des Hüftkopfs"), Landmark("Kopf_R")), (("Kopf_L", "Kopf_R"),), "Hüfte"
+        (Landmark("Kopf_L", "Mitte des Hüftkopfs"), Landmark("Kopf_R")),
+        (("Kopf_L", "Kopf_R"),),
+        "Hüfte",
     )
     assert LandmarkSet.from_json(json.loads(json.dumps(landmarks.to_json()))) == landmarks
 
@@ -116,11 +118,11 @@ def test_numbers_of_numpy_become_plain_ones():
 
 
 def test_a_name_that_is_not_there_has_not_been_judged():
-    annotation = Annotation({"A": Point(PointState.PLACED, (1, 2, 3)), "B": Point(PointState.ABSENT)})
+    annotation = Annotation(
+        {"A": Point(PointState.PLACED, (1, 2, 3)), "B": Point(PointState.ABSENT)}
+    )
     assert annotation.state("A") is PointState.PLACED
     assert annotation.state("C") is PointState.UNJUDGED
     assert annotation.position_lps("B") is None and annotation.position_lps("C") is None
-    np.testing.assert_array_equal(
-        annotation.positions_lps(["C", "A"]), [[np.nan] * 3, [1, 2, 3]]
-    )
+    np.testing.assert_array_equal(annotation.positions_lps(["C", "A"]), [[np.nan] * 3, [1, 2, 3]])
     assert annotation.positions_lps([]).shape == (0, 3)
