@@ -80,7 +80,7 @@ def has_graphics_library() -> bool:
 
 
 def demo(arguments) -> int:
-    return run("Testing/demo.py", *arguments)
+    return run("-m", "headless.demo", *arguments)
 
 
 def test(arguments) -> int:
@@ -88,7 +88,7 @@ def test(arguments) -> int:
 
 
 def run(*arguments) -> int:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "Testing")}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "Testing" / "support")}
     return subprocess.run([PYTHON, *arguments], cwd=ROOT, env=environment).returncode
 
 

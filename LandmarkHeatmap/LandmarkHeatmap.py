@@ -21,20 +21,6 @@ import numpy as np
 import qt
 import slicer
 import vtk
-from landmark_heatmap.dataset import Review, read_cases
-from landmark_heatmap.errors import LandmarkHeatmapError, ModelFileError, PredictionError
-from landmark_heatmap.model_file import MODEL_SUFFIX, read_description
-from LandmarkHeatmapLib.export import export_case
-from LandmarkHeatmapLib.overlay import (
-    DEFAULT_OPACITY,
-    DEFAULT_THRESHOLD,
-    hide_heatmaps,
-    set_threshold,
-    show_heatmap,
-)
-from LandmarkHeatmapLib.result import DetectionResult
-from LandmarkHeatmapLib.review import CorrectionTracker
-from LandmarkHeatmapLib.volumes import add_volume, image_of
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLScriptedModuleNode
 from slicer.i18n import tr as _
 from slicer.i18n import translate
@@ -46,6 +32,21 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleWidget,
 )
 from slicer.util import VTKObservationMixin
+
+from landmark_heatmap.dataset import Review, read_cases
+from landmark_heatmap.errors import LandmarkHeatmapError, ModelFileError, PredictionError
+from landmark_heatmap.model_file import MODEL_SUFFIX, read_description
+from LandmarkHeatmapLib.export import export_case
+from LandmarkHeatmapLib.overlay import (
+    DEFAULT_OPACITY,
+    DEFAULT_THRESHOLD,
+    hide_heatmaps,
+    set_threshold,
+    show_heatmap,
+)
+from LandmarkHeatmapLib.result import MODULE_NAME, DetectionResult
+from LandmarkHeatmapLib.review import CorrectionTracker
+from LandmarkHeatmapLib.volumes import add_volume, image_of
 
 RESOURCES = Path(__file__).parent / "Resources"
 # The models a user added, as JSON: a list setting of one element would come back as a plain string.
@@ -105,6 +106,7 @@ class LandmarkHeatmapWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._guiTag = None
         self._tracker = None
         self._followed = None
+        self._models = []
         self._isUpdating = False
         self._isBusy = False
 
@@ -122,8 +124,8 @@ class LandmarkHeatmapWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
-        self.addObserver(scene, scene.EndImportEvent, self.onSceneChanged)
-        self.addObserver(scene, scene.NodeRemovedEvent, self.onSceneChanged)
+        self.addObserver(scene, scene.EndBatchProcessEvent, self.onSceneEndBatchProcess)
+        self.addObserver(scene, scene.NodeRemovedEvent, self.onNodeRemoved)
 
         self.ui.modelComboBox.connect("currentIndexChanged(int)", self.onModelChosen)
         self.ui.addModelButton.connect("clicked(bool)", self.onAddModelButton)
@@ -158,20 +160,25 @@ class LandmarkHeatmapWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self.parent.isEntered:
             self.initializeParameterNode()
 
-    def onSceneChanged(self, caller, event):
-        """Results or volumes have come or gone."""
-        if self._parameterNode and not slicer.mrmlScene.IsBatchProcessing():
-            self._updateFromParameterNode()
+    def onSceneEndBatchProcess(self, caller, event):
+        """A scene was read, or much has changed at once: everything may be another."""
+        if self._parameterNode:
+            self.initializeParameterNode()
+
+    def onNodeRemoved(self, caller, event):
+        """It may have been a result, or a part of one."""
+        self._updateFromParameterNode()
 
     def initializeParameterNode(self):
         """Follow the scene's parameter node, and choose what there is only one sensible choice for."""
         parameterNode = self.logic.getParameterNode()
         self._fillModels()
-        keys = [key for key, _path, _description in self.logic.models()]
+        keys = [key for key, _path, _description in self._models]
         if parameterNode.model not in keys:
             parameterNode.model = keys[0] if keys else ""
         if parameterNode.inputVolume is None:
             parameterNode.inputVolume = self.logic.firstInputVolume(slicer.mrmlScene)
+            parameterNode.caseName = self.logic.caseName(parameterNode.inputVolume)
         self.setParameterNode(parameterNode)
 
     def setParameterNode(self, parameterNode):
@@ -201,6 +208,8 @@ class LandmarkHeatmapWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Make panel and slice views agree with the parameter node. Safe to call at any time."""
         if self._isUpdating or self._parameterNode is None:
             return
+        if slicer.mrmlScene.IsBatchProcessing():
+            return  # half of the nodes may not be there yet
         self._isUpdating = True
         try:
             self._followInputVolume()
@@ -223,7 +232,7 @@ class LandmarkHeatmapWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         previous, shown = self._followed
         if volume is not previous:
             self._followed = (volume, shown)
-            node.caseName = (volume.GetAttribute(CASE_ATTRIBUTE) or "") if volume else ""
+            node.caseName = self.logic.caseName(volume)
             self.ui.exportedLabel.text = ""
         result = self._result()
         if result is None or result.volume_node is not volume:
@@ -231,14 +240,16 @@ class LandmarkHeatmapWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             node.result = newest.node if newest else None
 
     def _hideOverlaysFromSelector(self):
-        overlays = self.logic.overlayNodes(slicer.mrmlScene)
+        hidden = [node.GetID() for node in self.logic.overlayNodes(slicer.mrmlScene)]
         proxy = self.ui.inputVolumeSelector.sortFilterProxyModel()
-        proxy.hiddenNodeIDs = [node.GetID() for node in overlays]
+        if list(proxy.hiddenNodeIDs) != hidden:
+            proxy.hiddenNodeIDs = hidden
 
     def _fillModels(self):
+        self._models = self.logic.models()
         items = [
             (_("{name} ({count} landmarks)").format(name=d.name, count=len(d.landmarks)), key)
-            for key, _path, d in self.logic.models()
+            for key, _path, d in self._models
         ]
         self._fill(self.ui.modelComboBox, items)
 
@@ -276,6 +287,7 @@ class LandmarkHeatmapWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             return
         if not self.logic.isInSliceViews(result.volume_node):
             slicer.util.setSliceViewerLayers(background=result.volume_node, fit=True)
+        self.logic.showFiducialsOf(result)
         set_threshold(result, node.threshold)
         if node.showHeatmaps:
             show_heatmap(result, node.channel or None, node.opacity)
@@ -283,7 +295,8 @@ class LandmarkHeatmapWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             hide_heatmaps(result)
 
     def _updateModelInfo(self):
-        description = self.logic.describe(self._parameterNode.model)
+        chosen = self._parameterNode.model
+        description = next((d for key, _path, d in self._models if key == chosen), None)
         if description is None:
             self.ui.modelInfoLabel.text = _("No model: add one.")
             self.ui.modelInfoLabel.toolTip = _("A model is a file that ends in .safetensors.")
@@ -311,9 +324,7 @@ class LandmarkHeatmapWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         corrected = sum(r in (Review.CORRECTED, Review.MARKED_ABSENT) for r in reviews)
         self.ui.correctionLabel.text = _(
             "{corrected} of {total} corrected, {confirmed} confirmed"
-        ).format(
-            corrected=corrected, total=len(reviews), confirmed=reviews.count(Review.CONFIRMED)
-        )
+        ).format(corrected=corrected, total=len(reviews), confirmed=reviews.count(Review.CONFIRMED))
 
     def _updateButtons(self):
         node, result = self._parameterNode, self._result()
@@ -436,7 +447,7 @@ class LandmarkHeatmapWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def _setBusy(self, isBusy):
         self._isBusy = isBusy
         self.ui.progressBar.setVisible(isBusy)
-        self.ui.detectButton.enabled = not isBusy
+        self._updateButtons()
 
     def onExportButton(self, checked=False):
         with self._showingErrors(_("The export failed.")):
@@ -463,11 +474,10 @@ class LandmarkHeatmapWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         # Questions answer themselves with yes while testing; a test must not install gigabytes.
         if not missing or slicer.app.testingEnabled():
             return not missing
-        if "torch" in missing and importlib.util.find_spec("PyTorchUtils"):
-            # The PyTorch extension chooses the torch that fits the computer, and asks.
-            import PyTorchUtils
-
-            if PyTorchUtils.PyTorchUtilsLogic().installTorch(askConfirmation=True) is None:
+        pyTorchUtils = _pyTorchExtension()
+        if "torch" in missing and pyTorchUtils:
+            # It chooses the torch that fits the computer, and asks.
+            if pyTorchUtils.PyTorchUtilsLogic().installTorch(askConfirmation=True) is None:
                 return False
             missing = self.logic.missingPackages()
         if missing:
@@ -530,10 +540,6 @@ class LandmarkHeatmapLogic(ScriptedLoadableModuleLogic):
             qt.QSettings().setValue(ADDED_MODELS_SETTING, json.dumps([*_addedModels(), key]))
         return key
 
-    def describe(self, key):
-        """The ModelDescription of a key, or None if there is no such model."""
-        return next((description for k, _path, description in self.models() if k == key), None)
-
     def modelPath(self, key) -> Path:
         """The file of a key of `models`; any other text is taken for a path."""
         return next((path for k, path, _description in self.models() if k == key), Path(key))
@@ -547,7 +553,10 @@ class LandmarkHeatmapLogic(ScriptedLoadableModuleLogic):
 
     def overlayNodes(self, scene) -> list:
         """All heatmap volumes in the scene: they are no images to detect in."""
-        return [node for result in DetectionResult.all(scene) for node in result.overlay_nodes]
+        # Those too whose result is no longer whole.
+        nodes = slicer.util.getNodesByClass("vtkMRMLScriptedModuleNode", scene)
+        results = [DetectionResult(node) for node in nodes if node.GetModuleName() == MODULE_NAME]
+        return [node for result in results for node in result.overlay_nodes]
 
     def firstInputVolume(self, scene):
         """The scene's first volume that is no heatmap, or None."""
@@ -556,10 +565,13 @@ class LandmarkHeatmapLogic(ScriptedLoadableModuleLogic):
         images = [volume for volume in volumes if not volume.IsA("vtkMRMLLabelMapVolumeNode")]
         return next((volume for volume in images if volume not in overlays), None)
 
+    def showFiducialsOf(self, result) -> None:
+        """Show this result's landmarks, and hide those of the volume's other results."""
+        for other in self.results(result.volume_node):
+            other.markups_node.GetDisplayNode().SetVisibility(other.node is result.node)
+
     def isInSliceViews(self, volumeNode) -> bool:
-        composites = slicer.util.getNodesByClass(
-            "vtkMRMLSliceCompositeNode", volumeNode.GetScene()
-        )
+        composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode", volumeNode.GetScene())
         return any(node.GetBackgroundVolumeID() == volumeNode.GetID() for node in composites)
 
     # --- detection and export
@@ -582,6 +594,10 @@ class LandmarkHeatmapLogic(ScriptedLoadableModuleLogic):
         result = DetectionResult.publish(volumeNode, prediction)
         progress(_("Done"), 1.0)
         return result
+
+    def caseName(self, volumeNode) -> str:
+        """Under which name a volume was exported last; empty if it never was, or is None."""
+        return (volumeNode.GetAttribute(CASE_ATTRIBUTE) or "") if volumeNode else ""
 
     def export(self, result, folder, case="", annotator="") -> Path:
         """Write a result as a case of a dataset; returns the new revision's folder.
@@ -627,6 +643,15 @@ class LandmarkHeatmapLogic(ScriptedLoadableModuleLogic):
             )
 
 
+def _pyTorchExtension():
+    """The module of the PyTorch extension, or None if that is not installed."""
+    try:
+        import PyTorchUtils
+    except ImportError:
+        return None
+    return PyTorchUtils
+
+
 def _addedModels() -> list:
     return json.loads(slicer.util.settingsValue(ADDED_MODELS_SETTING, "[]"))
 
@@ -636,3 +661,181 @@ def _requirements() -> dict:
     lines = (RESOURCES / "requirements.txt").read_text(encoding="utf-8").splitlines()
     lines = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
     return {re.match(r"[A-Za-z0-9_-]+", line)[0]: line for line in lines}
+
+
+class LandmarkHeatmapTest(ScriptedLoadableModuleTest):
+    """The module's story inside the application. Only the first test needs torch."""
+
+    def setUp(self):
+        slicer.mrmlScene.Clear()
+        self.folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+
+    def runTest(self):
+        """All tests: what 'Reload and Test' calls."""
+        suite = unittest.defaultTestLoader.loadTestsFromTestCase(type(self))
+        result = unittest.TextTestRunner(verbosity=2).run(suite)
+        self.assertTrue(result.wasSuccessful() and result.testsRun)
+
+    def openPanel(self, truth):
+        """The module's panel, opened; for this test the truth takes the place of a network."""
+        slicer.util.selectModule("LandmarkHeatmap")
+        panel = slicer.util.getModuleWidget("LandmarkHeatmap")
+        self.addCleanup(setattr, panel, "logic", panel.logic)
+        panel.logic = LandmarkHeatmapLogic(lambda path: _PredictorOfTruth(truth))
+        return panel
+
+    def keepSetting(self, key):
+        """Leave one of the user's settings after the test as it was before."""
+        settings = qt.QSettings()
+        if settings.contains(key):
+            self.addCleanup(settings.setValue, key, settings.value(key))
+        else:
+            self.addCleanup(settings.remove, key)
+
+    def test_the_shipped_model_detects_the_synthetic_hip(self):
+        logic = LandmarkHeatmapLogic()
+        if logic.missingPackages():
+            self.skipTest(f"needs {', '.join(logic.missingPackages())}")
+        volume, truth = _addSyntheticHip(spacing_mm=3.0, size=(110, 80, 90))
+        result = logic.detect(volume, "synthetic_hip.safetensors")
+        names = result.landmarks.names
+        found = result.annotation().positions_lps(names)
+        errors = np.linalg.norm(found - truth.positions_lps(names), axis=1)
+        self.assertLess(np.median(errors), 5.0)
+        self.assertLess(np.max(errors), 12.0)
+
+    def test_the_panel_detects_corrects_and_exports(self):
+        self.keepSetting("LandmarkHeatmap/DatasetFolders")
+        volume, truth = _addSyntheticHip()
+        panel = self.openPanel(truth)
+        panel.ui.inputVolumeSelector.setCurrentNode(volume)
+        self.assertFalse(panel.ui.exportButton.enabled)
+        panel.ui.detectButton.click()
+        result = panel.logic.results(volume)[0]
+        count = len(result.landmarks)
+        self.assertEqual(panel.ui.resultComboBox.currentText, result.node.GetName())
+        self.assertEqual(panel.ui.channelComboBox.count, count + 1)
+        self.assertTrue(panel.logic.isInSliceViews(volume))
+
+        name = result.landmarks.names[0]
+        _drag(result, name)
+        self.assertIs(result.review(name), Review.CORRECTED)
+        self.assertIn(f"1 of {count} corrected", panel.ui.correctionLabel.text)
+        panel.ui.confirmButton.click()
+        self.assertIn(f"{count - 1} confirmed", panel.ui.correctionLabel.text)
+
+        panel.ui.datasetPathLineEdit.currentPath = str(self.folder / "dataset")
+        panel.ui.annotatorLineEdit.text = "tester"
+        panel.ui.exportButton.click()
+        panel.ui.exportButton.click()
+        (case,) = read_cases(self.folder / "dataset")
+        self.assertEqual(case.name, panel.ui.caseNameLineEdit.text)
+        self.assertEqual(case.annotation_path.parent.name, "revision-002")
+        there = case.annotation.position_lps(name)
+        np.testing.assert_allclose(there, result.annotation().position_lps(name), atol=0.01)
+
+    def test_detecting_again_keeps_the_corrections_of_before(self):
+        volume, truth = _addSyntheticHip()
+        panel = self.openPanel(truth)
+        panel.ui.inputVolumeSelector.setCurrentNode(volume)
+        panel.ui.detectButton.click()
+        (first,) = panel.logic.results(volume)
+        name = first.landmarks.names[0]
+        _drag(first, name)
+        panel.ui.detectButton.click()
+        self.assertEqual(panel.ui.resultComboBox.count, 2)
+        self.assertEqual(panel.ui.resultComboBox.currentIndex, 1)
+        self.assertIs(first.review(name), Review.CORRECTED)
+
+    def test_the_overlay_follows_the_panel(self):
+        volume, truth = _addSyntheticHip()
+        panel = self.openPanel(truth)
+        panel.ui.inputVolumeSelector.setCurrentNode(volume)
+        panel.ui.detectButton.click()
+        result = panel.logic.results(volume)[0]
+        composite = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")[0]
+        self.assertEqual(composite.GetForegroundVolumeID(), result.combined_node.GetID())
+        panel.ui.channelComboBox.setCurrentIndex(1)
+        channel = result.heatmap_node(result.landmarks.names[0])
+        self.assertEqual(composite.GetForegroundVolumeID(), channel.GetID())
+        panel.ui.opacitySlider.value = 0.25
+        self.assertAlmostEqual(composite.GetForegroundOpacity(), 0.25)
+        panel.ui.thresholdSlider.value = 0.5
+        self.assertAlmostEqual(channel.GetDisplayNode().GetLowerThreshold(), 0.5)
+        panel.ui.showHeatmapsCheckBox.checked = False
+        self.assertIsNone(composite.GetForegroundVolumeID())
+
+    def test_the_scene_file_keeps_results_and_panel(self):
+        volume, truth = _addSyntheticHip()
+        panel = self.openPanel(truth)
+        panel.ui.inputVolumeSelector.setCurrentNode(volume)
+        panel.ui.detectButton.click()
+        result = panel.logic.results(volume)[0]
+        name = result.landmarks.names[1]
+        _drag(result, name)
+        before = result.annotation().positions_lps(result.landmarks.names)
+        panel.ui.thresholdSlider.value = 0.3
+        path = str(self.folder / "scene.mrb")
+        self.assertTrue(slicer.util.saveScene(path))
+        slicer.mrmlScene.Clear()
+        slicer.util.loadScene(path)
+        (result,) = DetectionResult.all(slicer.mrmlScene)
+        after = result.annotation().positions_lps(result.landmarks.names)
+        np.testing.assert_allclose(after, before, atol=0.001)
+        self.assertIs(result.review(name), Review.CORRECTED)
+        self.assertAlmostEqual(panel.logic.getParameterNode().threshold, 0.3)
+        self.assertIn("1 of", panel.ui.correctionLabel.text)
+
+    def test_without_torch_the_panel_says_so_and_stays_usable(self):
+        if not slicer.app.testingEnabled():
+            self.skipTest("outside testing mode this would ask to install torch")
+        volume, truth = _addSyntheticHip()
+        panel = self.openPanel(truth)
+        panel.logic.missingPackages = lambda: ["torch"]
+        panel.ui.inputVolumeSelector.setCurrentNode(volume)
+        panel.ui.detectButton.click()
+        self.assertIn("torch", panel.ui.statusLabel.text)
+        self.assertEqual(panel.logic.results(volume), [])
+        self.assertTrue(panel.ui.detectButton.enabled)
+
+
+class _PredictorOfTruth:
+    """Stands in for a network in tests: it finds every landmark three mm beside where it is."""
+
+    def __init__(self, truth):
+        self.truth = truth
+
+    def predict(self, image, progress):
+        from landmark_heatmap.prediction import LandmarkPrediction, ModelIdentity, Prediction
+        from landmark_heatmap.synthetic_hip import SYNTHETIC_HIP_LANDMARKS as LANDMARKS
+
+        grid = image.grid
+        indices = np.stack(np.meshgrid(*map(np.arange, grid.size_ijk), indexing="ij"), axis=-1)
+        voxels_lps = grid.to_lps(indices)
+        points = []
+        for number, name in enumerate(LANDMARKS.names):
+            progress("Detecting", number / len(LANDMARKS))
+            position = self.truth.position_lps(name) + [3.0, 0, 0]
+            square = ((voxels_lps - position) ** 2).sum(axis=-1).transpose(2, 1, 0)
+            heatmap = np.exp(-square / (2 * 6.0**2)).astype(np.float32)
+            image_of_heatmap = type(image)(heatmap, grid.ijk_to_lps)
+            points.append(LandmarkPrediction(name, position, 1.0, 0.9, image_of_heatmap))
+        return Prediction(LANDMARKS, tuple(points), grid, ModelIdentity("truth", "1", "0" * 64))
+
+
+def _addSyntheticHip(size=(60, 30, 40), spacing_mm=6.0):
+    """A volume node in the scene, and the true Annotation."""
+    from landmark_heatmap.synthetic_hip import make_synthetic_hip
+
+    hip = make_synthetic_hip(7, size, spacing_mm, whole_pelvis=True)
+    return add_volume(slicer.mrmlScene, hip.image, "Hip"), hip.annotation
+
+
+def _drag(result, name):
+    """Move a landmark by 12 mm, as the end of a mouse drag reports it."""
+    markups = result.markups_node
+    index = result.landmarks.index(name)
+    position = np.array(markups.GetNthControlPointPositionWorld(index)) + [0, 12.0, 0]
+    result.move(name, position)
+    markups.InvokeEvent(slicer.vtkMRMLMarkupsNode.PointEndInteractionEvent)

@@ -2,18 +2,14 @@
 
 import numpy as np
 import pytest
+
 from landmark_heatmap.dataset import read_cases
 from landmark_heatmap.errors import DatasetError
 from landmark_heatmap.imageio import read_image
 from landmark_heatmap.landmarks import PointState
 from LandmarkHeatmapLib import markups
 from LandmarkHeatmapLib.export import export_case
-
-from .conftest import LANDMARKS
-from .test_result import IMAGES, linear_transform
-from .test_review import in_view, ready
-
-RAS = np.array([-1, -1, 1])
+from mrml_examples import IMAGES, LANDMARKS, RAS, in_view, linear_transform, ready
 
 
 @pytest.mark.parametrize("make_transform", [None, linear_transform])

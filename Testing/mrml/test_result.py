@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import slicer
-import vtk
+
 from landmark_heatmap.dataset import Review
 from landmark_heatmap.geometry import Image
 from landmark_heatmap.heatmap import decode_peak
@@ -11,60 +11,18 @@ from landmark_heatmap.landmarks import PointState
 from LandmarkHeatmapLib import markups, overlay
 from LandmarkHeatmapLib.result import DetectionResult
 from LandmarkHeatmapLib.volumes import add_volume, component_note, image_of
-
-from .conftest import LANDMARKS, make_image, make_prediction
+from mrml_examples import (
+    IMAGES,
+    LANDMARKS,
+    RAS,
+    bending_transform,
+    linear_transform,
+    make_image,
+    make_prediction,
+    to_world,
+)
 
 FOUND = LANDMARKS.names[:3]
-RAS = np.array([-1, -1, 1])
-
-
-def oblique(spacing, hand=1, seed=3):
-    directions, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))
-    affine = np.eye(4)
-    affine[:3, :3] = directions * np.sign(np.linalg.det(directions)) * [1, 1, hand] * spacing
-    affine[:3, 3] = [30, -80, 240]
-    return affine
-
-
-IMAGES = {
-    "plain": make_image(),
-    "oblique": make_image(oblique([2.0, 2.0, 2.0])),
-    "left-handed": make_image(oblique([1.5, 1.5, 1.5], hand=-1)),
-    "anisotropic": make_image(oblique([0.8, 0.8, 4.0]), (60, 60, 20)),
-    "single slice": make_image(np.diag([0.5, 0.5, 1.0, 1.0]), (60, 50, 1)),
-    "oblique single slice": make_image(oblique([0.5, 0.5, 3.0]), (60, 50, 1)),
-}
-
-
-def linear_transform(scene):
-    transform = vtk.vtkTransform()
-    transform.RotateWXYZ(35, 0.2, 1, -0.4)
-    transform.Translate(12, -40, 25)
-    node = scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
-    node.SetMatrixTransformToParent(transform.GetMatrix())
-    return node
-
-
-def bending_transform(scene):
-    warp = vtk.vtkThinPlateSplineTransform()
-    corners = [(x, y, z) for x in (-200, 100) for y in (-200, 100) for z in (-100, 300)]
-    source, target = vtk.vtkPoints(), vtk.vtkPoints()
-    for number, corner in enumerate(corners):
-        source.InsertNextPoint(*corner)
-        target.InsertNextPoint(*(np.array(corner) + [5 * np.sin(number), 8 * np.cos(number), 4]))
-    warp.SetSourceLandmarks(source)
-    warp.SetTargetLandmarks(target)
-    warp.SetBasisToR()
-    node = scene.AddNewNodeByClass("vtkMRMLTransformNode")
-    node.SetAndObserveTransformToParent(warp)
-    return node
-
-
-def to_world(node, point_ras):
-    transform = vtk.vtkGeneralTransform()
-    parent = node.GetParentTransformNode()
-    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(parent, None, transform)
-    return np.array(transform.TransformPoint(*map(float, point_ras)))
 
 
 @pytest.mark.parametrize("make_transform", [None, linear_transform, bending_transform])

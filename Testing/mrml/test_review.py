@@ -2,31 +2,20 @@
 
 import numpy as np
 import pytest
+
 from landmark_heatmap.dataset import Review
 from LandmarkHeatmapLib import markups, overlay
 from LandmarkHeatmapLib.review import CorrectionTracker
-
-from .conftest import LANDMARKS
-from .test_result import IMAGES, bending_transform, linear_transform
+from mrml_examples import (
+    IMAGES,
+    LANDMARKS,
+    bending_transform,
+    in_view,
+    linear_transform,
+    ready,
+)
 
 VIEWS = ["Red", "Green", "Yellow"]
-
-
-def ready(result, views, name="Head_L"):
-    """Show the result in all views, through one landmark; returns where that is in the world."""
-    world = markups.world_positions(result.markups_node)[LANDMARKS.index(name)]
-    for view in views.values():
-        view.show(result.volume_node)
-        view.jump_to(world)
-        view.render()
-    return world
-
-
-def in_view(view, along_x_mm, along_y_mm):
-    """A vector in the plane of a slice view, world RAS."""
-    matrix = view.node.GetSliceToRAS()
-    axes = np.array([[matrix.GetElement(r, c) for r in range(3)] for c in (0, 1)])
-    return along_x_mm * axes[0] + along_y_mm * axes[1]
 
 
 @pytest.mark.parametrize("view_name", VIEWS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import csv
 import math
+import sys
 import time
 from dataclasses import dataclass, replace
 
@@ -78,7 +79,9 @@ class Run:
         start, total = time.monotonic(), config.epochs * config.steps_per_epoch
         stream = self._batches(training)
         saved = False
-        with tqdm(total=100, unit="%", bar_format=_BAR, leave=False) as bar:
+        # A log file does not want a line for every step.
+        interval = 0.2 if sys.stderr.isatty() else 30
+        with tqdm(total=100, bar_format=_BAR, leave=False, mininterval=interval) as bar:
             try:
                 for epoch in range(1, config.epochs + 1):
                     losses = []

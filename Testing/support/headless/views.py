@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .scene import Application, slicer, vtk
+from .scene import Application, slicer, vtk  # isort: skip, it chooses how VTK renders
+from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 # As in Slicer: which view looks along which axis, and the colour of its bar.
 SLICE_VIEWS = {
@@ -26,6 +27,19 @@ _3D_MANAGERS = (
     "vtkMRMLModelDisplayableManager",
     "vtkMRMLMarkupsDisplayableManager",
 )
+
+
+def save_png(path, pixels: np.ndarray) -> Path:
+    """Write a picture (height, width, 3) uint8, the top row first."""
+    pixels = np.ascontiguousarray(pixels[::-1])
+    image = vtk.vtkImageData()
+    image.SetDimensions(pixels.shape[1], pixels.shape[0], 1)
+    image.GetPointData().SetScalars(numpy_to_vtk(pixels.reshape(-1, 3), deep=True))
+    writer = vtk.vtkPNGWriter()
+    writer.SetFileName(str(path))
+    writer.SetInputData(image)
+    writer.Write()
+    return Path(path)
 
 
 class _ImageActor:
@@ -73,24 +87,9 @@ class _View:
         grab.SetInput(self.window)
         grab.ReadFrontBufferOff()
         grab.Update()
-        from vtk.util.numpy_support import vtk_to_numpy
-
         image = grab.GetOutput()
         width, height, _ = image.GetDimensions()
         return vtk_to_numpy(image.GetPointData().GetScalars()).reshape(height, width, 3)[::-1]
-
-    def save_png(self, path) -> Path:
-        pixels = np.ascontiguousarray(self.render()[::-1])
-        from vtk.util.numpy_support import numpy_to_vtk
-
-        image = vtk.vtkImageData()
-        image.SetDimensions(pixels.shape[1], pixels.shape[0], 1)
-        image.GetPointData().SetScalars(numpy_to_vtk(pixels.reshape(-1, 3), deep=True))
-        writer = vtk.vtkPNGWriter()
-        writer.SetFileName(str(path))
-        writer.SetInputData(image)
-        writer.Write()
-        return Path(path)
 
 
 class SliceView(_View):
@@ -144,8 +143,8 @@ class SliceView(_View):
         self.logic.FitSliceToBackground()
 
     def jump_to(self, position_ras) -> None:
-        """Move the slice through a point, and the point to the middle."""
-        self.node.JumpSliceByCentering(*position_ras)
+        """Move the slice through a point; the picture stays where it is."""
+        self.node.JumpSliceByOffsetting(*map(float, position_ras))
 
     def pixel_of(self, position_ras) -> np.ndarray:
         """Where a world point is on the screen: (2,), from the lower left corner."""

@@ -1,0 +1,258 @@
+"""The walls of the house, checked by reading the code: who may import whom, and what is listed where.
+
+Each check is a function of source text, so that beside each test that the house is in order stands
+one that the check would notice if it were not.
+"""
+
+import ast
+import re
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MODULE_FOLDER = ROOT / "LandmarkHeatmap"
+MODULE_FILE = MODULE_FOLDER / "LandmarkHeatmap.py"
+UI_FILE = MODULE_FOLDER / "Resources" / "UI" / "LandmarkHeatmap.ui"
+
+APPLICATION = {"slicer", "vtk", "qt", "ctk", "PythonQt", "PySide6", "slicer_core", "vtkmodules"}
+QT = {"qt", "ctk", "PythonQt", "PySide6"}
+OURS = {"landmark_heatmap", "LandmarkHeatmapLib", "landmark_training"}
+# Each floor, and what nothing on it may import.
+FORBIDDEN = {
+    MODULE_FOLDER / "landmark_heatmap": APPLICATION | OURS - {"landmark_heatmap"},
+    ROOT / "training" / "landmark_training": APPLICATION | {"LandmarkHeatmapLib"},
+    MODULE_FOLDER / "LandmarkHeatmapLib": QT | {"landmark_training"},
+}
+# What Slicer brings along; torch and safetensors are not among it.
+BUNDLED = {"numpy", "SimpleITK", "slicer", "vtk", "qt", "ctk"}
+
+
+def imported(source: str) -> set:
+    """The top-level packages that a module imports, anywhere in it."""
+    return {name for node in ast.walk(ast.parse(source)) for name in _names(node)}
+
+
+def imported_at_file_scope(source: str) -> set:
+    """The same for what is run on import: everything that is not in a function."""
+    found, waiting = set(), [ast.parse(source)]
+    while waiting:
+        node = waiting.pop()
+        found |= _names(node)
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            waiting.extend(ast.iter_child_nodes(node))
+    return found
+
+
+def _names(node) -> set:
+    if isinstance(node, ast.Import):
+        return {alias.name.split(".")[0] for alias in node.names}
+    if isinstance(node, ast.ImportFrom) and node.level == 0:
+        return {node.module.split(".")[0]}
+    return set()
+
+
+def attributes_of(source: str, owner: str) -> set:
+    """The names X of every `owner.X` in the code; owner is a dotted name, 'self.ui' say."""
+    return {
+        node.attr
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == owner
+    }
+
+
+def listed_files(cmake: str) -> list:
+    """The files that a scripted module's CMakeLists.txt lists, as paths in its folder."""
+    name = re.search(r"set\(MODULE_NAME (\w+)\)", cmake)[1]
+    files = []
+    for variable in ("MODULE_PYTHON_SCRIPTS", "MODULE_PYTHON_RESOURCES"):
+        files += re.search(rf"set\({variable}\s+([^)]*)\)", cmake)[1].split()
+    return [file.replace("${MODULE_NAME}", name) for file in files]
+
+
+def files_in(folder: Path) -> set:
+    """All files that belong to a module's folder, as paths in it."""
+    return {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file()
+        and path != folder / "CMakeLists.txt"
+        and "__pycache__" not in path.parts
+        and not path.name.startswith(".")
+    }
+
+
+def widgets_in(ui: str) -> dict:
+    """Object name to class of every widget in a .ui file."""
+    return {
+        node.get("name"): node.get("class") for node in ElementTree.fromstring(ui).iter("widget")
+    }
+
+
+def parameters_in(ui: str) -> set:
+    """The parameter-node fields that a .ui file connects widgets to."""
+    return {
+        node.findtext("string")
+        for node in ElementTree.fromstring(ui).iter("property")
+        if node.get("name") == "SlicerParameterName"
+    }
+
+
+def fields_of(source: str, name: str) -> set:
+    """The annotated fields of a class."""
+    (found,) = [
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.ClassDef) and node.name == name
+    ]
+    return {node.target.id for node in found.body if isinstance(node, ast.AnnAssign)}
+
+
+SOURCES = [(path, names) for folder, names in FORBIDDEN.items() for path in folder.rglob("*.py")]
+
+
+@pytest.mark.parametrize(
+    ("path", "forbidden"), SOURCES, ids=[str(path.relative_to(ROOT)) for path, _ in SOURCES]
+)
+def test_nothing_imports_what_lies_above_it(path, forbidden):
+    assert imported(path.read_text(encoding="utf-8")) & forbidden == set()
+
+
+def test_every_floor_is_there():
+    assert {path.parent for path, _ in SOURCES} == set(FORBIDDEN)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import qt",
+        "import qt.QtCore as core",
+        "from qt import QWidget",
+        "def f():\n    if True:\n        import numpy, qt",
+    ],
+)
+def test_an_import_is_seen_wherever_it_stands(source):
+    assert "qt" in imported(source)
+
+
+def test_a_relative_import_is_no_import_from_elsewhere():
+    assert imported("from . import qt\nfrom .qt import slicer") == set()
+
+
+def test_the_mrml_part_is_passed_its_scene():
+    for path in (MODULE_FOLDER / "LandmarkHeatmapLib").rglob("*.py"):
+        used = attributes_of(path.read_text(encoding="utf-8"), "slicer")
+        assert used & {"mrmlScene", "app"} == set(), path
+
+
+def test_a_use_of_the_global_scene_is_seen():
+    assert "mrmlScene" in attributes_of("def f():\n    slicer.mrmlScene.Clear()", "slicer")
+
+
+def test_the_module_file_imports_on_loading_only_what_slicer_has():
+    allowed = set(sys.stdlib_module_names) | BUNDLED | OURS - {"landmark_training"}
+    assert imported_at_file_scope(MODULE_FILE.read_text(encoding="utf-8")) - allowed == set()
+
+
+def test_what_the_module_file_imports_of_ours_needs_no_torch():
+    """Followed from file to file: landmark_heatmap.predict imports torch, so nobody may at once."""
+    waiting, seen = [MODULE_FILE], set()
+    while waiting:
+        path = waiting.pop()
+        seen.add(path)
+        source = path.read_text(encoding="utf-8")
+        assert imported_at_file_scope(source) & {"torch", "safetensors"} == set(), path
+        waiting += [each for each in imported_files(source, path) if each not in seen]
+    assert MODULE_FOLDER / "landmark_heatmap" / "geometry.py" in seen
+
+
+def imported_files(source: str, path: Path) -> list:
+    """The files of the module's folder that a file of it imports at file scope."""
+    files = []
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.ImportFrom):
+            base = path.parents[node.level - 1] if node.level else MODULE_FOLDER
+            target = base.joinpath(*(node.module or "").split("."))
+            files += [target.with_suffix(".py"), target / "__init__.py"]
+            files += [target / f"{alias.name}.py" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            files += [
+                MODULE_FOLDER.joinpath(*alias.name.split(".")).with_suffix(".py")
+                for alias in node.names
+            ]
+    return [file for file in files if file.is_file()]
+
+
+def test_an_import_at_file_scope_is_told_from_one_in_a_function():
+    source = "import torch\nclass C:\n    import scipy\n    def f(self):\n        import pandas"
+    assert imported_at_file_scope(source) == {"torch", "scipy"}
+
+
+def test_the_files_a_file_imports_are_found():
+    source = "from landmark_heatmap.predict import Predictor\nfrom .result import DetectionResult"
+    path = MODULE_FOLDER / "LandmarkHeatmapLib" / "export.py"
+    names = {each.name for each in imported_files(source, path)}
+    assert names == {"predict.py", "result.py"}
+
+
+def test_the_build_lists_every_file_of_the_module_once():
+    listed = listed_files((MODULE_FOLDER / "CMakeLists.txt").read_text(encoding="utf-8"))
+    assert sorted(listed) == sorted(files_in(MODULE_FOLDER))
+
+
+def test_a_file_that_the_build_leaves_out_is_seen(tmp_path):
+    (tmp_path / "lib" / "__pycache__").mkdir(parents=True)
+    for name in ("M.py", "lib/new.py", "lib/__pycache__/new.pyc", "CMakeLists.txt"):
+        (tmp_path / name).write_text("")
+    cmake = (
+        "set(MODULE_NAME M)\nset(MODULE_PYTHON_SCRIPTS\n  ${MODULE_NAME}.py\n  )\n"
+        "set(MODULE_PYTHON_RESOURCES\n  gone.png\n  )"
+    )
+    assert files_in(tmp_path) - set(listed_files(cmake)) == {"lib/new.py"}
+    assert set(listed_files(cmake)) - files_in(tmp_path) == {"gone.png"}
+
+
+def test_the_project_is_named_as_the_catalog_will_name_it():
+    cmake = (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
+    assert "project(LandmarkHeatmap)" in cmake
+    assert "add_subdirectory(LandmarkHeatmap)" in cmake
+    for field in ("HOMEPAGE", "CATEGORY", "CONTRIBUTORS", "DESCRIPTION", "ICONURL", "DEPENDS"):
+        assert re.search(rf'^set\(EXTENSION_{field} "[^"]+"\)$', cmake, re.MULTILINE), field
+    # The Extensions Index reads this one by a pattern of its own.
+    assert re.search(r'^set\(EXTENSION_SCREENSHOTURLS "[^"]+"\)$', cmake, re.MULTILINE)
+
+
+def test_every_widget_the_code_names_is_in_the_ui_file():
+    used = attributes_of(MODULE_FILE.read_text(encoding="utf-8"), "self.ui")
+    used |= attributes_of(MODULE_FILE.read_text(encoding="utf-8"), "panel.ui")
+    assert used
+    assert used - set(widgets_in(UI_FILE.read_text(encoding="utf-8"))) == set()
+
+
+def test_a_widget_that_is_not_in_the_ui_file_is_seen():
+    source = "class W:\n    def f(self):\n        self.ui.gone.text = ''\n        self.logic.x()"
+    assert attributes_of(source, "self.ui") == {"gone"}
+    assert widgets_in('<ui><widget class="QLabel" name="there"/></ui>') == {"there": "QLabel"}
+
+
+def test_every_field_the_ui_file_connects_is_in_the_parameter_node():
+    connected = parameters_in(UI_FILE.read_text(encoding="utf-8"))
+    source = MODULE_FILE.read_text(encoding="utf-8")
+    assert connected
+    assert connected - fields_of(source, "LandmarkHeatmapParameterNode") == set()
+
+
+def test_a_connection_to_no_field_is_seen():
+    ui = (
+        '<ui><widget class="QCheckBox" name="b"><property name="SlicerParameterName">'
+        "<string>gone</string></property></widget></ui>"
+    )
+    assert parameters_in(ui) - fields_of("class P:\n    there: bool = True", "P") == {"gone"}
+
+
+def test_every_widget_of_the_panel_says_what_it_is_for():
+    for node in ElementTree.fromstring(UI_FILE.read_text(encoding="utf-8")).iter("widget"):
+        tips = [each.findtext("string") for each in node if each.get("name") == "toolTip"]
+        assert node.get("class") == "qMRMLWidget" or any(tips), node.get("name")

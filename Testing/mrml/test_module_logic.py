@@ -1,0 +1,141 @@
+"""The module file outside Slicer: it loads, and its logic works. The panel needs Slicer itself."""
+
+import importlib.util
+import json
+import sys
+import types
+from pathlib import Path
+
+import pytest
+import slicer
+
+from landmark_heatmap.dataset import Review, read_cases
+from LandmarkHeatmapLib.volumes import add_volume
+from mrml_examples import make_image, make_prediction
+
+MODULE_FILE = Path(__file__).resolve().parents[2] / "LandmarkHeatmap" / "LandmarkHeatmap.py"
+
+
+class Settings(dict):
+    """Stands in for QSettings: one dictionary for all."""
+
+    stored = {}
+
+    def setValue(self, key, value):
+        self.stored[key] = value
+
+
+class Base:
+    def __init__(self, parent=None):
+        self.parent = parent
+
+
+@pytest.fixture
+def module(monkeypatch):
+    """The module file with the least that Slicer would give it beyond slicer-core."""
+    fakes = {
+        "qt": {"QSettings": Settings},
+        "slicer.i18n": {"tr": str, "translate": lambda context, text: text},
+        "slicer.parameterNodeWrapper": {
+            "parameterNodeWrapper": lambda wrapped: wrapped,
+            "WithinRange": lambda low, high: (low, high),
+        },
+        "slicer.ScriptedLoadableModule": {
+            f"ScriptedLoadableModule{part}": type(f"Fake{part}", (Base,), {})
+            for part in ("", "Widget", "Logic", "Test")
+        },
+    }
+    for name, content in fakes.items():
+        fake = types.ModuleType(name)
+        vars(fake).update(content)
+        monkeypatch.setitem(sys.modules, name, fake)
+    monkeypatch.setattr(Settings, "stored", {})
+    monkeypatch.setattr(slicer.util, "settingsValue", Settings.stored.get)
+    # Not by its name: below the repository's root, that is a folder.
+    spec = importlib.util.spec_from_file_location("module_under_test", MODULE_FILE)
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+class Predictor:
+    def predict(self, image, progress):
+        progress("Detecting", 0.5)
+        return make_prediction(image)
+
+
+@pytest.fixture
+def logic(module):
+    return module.LandmarkHeatmapLogic(lambda path: Predictor())
+
+
+@pytest.fixture
+def volume(scene):
+    return add_volume(scene, make_image(), "Scan")
+
+
+def test_loading_the_module_needs_no_torch(module):
+    assert "torch" not in vars(module)
+
+
+def test_detection_tells_how_far_it_is_and_publishes_a_result(logic, volume):
+    told = []
+    result = logic.detect(volume, "model", lambda stage, fraction: told.append(fraction))
+    assert [each.node for each in logic.results(volume)] == [result.node]
+    assert told == sorted(told)
+    assert (told[0], told[-1]) == (0.0, 1.0)
+
+
+def test_detecting_again_keeps_the_corrections_and_shows_the_new_fiducials_only(logic, volume):
+    first = logic.detect(volume, "model")
+    first.move("Tip", (1, 2, 3))
+    second = logic.detect(volume, "model")
+    logic.showFiducialsOf(second)
+    assert first.review("Tip") is Review.CORRECTED
+    shown = [r.markups_node.GetDisplayNode().GetVisibility() for r in logic.results(volume)]
+    assert shown == [0, 1]
+
+
+def test_a_volume_removed_in_mid_detection_is_told_of(module, logic, scene, volume):
+    def remove(stage, fraction):
+        if stage == "Detecting":
+            scene.RemoveNode(volume)
+
+    with pytest.raises(module.PredictionError, match="removed"):
+        logic.detect(volume, "model", remove)
+
+
+def test_heatmaps_are_not_offered_as_input(logic, scene, volume):
+    logic.detect(volume, "model")
+    scene.RemoveNode(volume)
+    assert logic.firstInputVolume(scene) is None
+
+
+def test_a_second_export_of_a_volume_is_a_revision(logic, volume, tmp_path):
+    assert logic.caseName(volume) == ""
+    result = logic.detect(volume, "model")
+    logic.export(result, tmp_path / "set", annotator="A")
+    name = logic.caseName(volume)
+    again = logic.export(result, tmp_path / "set", name)
+    assert [case.name for case in read_cases(tmp_path / "set")] == [name]
+    assert again.name == "revision-002"
+
+
+def test_an_added_model_that_has_gone_is_left_out_of_the_list(module, logic, tmp_path):
+    gone = str(tmp_path / "gone.safetensors")
+    Settings.stored[module.ADDED_MODELS_SETTING] = json.dumps([gone])
+    assert gone not in [key for key, _path, _description in logic.models()]
+
+
+def test_a_file_that_is_no_model_is_not_added(module, logic, tmp_path):
+    (tmp_path / "bad.safetensors").write_bytes(b"nothing")
+    with pytest.raises(module.ModelFileError):
+        logic.addModel(tmp_path / "bad.safetensors")
+    assert Settings.stored == {}
+
+
+def test_what_is_missing_is_installed_by_the_installer_of_old_slicers(module, monkeypatch):
+    asked = []
+    monkeypatch.setattr(slicer.util, "pip_install", asked.append)
+    module.LandmarkHeatmapLogic().installPackages(["safetensors"])
+    assert asked == [["safetensors>=0.4"]]
