@@ -84,7 +84,8 @@ def demo(arguments) -> int:
 
 
 def test(arguments) -> int:
-    return run("-m", "ruff", "check", ".") or run("-m", "pytest", *arguments)
+    checks = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("pytest", *arguments))
+    return next((code for check in checks if (code := run("-m", *check))), 0)
 
 
 def run(*arguments) -> int:

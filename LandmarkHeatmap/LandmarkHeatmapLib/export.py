@@ -20,6 +20,7 @@ def export_case(
     gets a further revision. Everything is in the volume's own coordinates.
     Raises DatasetError for a folder, landmarks or a name that do not fit.
     """
+    result.follow_volume()
     create_dataset(folder, result.landmarks)
     record = CaseRecord(
         reviews=result.reviews(),

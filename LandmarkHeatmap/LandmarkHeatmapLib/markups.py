@@ -58,11 +58,35 @@ def world_positions(node) -> np.ndarray:
     return positions
 
 
+def positions_in(node, other) -> np.ndarray:
+    """(L, 3) in LPS, mm, in the own coordinates of another node; NaN for points without a position.
+
+    Both may lie under any transforms. Under the same one nothing is computed, nor rounded.
+    """
+    transform = vtk.vtkGeneralTransform()
+    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(
+        node.GetParentTransformNode(), other.GetParentTransformNode(), transform
+    )
+    positions = np.full((node.GetNumberOfControlPoints(), 3), np.nan)
+    for index in range(len(positions)):
+        if node.GetNthControlPointPositionStatus(index) == _DEFINED:
+            node.GetNthControlPointPosition(index, positions[index])
+            positions[index] = transform.TransformPoint(positions[index]) * _RAS_OF_LPS
+    return positions
+
+
+def are_missing(node) -> list:
+    """For each point whether it was said not to be there; one that waits to be placed was not."""
+    missing = slicer.vtkMRMLMarkupsNode.PositionMissing
+    count = node.GetNumberOfControlPoints()
+    return [node.GetNthControlPointPositionStatus(index) == missing for index in range(count)]
+
+
 def copy_point(source, target, index: int) -> None:
     """Give a control point the position, or the lack of one, that it has in another list."""
-    position = world_positions(source)[index]
+    position = positions_in(source, target)[index]
     if np.isfinite(position).all():
-        target.SetNthControlPointPositionWorld(index, *position)
+        target.SetNthControlPointPosition(index, *(position * _RAS_OF_LPS))
     else:
         make_missing(target, index)
 

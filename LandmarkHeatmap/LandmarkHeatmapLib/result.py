@@ -1,32 +1,25 @@
 """One detection in the scene: everything hangs on one node, so that it is saved and found again.
 
-That node is a vtkMRMLScriptedModuleNode. It refers to the other nodes by node references, which
-MRML maps to new IDs when a scene is imported into another, and keeps the rest as JSON parameters.
+What that node holds is in state.py, how it comes about in publishing.py.
 """
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import slicer
-import vtk
 
 from landmark_heatmap.dataset import Review
 from landmark_heatmap.errors import PredictionError
 from landmark_heatmap.landmarks import Annotation, LandmarkSet, Point, PointState
 from landmark_heatmap.prediction import ModelIdentity, Prediction
 
-from . import markups
-from .overlay import style_heatmap
-from .volumes import add_volume, component_note
+from . import markups, state
+from .publishing import publish_nodes
+from .state import MODULE_NAME
+from .volumes import ijk_to_ras, size_ijk
 
-MODULE_NAME = "LandmarkHeatmapResult"
-# Roles of the node references.
-INPUT, MARKUPS, PREDICTED = "inputVolume", "landmarks", "predictedLandmarks"
-COMBINED, HEATMAP = "combinedHeatmap", "heatmap"
-_STATE = "state"
-_STATE_VERSION = 1
+# Files round; what has moved by less has not moved.
+_ROUNDING_MM = 1e-4
 
 
 class DetectionResult:
@@ -46,29 +39,7 @@ class DetectionResult:
 
         An earlier result for the same volume, with its corrections, stays as it is.
         """
-        scene = volume_node.GetScene()
-        base = volume_node.GetName()
-        node = scene.CreateNodeByClass("vtkMRMLScriptedModuleNode")
-        node.UnRegister(None)
-        node.SetModuleName(MODULE_NAME)
-        node.SetName(scene.GenerateUniqueName(f"{base} detection"))
-        node = scene.AddNode(node)
-        result = cls(node)
-        node.SetNodeReferenceID(INPUT, volume_node.GetID())
-        for role, heatmap, name in _heatmaps(prediction, base):
-            heatmap_node = add_volume(scene, heatmap, name)
-            style_heatmap(heatmap_node)
-            node.AddNodeReferenceID(role, heatmap_node.GetID())
-        corrected = markups.add_list(scene, f"{base} landmarks", prediction)
-        predicted = markups.add_list(scene, f"{base} landmarks as predicted", prediction)
-        markups.hide_and_lock(predicted)
-        node.SetNodeReferenceID(MARKUPS, corrected.GetID())
-        node.SetNodeReferenceID(PREDICTED, predicted.GetID())
-        result._write_state(_initial_state(volume_node, prediction))
-        for each in (*result.overlay_nodes, corrected, predicted):
-            each.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
-        _gather_in_subject_hierarchy(result)
-        return result
+        return cls(publish_nodes(volume_node, prediction))
 
     @classmethod
     def all(cls, scene) -> list:
@@ -87,9 +58,9 @@ class DetectionResult:
 
     def remove(self) -> None:
         """Remove the result and all its nodes from the scene; the volume stays."""
-        for each in (*self.overlay_nodes, self.markups_node, self.predicted_node, self.node):
-            if each is not None:
-                self.scene.RemoveNode(each)
+        scene = self.scene
+        for each in (*self._nodes_beside_the_volume(), self.node):
+            scene.RemoveNode(each)
 
     # --- the nodes
 
@@ -99,59 +70,90 @@ class DetectionResult:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the volume and both lists of landmarks are there, each point of them too."""
+        """Whether the volume and both lists with all their points are there, and can be understood."""
         nodes = (self.volume_node, self.markups_node, self.predicted_node)
+        try:
+            count = len(self.landmarks)
+        except PredictionError:
+            return False
         return None not in nodes and all(
-            node.GetNumberOfControlPoints() == len(self.landmarks) for node in nodes[1:]
+            node.GetNumberOfControlPoints() == count for node in nodes[1:]
         )
 
     @property
     def volume_node(self):
-        return self.node.GetNodeReference(INPUT)
+        return self.node.GetNodeReference(state.INPUT)
 
     @property
     def markups_node(self):
         """The landmarks as they stand now; what the user drags."""
-        return self.node.GetNodeReference(MARKUPS)
+        return self.node.GetNodeReference(state.MARKUPS)
 
     @property
     def predicted_node(self):
         """The landmarks as the model had put them: hidden and locked."""
-        return self.node.GetNodeReference(PREDICTED)
+        return self.node.GetNodeReference(state.PREDICTED)
 
     @property
     def combined_node(self):
-        return self.node.GetNodeReference(COMBINED)
+        return self.node.GetNodeReference(state.COMBINED)
 
     def heatmap_node(self, name: str):
         """The heatmap of one landmark, or None if it was deleted."""
-        return self.node.GetNthNodeReference(HEATMAP, self.landmarks.index(name))
+        return self.node.GetNodeReference(state.HEATMAP.format(index=self.landmarks.index(name)))
 
     @property
     def overlay_nodes(self) -> list:
         """All heatmap volumes that are still there, the combined one first."""
-        count = self.node.GetNumberOfNodeReferences(HEATMAP)
-        nodes = [self.node.GetNthNodeReference(HEATMAP, index) for index in range(count)]
+        nodes = [self.heatmap_node(name) for name in self.landmarks.names]
         return [node for node in (self.combined_node, *nodes) if node is not None]
+
+    def _nodes_beside_the_volume(self) -> list:
+        nodes = (*self.overlay_nodes, self.markups_node, self.predicted_node)
+        return [node for node in nodes if node is not None]
+
+    def follow_volume(self) -> None:
+        """Bring everything to where the volume is now, if that was put elsewhere.
+
+        That happens by another parent transform, by hardening one, or by centring the volume. What
+        a person has put under a transform of its own is left there.
+        """
+        document, volume = state.read(self.node), self.volume_node
+        old_parent, parent = self.node.GetNodeReferenceID(state.PARENT), volume.GetTransformNodeID()
+        old, new = np.array(document["volume_ijk_to_ras"]), ijk_to_ras(volume)
+        is_shifted = abs(new - old).max() > _ROUNDING_MM
+        if parent == old_parent and not is_shifted:
+            return
+        if is_shifted and size_ijk(volume) != document["volume_size_ijk"]:
+            return  # another image altogether: nothing says where a point would be in it
+        motion = slicer.util.vtkMatrixFromArray(new @ np.linalg.inv(old))
+        for node in self._nodes_beside_the_volume():
+            if node.GetTransformNodeID() == old_parent:
+                if is_shifted:
+                    node.ApplyTransformMatrix(motion)
+                node.SetAndObserveTransformNodeID(parent)
+        self.node.SetNodeReferenceID(state.PARENT, parent)
+        document["volume_ijk_to_ras"] = new.tolist()
+        state.write(self.node, document)
 
     # --- what is known
 
     @property
     def landmarks(self) -> LandmarkSet:
-        return LandmarkSet.from_json(self._state()["landmark_set"])
+        return LandmarkSet.from_json(state.read(self.node)["landmark_set"])
 
     @property
     def model(self) -> ModelIdentity:
-        return ModelIdentity(**self._state()["model"])
+        return ModelIdentity(**state.read(self.node)["model"])
 
     @property
     def image_note(self) -> str:
         """Which part of a volume with several components was used; empty for just one."""
-        return self._state()["image_note"]
+        return state.read(self.node)["image_note"]
 
     def confidence(self, name: str) -> float:
         """0 to 1, as predicted."""
-        return self._state()["confidences"][self.landmarks.index(name)]
+        return state.read(self.node)["confidences"][self.landmarks.index(name)]
 
     def review(self, name: str) -> Review:
         """What a person has done about a landmark, told from where it is now."""
@@ -159,27 +161,36 @@ class DetectionResult:
 
     def reviews(self) -> dict:
         """Name to Review, for every landmark."""
-        said = self._state()["said"]
-        names = self.landmarks.names
-        now = markups.world_positions(self.markups_node)
-        then = markups.world_positions(self.predicted_node)
-        tolerance = self._tolerance_mm()
+        said = state.read(self.node)["said"]
+        now, then = self.positions_lps(), self.predicted_positions_lps()
+        missing, tolerance = markups.are_missing(self.markups_node), self._tolerance_mm()
         return {
-            name: _told(now[i], then[i], said.get(name), tolerance) for i, name in enumerate(names)
+            name: state.told(now[i], then[i], missing[i], said.get(name), tolerance)
+            for i, name in enumerate(self.landmarks.names)
         }
 
     def moved_mm(self, name: str) -> float:
-        """How far a landmark lies from where it was predicted; NaN if it has no place in one."""
+        """How far a landmark lies from where it was predicted; NaN if it has no place in one.
+
+        In the volume's own coordinates: a parent transform that scales does not count.
+        """
         index = self.landmarks.index(name)
-        now = markups.world_positions(self.markups_node)[index]
-        return float(np.linalg.norm(now - markups.world_positions(self.predicted_node)[index]))
+        return float(np.linalg.norm((self.positions_lps() - self.predicted_positions_lps())[index]))
+
+    def positions_lps(self) -> np.ndarray:
+        """(L, 3) where the landmarks are, LPS, in the volume's own coordinates; NaN if nowhere."""
+        return markups.positions_in(self.markups_node, self.volume_node)
+
+    def predicted_positions_lps(self) -> np.ndarray:
+        """(L, 3) where the model had put them, likewise."""
+        return markups.positions_in(self.predicted_node, self.volume_node)
 
     def annotation(self) -> Annotation:
         """The landmarks as they stand, in LPS in the volume's own coordinates.
 
         Placed, or absent, where a person said so; predicted, or unjudged, where nobody did anything.
         """
-        positions = self._volume_positions_lps(self.markups_node)
+        positions = self.positions_lps()
         points = {}
         for landmark, position, review in zip(
             self.landmarks.landmarks, positions, self.reviews().values()
@@ -187,20 +198,20 @@ class DetectionResult:
             judged = review is not Review.UNTOUCHED
             there = bool(np.isfinite(position).all())
             if there:
-                state = PointState.PLACED if judged else PointState.PREDICTED
+                known = PointState.PLACED if judged else PointState.PREDICTED
             else:
-                state = PointState.ABSENT if judged else PointState.UNJUDGED
+                known = PointState.ABSENT if judged else PointState.UNJUDGED
             points[landmark.name] = Point(
-                state, tuple(position) if there else None, definition=landmark.definition
+                known, tuple(position) if there else None, definition=landmark.definition
             )
         return Annotation(points)
 
     def predicted_annotation(self) -> Annotation:
         """The landmarks as predicted, in LPS in the volume's own coordinates."""
-        positions = self._volume_positions_lps(self.predicted_node)
+        positions = self.predicted_positions_lps()
         points = {}
         for landmark, position, confidence in zip(
-            self.landmarks.landmarks, positions, self._state()["confidences"]
+            self.landmarks.landmarks, positions, state.read(self.node)["confidences"]
         ):
             there = bool(np.isfinite(position).all())
             points[landmark.name] = Point(
@@ -219,14 +230,15 @@ class DetectionResult:
 
     def mark_absent(self, name: str) -> None:
         """The landmark is not in this image."""
-        markups.make_missing(self.markups_node, self.landmarks.index(name))
+        # What is said comes before what is seen: who watches the list then finds both.
         self._say(name, Review.MARKED_ABSENT)
+        markups.make_missing(self.markups_node, self.landmarks.index(name))
 
     def restore_prediction(self, name: str) -> None:
         """Back to what the model had said; as if nobody had touched it."""
+        self._say(name, None)
         index = self.landmarks.index(name)
         markups.copy_point(self.predicted_node, self.markups_node, index)
-        self._say(name, None)
 
     def move(self, name: str, position_world_ras) -> None:
         """Put a landmark to a world position (3,), RAS, mm."""
@@ -237,87 +249,12 @@ class DetectionResult:
 
     def _say(self, name: str, review) -> None:
         self.landmarks.index(name)  # refuses an unknown name
-        state = self._state()
-        state["said"].pop(name, None)
+        document = state.read(self.node)
+        document["said"].pop(name, None)
         if review is not None:
-            state["said"][name] = review.value
-        self._write_state(state)
-
-    def _state(self) -> dict:
-        state = json.loads(self.node.GetParameter(_STATE))
-        if state["version"] > _STATE_VERSION:
-            raise PredictionError(
-                f"'{self.node.GetName()}' was made by a newer LandmarkHeatmap"
-                f" (version {state['version']}); update this one."
-            )
-        return state
-
-    def _write_state(self, state: dict) -> None:
-        self.node.SetParameter(_STATE, json.dumps(state))
+            document["said"][name] = review.value
+        state.write(self.node, document)
 
     def _tolerance_mm(self) -> float:
         """What counts as not moved: files round. A hundredth of a voxel, for tiny images less."""
         return min(0.01, 0.01 * min(self.volume_node.GetSpacing()))
-
-    def _volume_positions_lps(self, markups_node) -> np.ndarray:
-        """(L, 3) in LPS in the volume's own coordinates, whatever transforms there are; NaN if none."""
-        to_volume = vtk.vtkGeneralTransform()
-        slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(
-            None, self.volume_node.GetParentTransformNode(), to_volume
-        )
-        world = markups.world_positions(markups_node)
-        ras = [to_volume.TransformPoint(p) if np.isfinite(p).all() else p for p in world]
-        return np.array(ras).reshape(-1, 3) * [-1, -1, 1]
-
-
-def _told(now, then, said, tolerance_mm) -> Review:
-    """The review of one landmark from its position now and as predicted; NaN where it has none.
-
-    What was said holds only as long as the point is where it was said of: a point that was moved
-    after it was confirmed is corrected, one that was moved back is as it was.
-    """
-    is_there, was_there = np.isfinite(now).all(), np.isfinite(then).all()
-    if is_there and was_there:
-        if np.linalg.norm(now - then) > tolerance_mm:
-            return Review.CORRECTED
-        return Review.CONFIRMED if said == Review.CONFIRMED.value else Review.UNTOUCHED
-    if is_there:
-        return Review.CORRECTED
-    if was_there:
-        return Review.MARKED_ABSENT
-    return Review.UNTOUCHED if said is None else Review.CONFIRMED
-
-
-def _heatmaps(prediction: Prediction, base: str):
-    """(role, image, node name) for each volume to publish."""
-    yield COMBINED, prediction.combined_heatmap(), f"{base} heatmaps combined"
-    for point in prediction.points:
-        yield HEATMAP, point.heatmap, f"{base} heatmap {point.name}"
-
-
-def _initial_state(volume_node, prediction: Prediction) -> dict:
-    return {
-        "version": _STATE_VERSION,
-        "landmark_set": prediction.landmarks.to_json(),
-        "model": prediction.model.to_json(),
-        "confidences": [float(point.confidence) for point in prediction.points],
-        "image_note": component_note(volume_node),
-        "said": {},
-    }
-
-
-def _gather_in_subject_hierarchy(result: DetectionResult) -> None:
-    """Put the nodes into one folder, so that dozens of heatmaps do not crowd the scene's tree."""
-    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(result.scene)
-    if hierarchy is None:
-        return
-    parent = hierarchy.GetSceneItemID()
-    folder = hierarchy.CreateFolderItem(parent, result.node.GetName())
-    for node in (result.markups_node, result.predicted_node, *result.overlay_nodes):
-        # The application makes an item for each node by itself; other hosts do not.
-        item = hierarchy.GetItemByDataNode(node)
-        if item:
-            hierarchy.SetItemParent(item, folder)
-        else:
-            hierarchy.CreateItem(folder, node)
-    hierarchy.SetItemExpanded(folder, False)

@@ -3,6 +3,7 @@ are left to MRML, which applies them to the volume and to all that is published 
 
 from __future__ import annotations
 
+import numpy as np
 import slicer
 import vtk
 
@@ -19,10 +20,21 @@ def image_of(volume_node) -> Image:
     data = volume_node.GetImageData()
     if data is None or 0 in data.GetDimensions():
         raise GeometryError(f"The volume '{volume_node.GetName()}' holds no image.")
+    array = to_grey(slicer.util.arrayFromVolume(volume_node))
+    return Image.from_ras(array, ijk_to_ras(volume_node))
+
+
+def ijk_to_ras(volume_node) -> np.ndarray:
+    """The 4x4 affine from voxel indices to RAS in mm, in the volume's own coordinates."""
     matrix = vtk.vtkMatrix4x4()
     volume_node.GetIJKToRASMatrix(matrix)
-    array = to_grey(slicer.util.arrayFromVolume(volume_node))
-    return Image.from_ras(array, slicer.util.arrayFromVTKMatrix(matrix))
+    return slicer.util.arrayFromVTKMatrix(matrix)
+
+
+def size_ijk(volume_node) -> list:
+    """The voxels along i, j, k; zeros for a volume without an image."""
+    data = volume_node.GetImageData()
+    return [0, 0, 0] if data is None else list(data.GetDimensions())
 
 
 def component_note(volume_node) -> str:

@@ -238,7 +238,7 @@ def _read_fcsv(path, text):
     for row in _csv_rows(path, csv.reader(rows)):
         cells = dict(zip(columns, row))
         name, definition = cells.get("label", "").strip(), cells.get("desc", "").strip()
-        unnamed = row[len(columns):]
+        unnamed = row[len(columns) :]
         if len(unnamed) not in (0, _FCSV_UNNAMED_CELLS):
             raise AnnotationError(
                 f"'{path}': '{name}' has {len(row)} cells for {len(columns)} columns."

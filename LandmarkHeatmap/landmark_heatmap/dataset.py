@@ -159,7 +159,11 @@ def read_landmark_set(folder) -> LandmarkSet:
 
 
 def add_case(
-    folder, case: str, image: Image, annotation: Annotation, record: CaseRecord,
+    folder,
+    case: str,
+    image: Image,
+    annotation: Annotation,
+    record: CaseRecord,
     prediction: Annotation = None,
 ) -> Path:
     """Add a case, or a revision to one that is there; returns the folder of the new revision.

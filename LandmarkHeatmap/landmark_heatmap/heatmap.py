@@ -88,7 +88,12 @@ def _newton_step(block: np.ndarray):
     for a in range(dimensions):
         hessian[a, a] = at((a, 1)) - 2 * at() + at((a, -1))
         for b in range(a):
-            mixed = at((a, 1), (b, 1)) + at((a, -1), (b, -1)) - at((a, 1), (b, -1)) - at((a, -1), (b, 1))
+            mixed = (
+                at((a, 1), (b, 1))
+                + at((a, -1), (b, -1))
+                - at((a, 1), (b, -1))
+                - at((a, -1), (b, 1))
+            )
             hessian[a, b] = hessian[b, a] = mixed / 4
     if np.linalg.eigvalsh(hessian).max() >= -1e-9:
         return None

@@ -13,8 +13,20 @@ from .geometry import Grid, Image, apply_affine
 
 # Longest first, so that '.nii.gz' is found before '.gz' would be.
 IMAGE_SUFFIXES = (
-    ".seq.nrrd", ".nii.gz", ".nrrd", ".nhdr", ".nii", ".mha", ".mhd",
-    ".dcm", ".tiff", ".tif", ".png", ".jpeg", ".jpg", ".bmp",
+    ".seq.nrrd",
+    ".nii.gz",
+    ".nrrd",
+    ".nhdr",
+    ".nii",
+    ".mha",
+    ".mhd",
+    ".dcm",
+    ".tiff",
+    ".tif",
+    ".png",
+    ".jpeg",
+    ".jpg",
+    ".bmp",
 )
 # Formats of a header and a second file with the values: they cannot be replaced in one step.
 _TWO_FILE_SUFFIXES = (".nhdr", ".mhd")
@@ -51,7 +63,9 @@ def read_image(path) -> Image:
     if image.GetDimension() == 2:
         image = sitk.JoinSeries(image)
     if image.GetDimension() != 3:
-        raise ImageFileError(f"'{path}' has {image.GetDimension()} dimensions; 2 or 3 are possible.")
+        raise ImageFileError(
+            f"'{path}' has {image.GetDimension()} dimensions; 2 or 3 are possible."
+        )
     try:
         return Image(to_grey(sitk.GetArrayFromImage(image)), _affine(image))
     except GeometryError as error:

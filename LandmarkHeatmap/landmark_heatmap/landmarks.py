@@ -179,7 +179,7 @@ def _right_twin(name: str, names):
         # A single letter counts only as a word of its own: 'L' in 'AIIS_L', never in 'LEC'.
         pattern = left if len(left) > 1 else rf"(?<![A-Za-z0-9]){left}(?![A-Za-z0-9])"
         for match in re.finditer(pattern, name):
-            twin = name[: match.start()] + right + name[match.end():]
+            twin = name[: match.start()] + right + name[match.end() :]
             if twin in names:
                 return twin
     return None

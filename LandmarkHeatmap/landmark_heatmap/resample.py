@@ -26,9 +26,16 @@ def resample(image: Image, target: Grid) -> Image:
     transform.SetMatrix(target_to_source[:3, :3].ravel().tolist())
     transform.SetTranslation(target_to_source[:3, 3].tolist())
     resampled = sitk.Resample(
-        source, target.size_ijk, transform, sitk.sitkLinear,
-        (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), np.eye(3).ravel().tolist(),
-        0.0, sitk.sitkFloat32, True,
+        source,
+        target.size_ijk,
+        transform,
+        sitk.sitkLinear,
+        (0.0, 0.0, 0.0),
+        (1.0, 1.0, 1.0),
+        np.eye(3).ravel().tolist(),
+        0.0,
+        sitk.sitkFloat32,
+        True,
     )
     return Image(sitk.GetArrayFromImage(resampled), target.ijk_to_lps)
 

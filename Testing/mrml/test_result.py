@@ -236,7 +236,9 @@ def test_nothing_is_lost_when_the_scene_is_saved_and_loaded(scene, publish, tmp_
     assert display.GetLowerThreshold() == 0.25
     assert display.GetColorNode().GetName() == overlay.COLOUR_TABLE_NAME
     assert display.GetColorNode().GetNumberOfColors() == 256
-    assert loaded.markups_node.GetMeasurement("confidence").GetControlPointValues().GetValue(0) == 0.9
+    assert (
+        loaded.markups_node.GetMeasurement("confidence").GetControlPointValues().GetValue(0) == 0.9
+    )
     assert not loaded.predicted_node.GetDisplayNode().GetVisibility()
 
 

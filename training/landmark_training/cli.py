@@ -95,9 +95,7 @@ def _import(options) -> int:
     frame = TableFrame(options.unit, options.origin, options.spacing)
     names = options.names and options.names.read_text(encoding="utf-8").split("\n")
     names = names and [name.strip() for name in names if name.strip()]
-    count = import_table(
-        options.table, options.images, options.output, frame, names, options.rows
-    )
+    count = import_table(options.table, options.images, options.output, frame, names, options.rows)
     print(f"{count} cases in {options.output}")
     return 0
 

@@ -118,8 +118,13 @@ def _titles(path: Path, header) -> list:
     """The landmarks' names in a header id, x1, y1, x2, y2 ..."""
     columns = [_COLUMN.fullmatch(title.strip()) for title in header[1:]]
     pairs = list(zip(columns[::2], columns[1::2]))
-    if not pairs or len(columns) % 2 or not all(
-        x and y and x[1].lower() == "x" and y[1].lower() == "y" and x[2] == y[2] for x, y in pairs
+    if (
+        not pairs
+        or len(columns) % 2
+        or not all(
+            x and y and x[1].lower() == "x" and y[1].lower() == "y" and x[2] == y[2]
+            for x, y in pairs
+        )
     ):
         raise DatasetError(f"'{path}' needs the columns id, x1, y1, x2, y2 ..., has {header}.")
     return [x[2] for x, _ in pairs]

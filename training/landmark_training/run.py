@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from landmark_heatmap.evaluation import Outcome, evaluate
 from landmark_heatmap.geometry import Image
 from landmark_heatmap.heatmap import encode, gaussian_mass
-from landmark_heatmap.landmarks import Annotation, PointState
+from landmark_heatmap.landmarks import Annotation
 from landmark_heatmap.model_file import write_model
 from landmark_heatmap.network import log_probabilities
 from landmark_heatmap.predict import locate, run_network
@@ -193,16 +194,13 @@ class Run:
         """MRE and what goes with it of the averaged network, on whole images, as in detection."""
         stage, names = self.plan.stage, self.landmarks.names
         compared = []
-        for case in cases:
+        for number, case in enumerate(cases):
             heatmaps, presences = run_network(self.averaged, case.prepared, stage, "cpu")
-            points = locate(
-                names, heatmaps, presences, case.prepared.grid, stage, self.prior
-            )
+            points = locate(names, heatmaps, presences, case.prepared.grid, stage, self.prior)
             predicted = Prediction(self.landmarks, points, case.prepared.grid, None).annotation()
-            compared.append((predicted, case.label))
-        grids = [case.prepared.grid for case in cases]
-        extent_mm = max(float(np.max(g.size_ijk * g.spacing_mm)) for g in grids)
-        return compared_metrics(compared, names, extent_mm)
+            # Two datasets may each have a case of the same name.
+            compared.append((f"{number} {case.name}", predicted, case.label))
+        return _metrics(evaluate(compared, resamples=0, names=names), cases)
 
     def _record(self, epoch, loss, metrics, seconds) -> None:
         path = self.output / "progress.csv"
@@ -222,28 +220,25 @@ class Run:
         write_model(self.output / MODEL_NAME, description, [self.averaged], self.prior)
 
 
-def compared_metrics(compared, names, extent_mm: float) -> dict:
-    """MRE, median, missed and false points over pairs (predicted, true) of annotations.
-
-    score, lower is better: the mean error, where a missed point, or one found where it is absent,
-    counts like one that is as far off as the image is large.
+def _metrics(evaluation, cases) -> dict:
+    """MRE, median, missed and false points, and a score, lower is better: the mean error, where a
+    missed point, or one found where it is absent, counts as far off as the largest image is long.
     """
-    errors, missed, false = [], 0, 0
-    for predicted, true in compared:
-        for name in names:
-            position, wanted = predicted.position_lps(name), true.position_lps(name)
-            if wanted is None:
-                false += position is not None and true.state(name) is PointState.ABSENT
-            elif position is None:
-                missed += 1
-            else:
-                errors.append(float(np.linalg.norm(position - wanted)))
+    overall = evaluation.overall
+    compared, missed, false = (
+        overall.counts[outcome] for outcome in (Outcome.COMPARED, Outcome.MISSED, Outcome.FALSE)
+    )
+    grids = [case.prepared.grid for case in cases]
+    extent_mm = max(float(np.max(g.size_ijk * g.spacing_mm)) for g in grids)
     wrong = missed + false
-    metrics = {"mre_mm": None, "median_mm": None, "missed": missed, "false": false}
-    if errors:
-        metrics.update(mre_mm=float(np.mean(errors)), median_mm=float(np.median(errors)))
-    metrics["score"] = (sum(errors) + wrong * extent_mm) / max(1, len(errors) + wrong)
-    return metrics
+    total = compared * (overall.mean_mm.value or 0.0) + wrong * extent_mm
+    return {
+        "mre_mm": overall.mean_mm.value,
+        "median_mm": overall.median_mm.value,
+        "missed": missed,
+        "false": false,
+        "score": total / max(1, compared + wrong),
+    }
 
 
 _BAR = "{percentage:3.0f}% |{bar:30}| {elapsed} gone, {remaining} left  {postfix}"
