@@ -52,8 +52,6 @@ RESOURCES = Path(__file__).parent / "Resources"
 # The models a user added, as JSON: a list setting of one element would come back as a plain string.
 ADDED_MODELS_SETTING = "LandmarkHeatmap/AddedModels"
 ANNOTATOR_SETTING = "LandmarkHeatmap/Annotator"
-# Under which name a volume was exported, kept with the volume: the next export is a revision.
-CASE_ATTRIBUTE = "LandmarkHeatmap.CaseName"
 
 
 class LandmarkHeatmap(ScriptedLoadableModule):
@@ -82,7 +80,8 @@ class LandmarkHeatmapParameterNode:
 
     inputVolume: the image. model: a key of LandmarkHeatmapLogic.models. result: the node of the
     DetectionResult that is shown. channel: the landmark whose heatmap is shown, all if empty.
-    opacity, threshold: of the heatmaps. caseName: in the dataset; a new number if empty.
+    opacity, threshold: of the heatmaps. caseName: in the dataset; the one of
+    before, or a new number, if empty.
     """
 
     inputVolume: vtkMRMLScalarVolumeNode
@@ -178,7 +177,6 @@ class LandmarkHeatmapWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             parameterNode.model = keys[0] if keys else ""
         if parameterNode.inputVolume is None:
             parameterNode.inputVolume = self.logic.firstInputVolume(slicer.mrmlScene)
-            parameterNode.caseName = self.logic.caseName(parameterNode.inputVolume)
         self.setParameterNode(parameterNode)
 
     def setParameterNode(self, parameterNode):
@@ -232,7 +230,8 @@ class LandmarkHeatmapWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         previous, shown = self._followed
         if volume is not previous:
             self._followed = (volume, shown)
-            node.caseName = self.logic.caseName(volume)
+            # A name that was typed for one patient's image must not stay for the next.
+            node.caseName = ""
             self.ui.exportedLabel.text = ""
         result = self._result()
         if result is None or result.volume_node is not volume:
@@ -456,11 +455,10 @@ class LandmarkHeatmapWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                 raise LandmarkHeatmapError(_("Choose a dataset folder to export to."))
             node = self._parameterNode
             with slicer.util.WaitCursor():
-                revision = self.logic.export(
+                revision = export_case(
                     self._result(), folder, node.caseName, self.ui.annotatorLineEdit.text
                 )
             self.ui.datasetPathLineEdit.addCurrentPathToHistory()
-            node.caseName = revision.parent.name
             self.ui.exportedLabel.text = _("Wrote {case}, {revision}, to {folder}").format(
                 case=revision.parent.name, revision=revision.name, folder=revision
             )
@@ -595,19 +593,6 @@ class LandmarkHeatmapLogic(ScriptedLoadableModuleLogic):
         progress(_("Done"), 1.0)
         return result
 
-    def caseName(self, volumeNode) -> str:
-        """Under which name a volume was exported last; empty if it never was, or is None."""
-        return (volumeNode.GetAttribute(CASE_ATTRIBUTE) or "") if volumeNode else ""
-
-    def export(self, result, folder, case="", annotator="") -> Path:
-        """Write a result as a case of a dataset; returns the new revision's folder.
-
-        The volume remembers the case's name. Raises DatasetError.
-        """
-        revision = export_case(result, folder, case, annotator)
-        result.volume_node.SetAttribute(CASE_ATTRIBUTE, revision.parent.name)
-        return revision
-
     def _predictor(self, path: Path):
         """Loading a model takes a moment, so the last one stays loaded; unless its file changed."""
         if self._makePredictor:
@@ -730,7 +715,7 @@ class LandmarkHeatmapTest(ScriptedLoadableModuleTest):
         panel.ui.exportButton.click()
         panel.ui.exportButton.click()
         (case,) = read_cases(self.folder / "dataset")
-        self.assertEqual(case.name, panel.ui.caseNameLineEdit.text)
+        self.assertIn(case.name, panel.ui.exportedLabel.text)
         self.assertEqual(case.annotation_path.parent.name, "revision-002")
         there = case.annotation.position_lps(name)
         np.testing.assert_allclose(there, result.annotation().position_lps(name), atol=0.01)

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-from landmark_heatmap.dataset import CaseRecord, add_case, create_dataset, suggest_case_name
+from landmark_heatmap.dataset import (
+    CaseRecord,
+    add_case,
+    create_dataset,
+    dataset_id,
+    suggest_case_name,
+)
 
 from .result import DetectionResult
 from .volumes import image_of
+
+# As which case a volume was exported into which dataset, kept with the volume: the next export there
+# is a revision, and in another dataset no case of somebody else's.
+_CASES_ATTRIBUTE = "LandmarkHeatmap.Cases"
 
 
 def export_case(
@@ -16,8 +27,9 @@ def export_case(
     """Write the landmarks as they stand as a case of a dataset; returns the new revision's folder.
 
     folder: a dataset of the same landmarks, or a new or empty folder that becomes one. case: its
-    name there; by default one that says nothing about the patient. A case that is there already
-    gets a further revision. Everything is in the volume's own coordinates.
+    name there; by default the one under which this volume was exported there before, or a new
+    number, which says nothing about the patient. A case that is there already gets a further
+    revision. Everything is in the volume's own coordinates.
     Raises DatasetError for a folder, landmarks or a name that do not fit.
     """
     result.follow_volume()
@@ -29,11 +41,12 @@ def export_case(
         image_note=result.image_note,
     )
     image = image_of(result.volume_node) if with_image else None
-    return add_case(
-        folder,
-        case or suggest_case_name(folder),
-        image,
-        result.annotation(),
-        record,
-        result.predicted_annotation(),
+    cases = json.loads(result.volume_node.GetAttribute(_CASES_ATTRIBUTE) or "{}")
+    dataset = dataset_id(folder)
+    case = case or cases.get(dataset) or suggest_case_name(folder)
+    revision = add_case(
+        folder, case, image, result.annotation(), record, result.predicted_annotation()
     )
+    cases[dataset] = case
+    result.volume_node.SetAttribute(_CASES_ATTRIBUTE, json.dumps(cases))
+    return revision

@@ -53,7 +53,9 @@ class CorrectionTracker:
     def compare(self) -> list:
         """The names of the landmarks that are not where they were at the last comparison."""
         now = self._positions_ijk()
-        same = np.isclose(now, self._snapshot, rtol=0, atol=_SAME_VOXELS, equal_nan=True).all(axis=1)
+        same = np.isclose(now, self._snapshot, rtol=0, atol=_SAME_VOXELS, equal_nan=True).all(
+            axis=1
+        )
         self._snapshot = now
         names = self.result.landmarks.names
         return [name for name, unmoved in zip(names, same) if not unmoved]

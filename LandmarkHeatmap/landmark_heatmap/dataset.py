@@ -132,6 +132,7 @@ def create_dataset(folder, landmarks: LandmarkSet, name: str = "") -> None:
     document = {
         "schema": DATASET_SCHEMA,
         "schema_version": SCHEMA_VERSION,
+        "id": uuid.uuid4().hex,
         "name": name or folder.name,
         "coordinate_system": "LPS",
         "units": "mm",
@@ -146,6 +147,11 @@ def create_dataset(folder, landmarks: LandmarkSet, name: str = "") -> None:
 
 def is_dataset(folder) -> bool:
     return (Path(folder) / "dataset.json").is_file()
+
+
+def dataset_id(folder) -> str:
+    """What tells a dataset from every other, wherever it is moved to; empty if it has none."""
+    return str(_read_json(Path(folder) / "dataset.json", DATASET_SCHEMA).get("id", ""))
 
 
 def read_landmark_set(folder) -> LandmarkSet:

@@ -55,6 +55,20 @@ def test_a_second_export_adds_a_revision_and_changes_nothing_of_the_first(publis
     assert len(list(first.parent.glob("image*"))) == 1
 
 
+def test_a_volume_is_exported_as_the_same_case_again_and_into_another_dataset_anew(
+    publish, tmp_path
+):
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    export_case(publish(name="Stranger"), theirs)
+    result = publish(name="Scan")
+    first = export_case(result, ours)
+    again = export_case(result, ours)
+    elsewhere = export_case(result, theirs)
+    assert (first.parent.name, again.name) == (again.parent.name, "revision-002")
+    assert elsewhere.parent.name == "case-0002"
+    assert elsewhere.name == "revision-001"
+
+
 def test_the_record_says_who_did_what_with_which_model(publish, tmp_path):
     import json
 

@@ -78,9 +78,7 @@ def test_where_the_volume_goes_the_result_goes_along(scene, publish, kind, motio
     tracker.release()
 
 
-def test_a_motion_that_nobody_watched_is_caught_up_with_before_an_export(
-    scene, publish, tmp_path
-):
+def test_a_motion_that_nobody_watched_is_caught_up_with_before_an_export(scene, publish, tmp_path):
     result = publish()
     result.move("Tip", markups.world_positions(result.markups_node)[2] + 5)
     before = result.annotation()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import slicer
 
-from landmark_heatmap.dataset import Review, read_cases
+from landmark_heatmap.dataset import Review
 from LandmarkHeatmapLib.volumes import add_volume
 from mrml_examples import make_image, make_prediction
 
@@ -109,16 +109,6 @@ def test_heatmaps_are_not_offered_as_input(logic, scene, volume):
     logic.detect(volume, "model")
     scene.RemoveNode(volume)
     assert logic.firstInputVolume(scene) is None
-
-
-def test_a_second_export_of_a_volume_is_a_revision(logic, volume, tmp_path):
-    assert logic.caseName(volume) == ""
-    result = logic.detect(volume, "model")
-    logic.export(result, tmp_path / "set", annotator="A")
-    name = logic.caseName(volume)
-    again = logic.export(result, tmp_path / "set", name)
-    assert [case.name for case in read_cases(tmp_path / "set")] == [name]
-    assert again.name == "revision-002"
 
 
 def test_an_added_model_that_has_gone_is_left_out_of_the_list(module, logic, tmp_path):
