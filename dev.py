@@ -56,7 +56,9 @@ def set_up() -> None:
 
 
 def pip(*arguments) -> None:
-    subprocess.run([PYTHON, "-m", "pip", "--quiet", *arguments], check=True)
+    subprocess.run(
+        [PYTHON, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments], check=True
+    )
 
 
 def need_graphics_libraries() -> None:

@@ -130,7 +130,8 @@ def _print_point(point) -> None:
 
 
 def _evaluate(options) -> int:
-    from .evaluation import evaluate, format_table, pair_annotations
+    from .evaluation import evaluate, pair_annotations
+    from .evaluation_table import format_table
 
     pairs = pair_annotations(options.predictions, options.references)
     evaluation = evaluate(pairs, thresholds_mm=tuple(options.thresholds))

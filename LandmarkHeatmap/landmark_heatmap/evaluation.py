@@ -29,7 +29,7 @@ from .landmarks import Annotation, PointState
 
 DEFAULT_THRESHOLDS_MM = (2.0, 2.5, 3.0, 4.0)
 ALL = "All"
-_INTERVAL_PERCENT = 95
+INTERVAL_PERCENT = 95
 _SUFFIXES = (MARKUPS_SUFFIX, ".fcsv", ".csv")
 # Resamples at a time: bounds the memory that the medians take.
 _BLOCK = 200
@@ -126,7 +126,7 @@ class Evaluation:
         return {
             "units": "mm",
             "interval": {
-                "percent": _INTERVAL_PERCENT,
+                "percent": INTERVAL_PERCENT,
                 "method": "percentile bootstrap over cases",
                 "resamples": self.resamples,
                 "seed": self.seed,
@@ -197,20 +197,6 @@ def pair_annotations(predictions, references) -> list:
         )
     names = [*reference, *(name for name in predicted if name not in reference)]
     return [(name, predicted.get(name), reference.get(name)) for name in names]
-
-
-def format_table(evaluation: Evaluation) -> str:
-    """The evaluation as plain text: a line for each landmark, one for all, and what the words mean."""
-    thresholds = list(evaluation.overall.success_rates)
-    header = ["landmark", "MRE mm", "95 % interval", "median mm", "SD mm"]
-    header += [f"<= {threshold:g} mm" for threshold in thresholds]
-    header += ["compared", "missed", "false", "absent", "no ref."]
-    rows = [_row(summary) for summary in (*evaluation.landmarks, evaluation.overall)]
-    widths = [max(map(len, column)) for column in zip(header, *rows)]
-    lines = [_line(header, widths), "-" * (sum(widths) + 2 * len(widths) - 2)]
-    lines += [_line(row, widths) for row in rows[:-1]]
-    lines += [lines[1], _line(rows[-1], widths), "", *_explanation(evaluation)]
-    return "\n".join(lines)
 
 
 def _checked_thresholds(thresholds_mm) -> tuple:
@@ -335,7 +321,7 @@ def _median(errors, weights) -> Figure:
 
 
 def _interval(values) -> tuple:
-    outside = (100 - _INTERVAL_PERCENT) / 2
+    outside = (100 - INTERVAL_PERCENT) / 2
     return tuple(float(limit) for limit in np.percentile(values, [outside, 100 - outside]))
 
 
@@ -366,58 +352,3 @@ def _stem(path: Path) -> str:
 def _some(names) -> str:
     """The first few names, for a message."""
     return ", ".join([*names][:3]) + (", ..." if len(names) > 3 else "")
-
-
-def _row(summary: Summary) -> list:
-    interval = summary.mean_mm.interval
-    cells = [summary.name, _number(summary.mean_mm.value)]
-    cells.append("-" if interval is None else f"{interval[0]:.2f} to {interval[1]:.2f}")
-    cells += [_number(summary.median_mm.value), _number(summary.std_mm)]
-    cells += [_percent(figure.value) for figure in summary.success_rates.values()]
-    return cells + [str(summary.counts[outcome]) for outcome in Outcome]
-
-
-def _number(value) -> str:
-    return "-" if value is None else f"{value:.2f}"
-
-
-def _percent(share) -> str:
-    return "-" if share is None else f"{100 * share:.1f} %"
-
-
-def _line(cells, widths) -> str:
-    first, *rest = (
-        cell.ljust(width) if column == 0 else cell.rjust(width)
-        for column, (cell, width) in enumerate(zip(cells, widths))
-    )
-    return "  ".join([first, *rest])
-
-
-def _explanation(evaluation: Evaluation) -> list:
-    overall = evaluation.overall
-    lines = [
-        f"Cases: {len(evaluation.cases)}. MRE: mean radial error, in mm, of the compared points."
-    ]
-    for threshold, figure in overall.success_rates.items():
-        if figure.interval is not None:
-            low, high = map(_percent, figure.interval)
-            lines.append(f"Within {threshold:g} mm: {_percent(figure.value)} ({low} to {high}).")
-    lines += [
-        "Success rates count missed points as failures. false: found where the reference says",
-        "absent; absent: so the reference says, and nothing was found; no ref.: not judged in the",
-        "reference, in no other figure.",
-    ]
-    if overall.mean_mm.interval is None:
-        lines.append("Fewer than two cases: no intervals.")
-    else:
-        lines.append(
-            f"Intervals: {_INTERVAL_PERCENT} %, bootstrap over cases,"
-            f" {evaluation.resamples} resamples, seed {evaluation.seed}."
-        )
-    if evaluation.without_prediction:
-        lines.append(
-            f"Without a prediction (all missed): {', '.join(evaluation.without_prediction)}."
-        )
-    if evaluation.ignored:
-        lines.append(f"Predictions without a reference, ignored: {', '.join(evaluation.ignored)}.")
-    return lines

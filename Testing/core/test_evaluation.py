@@ -8,7 +8,8 @@ import pytest
 from landmark_heatmap.annotations import write_annotation
 from landmark_heatmap.dataset import CaseRecord, Review, add_case, create_dataset
 from landmark_heatmap.errors import AnnotationError, LandmarkHeatmapError
-from landmark_heatmap.evaluation import Outcome, evaluate, format_table, pair_annotations
+from landmark_heatmap.evaluation import Outcome, evaluate, pair_annotations
+from landmark_heatmap.evaluation_table import format_table
 from landmark_heatmap.landmarks import Annotation, Landmark, LandmarkSet, Point, PointState
 
 ABSENT, UNJUDGED = Point(PointState.ABSENT), Point(PointState.UNJUDGED)

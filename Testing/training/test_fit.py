@@ -239,6 +239,16 @@ def test_landmarks_that_the_parent_model_does_not_know_are_refused(trained, tmp_
         fit([tmp_path], tmp_path / "run", QUICK, trained)
 
 
+def test_landmarks_outside_every_image_do_not_keep_a_model_from_going_on(trained, tmp_path):
+    image, annotation = make_face(1)
+    points = {**annotation.points, "Ear": Point(PointState.PLACED, (5, 500, 0))}
+    write_image(tmp_path / "a.nrrd", image)
+    write_annotation(tmp_path / "a.mrk.json", Annotation(points))
+    cases, landmarks, _ = _prepared([tmp_path], QUICK, read_model(trained), lambda line: None)
+    assert landmarks.names == NAMES
+    assert cases[0].label.state("Nose") is PointState.PLACED
+
+
 def test_a_configuration_file_with_an_unknown_setting_is_refused(tmp_path):
     path = tmp_path / "config.json"
     path.write_text('{"epoch": 3}')

@@ -83,7 +83,7 @@ def _prepared(data, config: TrainConfig, parent: Model, say) -> tuple:
             say(f"Left out, since no case has them inside its image: {', '.join(dropped)}.")
     else:
         landmarks = parent.description.landmarks
-        _check_names(found, landmarks)
+        _check_names(found, labels, landmarks)
     _tell_labels(labels, landmarks, say)
     plan = plan_run(config, images, landmarks, parent and parent.description)
     for reason in plan.reasons:
@@ -95,9 +95,14 @@ def _prepared(data, config: TrainConfig, parent: Model, say) -> tuple:
     return cases, landmarks, plan
 
 
-def _check_names(cases, landmarks) -> None:
-    for case in cases:
-        unknown = [name for name in case.annotation.names if name not in landmarks.names]
+def _check_names(cases, labels, landmarks) -> None:
+    """That every landmark placed in an image is one of the model's.
+
+    Others may be listed: those that lay outside every image were left out of the model, too.
+    """
+    for case, label in zip(cases, labels):
+        placed = [name for name in label.names if label.state(name) is PointState.PLACED]
+        unknown = [name for name in placed if name not in landmarks.names]
         if unknown:
             raise DatasetError(
                 f"The case '{case.name}' has {', '.join(unknown)}, which the model to start from"

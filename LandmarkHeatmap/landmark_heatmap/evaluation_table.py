@@ -1,0 +1,74 @@
+"""An evaluation as a table that a person reads."""
+
+from __future__ import annotations
+
+from .evaluation import INTERVAL_PERCENT, Evaluation, Outcome, Summary
+
+
+def format_table(evaluation: Evaluation) -> str:
+    """The evaluation as plain text: a line for each landmark, one for all, and what the words mean."""
+    thresholds = list(evaluation.overall.success_rates)
+    header = ["landmark", "MRE mm", "95 % interval", "median mm", "SD mm"]
+    header += [f"<= {threshold:g} mm" for threshold in thresholds]
+    header += ["compared", "missed", "false", "absent", "no ref."]
+    rows = [_row(summary) for summary in (*evaluation.landmarks, evaluation.overall)]
+    widths = [max(map(len, column)) for column in zip(header, *rows)]
+    lines = [_line(header, widths), "-" * (sum(widths) + 2 * len(widths) - 2)]
+    lines += [_line(row, widths) for row in rows[:-1]]
+    lines += [lines[1], _line(rows[-1], widths), "", *_explanation(evaluation)]
+    return "\n".join(lines)
+
+
+def _row(summary: Summary) -> list:
+    interval = summary.mean_mm.interval
+    cells = [summary.name, _number(summary.mean_mm.value)]
+    cells.append("-" if interval is None else f"{interval[0]:.2f} to {interval[1]:.2f}")
+    cells += [_number(summary.median_mm.value), _number(summary.std_mm)]
+    cells += [_percent(figure.value) for figure in summary.success_rates.values()]
+    return cells + [str(summary.counts[outcome]) for outcome in Outcome]
+
+
+def _number(value) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _percent(share) -> str:
+    return "-" if share is None else f"{100 * share:.1f} %"
+
+
+def _line(cells, widths) -> str:
+    first, *rest = (
+        cell.ljust(width) if column == 0 else cell.rjust(width)
+        for column, (cell, width) in enumerate(zip(cells, widths))
+    )
+    return "  ".join([first, *rest])
+
+
+def _explanation(evaluation: Evaluation) -> list:
+    overall = evaluation.overall
+    lines = [
+        f"Cases: {len(evaluation.cases)}. MRE: mean radial error, in mm, of the compared points."
+    ]
+    for threshold, figure in overall.success_rates.items():
+        if figure.interval is not None:
+            low, high = map(_percent, figure.interval)
+            lines.append(f"Within {threshold:g} mm: {_percent(figure.value)} ({low} to {high}).")
+    lines += [
+        "Success rates count missed points as failures. false: found where the reference says",
+        "absent; absent: so the reference says, and nothing was found; no ref.: not judged in the",
+        "reference, in no other figure.",
+    ]
+    if overall.mean_mm.interval is None:
+        lines.append("Fewer than two cases: no intervals.")
+    else:
+        lines.append(
+            f"Intervals: {INTERVAL_PERCENT} %, bootstrap over cases,"
+            f" {evaluation.resamples} resamples, seed {evaluation.seed}."
+        )
+    if evaluation.without_prediction:
+        lines.append(
+            f"Without a prediction (all missed): {', '.join(evaluation.without_prediction)}."
+        )
+    if evaluation.ignored:
+        lines.append(f"Predictions without a reference, ignored: {', '.join(evaluation.ignored)}.")
+    return lines
