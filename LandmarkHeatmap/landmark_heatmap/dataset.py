@@ -84,12 +84,16 @@ class CaseRecord:
 
 @dataclass(frozen=True)
 class StoredCase:
-    """One case as training reads it: the newest revision of its landmarks, and its image."""
+    """One case as training reads it: the newest revision of its landmarks, and its image.
+
+    corrected: names of the landmarks that a person moved.
+    """
 
     name: str
     image_path: Path
     annotation_path: Path
     annotation: Annotation
+    corrected: frozenset
 
 
 def check_case_name(name: str) -> str:
@@ -216,7 +220,10 @@ def read_cases(folder) -> list:
             raise DatasetError(f"The case '{case_folder.name}' lacks its image '{image_path}'.")
         annotation_path = revision / "landmarks.mrk.json"
         annotation = read_annotation(annotation_path, landmarks)
-        cases.append(StoredCase(case_folder.name, image_path, annotation_path, annotation))
+        corrected = _corrected(revision / "record.json")
+        cases.append(
+            StoredCase(case_folder.name, image_path, annotation_path, annotation, corrected)
+        )
     return cases
 
 
@@ -346,6 +353,14 @@ def _image_name(record_path: Path):
     if not isinstance(name, str) or not name or Path(name).name != name:
         raise DatasetError(f"'{record_path}' names no usable image: {image!r}.")
     return name
+
+
+def _corrected(record_path: Path) -> frozenset:
+    """The names of the landmarks that a record states as corrected."""
+    points = _read_json(record_path, RECORD_SCHEMA).get("points")
+    if not isinstance(points, dict) or not all(isinstance(p, dict) for p in points.values()):
+        raise DatasetError(f"'{record_path}' does not say what was done to the points.")
+    return frozenset(n for n, p in points.items() if p.get("review") == Review.CORRECTED.value)
 
 
 def _read_json(path: Path, schema: str) -> dict:

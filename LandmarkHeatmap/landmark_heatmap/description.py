@@ -15,6 +15,8 @@ from .landmarks import LandmarkSet
 MODEL_SCHEMA = "landmark-heatmap-model"
 SCHEMA_VERSION = 1
 COARSE, FINE = "coarse", "fine"
+# What the output channels are: see landmark_heatmap.network.
+DISTRIBUTION, INDEPENDENT = "distribution", "independent"
 _NORMALISATIONS = ("percentiles", "window")
 
 
@@ -46,7 +48,9 @@ class NetworkConfig:
 
     dimension: 2 or 3. landmarks: output channels. features: channels at each level, from full
     resolution downwards, each level half the one before. joint_features: channels of the part that
-    sees all landmarks jointly; 0 leaves it out. joint_level: the level at which it works.
+    sees all landmarks jointly; 0 leaves it out. joint_level: the level at which it works. head:
+    'distribution', one probability distribution a channel; or 'independent', heatmaps of their own
+    scale, what the literature starts from and what is here to be compared with.
     """
 
     dimension: int
@@ -54,6 +58,7 @@ class NetworkConfig:
     features: tuple = (16, 32, 64, 96)
     joint_features: int = 48
     joint_level: int = 3
+    head: str = DISTRIBUTION
 
     def __post_init__(self):
         object.__setattr__(self, "features", tuple(self.features))
@@ -65,6 +70,10 @@ class NetworkConfig:
         for width in self.features:
             _check_whole("features", width, 1, 2048)
         _check_whole("joint_level", self.joint_level, 0, len(self.features) - 1)
+        if self.head not in (DISTRIBUTION, INDEPENDENT):
+            raise ModelFileError(f"Unknown network head '{self.head}'.")
+        if self.head == INDEPENDENT and self.joint_features:
+            raise ModelFileError("The joint part reads distributions; this head gives none.")
 
 
 @dataclass(frozen=True)

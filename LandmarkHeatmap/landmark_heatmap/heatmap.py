@@ -43,6 +43,34 @@ def _insert_axes(profile, axis):
     return profile.reshape(*profile.shape[:-1], *(1,) * axis, profile.shape[-1])
 
 
+def encode_with_covariance(positions, size, spacing_mm, covariance_mm2):
+    """As `encode`, with a covariance in mm squared that may lie obliquely, and be learned.
+
+    positions: tensor (B, L, D), voxel indices in the order of the array's axes. covariance_mm2:
+    (L or 1, D, D), along the same axes. Returns (B, L, *size), differentiable in the covariance.
+    """
+    import torch
+
+    precision = torch.linalg.inv(covariance_mm2)
+    dimension = len(size)
+    # NaN may not come near the covariance: its gradient would be NaN, too.
+    known = ~torch.isnan(positions).any(-1)
+    positions = torch.nan_to_num(positions)
+    apart = []
+    for axis, (length, spacing) in enumerate(zip(size, spacing_mm)):
+        index = torch.arange(length, dtype=positions.dtype, device=positions.device)
+        line = (index - positions[..., axis, None]) * float(spacing)
+        shape = [1] * dimension
+        shape[axis] = length
+        apart.append(line.reshape(*line.shape[:-1], *shape))
+    square = 0
+    for a in range(dimension):
+        for b in range(a + 1):
+            factor = precision[:, a, b].reshape(-1, *(1,) * dimension) * (1 if a == b else 2)
+            square = square + factor * apart[a] * apart[b]
+    return torch.exp(-0.5 * square) * known.reshape(*known.shape, *(1,) * dimension)
+
+
 def gaussian_mass(sigma_mm, spacing_mm) -> float:
     """The sum over all voxels of a Gaussian of height one: (2 pi)^(D/2) sigma^D / voxel volume."""
     return math.prod(math.sqrt(2 * math.pi) * sigma_mm / float(s) for s in spacing_mm)

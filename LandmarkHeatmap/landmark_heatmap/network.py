@@ -4,6 +4,9 @@ Each landmark's answer is ONE probability distribution, over all voxels and one 
 'nowhere in this image'. From it follow, with no second head that could disagree: the position (its
 peak), presence (one minus nowhere) and the heatmap (the distribution scaled by the constant mass of
 the target Gaussian, so that a perfect channel has height one, every channel alike).
+
+The independent head, whose channels are heatmaps as they come and whose presence is a logit of its
+own, is what others start from: it is here to be measured against.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from .description import NetworkConfig
+from .description import DISTRIBUTION, NetworkConfig
 
 _CONV = {2: nn.Conv2d, 3: nn.Conv3d}
 _NORM = {2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d}
@@ -26,6 +29,18 @@ class Logits(NamedTuple):
 
     voxels: torch.Tensor
     nowhere: torch.Tensor
+
+
+class Belief(NamedTuple):
+    """What the network's answer means, whichever head gave it.
+
+    heatmap: (B, L, *size), height one where perfect. presence_logit: (B, L), the log-odds that the
+    landmark is in the image. log_p: normalised Logits, None for the independent head.
+    """
+
+    heatmap: torch.Tensor
+    presence_logit: torch.Tensor
+    log_p: Logits
 
 
 class LandmarkUNet(nn.Module):
@@ -60,11 +75,13 @@ class LandmarkUNet(nn.Module):
         for step, up in enumerate(self.up):
             level = len(self.down) - 1 - step
             x = decoded[level] = up(x, features[level])
-        voxels = self.local(x)
+        # Half precision would move the peaks by a tenth of a voxel: the last step is done in full.
+        with torch.autocast(x.device.type, enabled=False):
+            voxels = self.local(x.float())
         if self.joint is not None:
             voxels = voxels + self.joint(voxels, decoded[self.config.joint_level])
         window = (..., *(slice(n) for n in size))
-        return Logits(voxels[window].float(), nowhere.float())
+        return Logits(voxels[window], nowhere.float())
 
 
 class _Residual(nn.Module):
@@ -135,7 +152,7 @@ class _Joint(nn.Module):
         for layer in self.wide:
             x = x + functional.leaky_relu(layer(x), 0.01)
         return functional.interpolate(
-            self.leave(x), size=voxels.shape[2:], mode=self.mode, align_corners=False
+            self.leave(x).float(), size=voxels.shape[2:], mode=self.mode, align_corners=False
         )
 
 
@@ -154,6 +171,15 @@ def _padded(image: torch.Tensor, multiple: int) -> torch.Tensor:
         wanted = max(2, -(-length // multiple)) * multiple
         pads += [0, wanted - length]
     return functional.pad(image, pads, mode="replicate") if any(pads) else image
+
+
+def belief_of(logits: Logits, head: str, mass: float) -> Belief:
+    """mass: the sum over the voxels of a target Gaussian of height one."""
+    if head != DISTRIBUTION:
+        return Belief(logits.voxels, -logits.nowhere, None)
+    log_p = log_probabilities(logits)
+    somewhere = torch.logsumexp(log_p.voxels.flatten(2), dim=2)
+    return Belief(mass * torch.exp(log_p.voxels), somewhere - log_p.nowhere, log_p)
 
 
 def log_probabilities(logits: Logits) -> Logits:

@@ -10,7 +10,7 @@ from .errors import PredictionError
 from .geometry import Grid, Image, canonical_grid, spaced_grid
 from .heatmap import decode_peak, gaussian_mass
 from .model_file import Model, read_model
-from .network import log_probabilities
+from .network import belief_of
 from .prediction import LandmarkPrediction, Prediction
 from .prior import choose_peaks
 from .resample import resample
@@ -113,9 +113,12 @@ def run_network(network, prepared: Image, stage: Stage, device) -> tuple:
     """Heatmaps (L, K, J, I), float32, height one where perfect, and presences (L,)."""
     array = torch.from_numpy(np.ascontiguousarray(prepared.array)).to(device)
     is_2d = stage.network.dimension == 2
-    log_p = log_probabilities(network(array[None] if is_2d else array[None, None]))
-    heatmaps = torch.exp(log_p.voxels[0]) * gaussian_mass(stage.sigma_mm, stage.spacing_mm)
-    presences = 1 - torch.exp(log_p.nowhere[0])
+    logits = network(array[None] if is_2d else array[None, None])
+    mass = gaussian_mass(stage.sigma_mm, stage.spacing_mm)
+    belief = belief_of(logits, stage.network.head, mass)
+    # The independent head may go below zero, which no heatmap means.
+    heatmaps = belief.heatmap[0].clamp_min(0)
+    presences = torch.sigmoid(belief.presence_logit[0])
     if is_2d:
         heatmaps = heatmaps[:, None]
     return heatmaps.cpu().numpy(), presences.cpu().numpy()

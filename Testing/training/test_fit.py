@@ -1,6 +1,7 @@
 """A run from folders to a model file, on pictures small enough to learn in seconds."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -25,7 +26,7 @@ from landmark_heatmap.model_file import read_description, read_model  # noqa: E4
 from landmark_heatmap.predict import Predictor  # noqa: E402
 from landmark_training.cli import main  # noqa: E402
 from landmark_training.config import TrainConfig  # noqa: E402
-from landmark_training.fit import _prepared, fit  # noqa: E402
+from landmark_training.fit import _prepared, fit, resume  # noqa: E402
 from landmark_training.run import Run  # noqa: E402
 
 SIZE = 48
@@ -77,15 +78,14 @@ def error_on_new_faces(model_path):
 
 
 def run_for(data, config):
-    """A Run that is ready to train, and its cases."""
+    """A Run that is ready to train, its Feed and its cases."""
     from landmark_heatmap.network import LandmarkUNet
     from landmark_training.fit import _description
 
     cases, landmarks, plan = _prepared([data], config, None, lambda line: None)
-    description = _description([data], len(cases), landmarks, plan, None)
+    description = _description([data], cases, landmarks, plan, None)
     run = Run(plan, LandmarkUNet(plan.stage.network), description, None, None, lambda line: None)
-    run.size = tuple(cases[0].pixels.shape)
-    return run, cases
+    return run, run.feed(cases), cases
 
 
 def test_a_trained_model_finds_the_landmarks_of_new_images(trained):
@@ -97,7 +97,8 @@ def test_the_model_file_says_where_it_comes_from(trained, faces):
     assert description.landmarks.names == NAMES
     assert description.landmarks.mirror_pairs == (("Eye_L", "Eye_R"),)
     assert description.training["data"] == [faces.name]
-    assert description.training["cases"] == 12
+    assert description.training["cases"] == 10
+    assert len(set(description.training["training_images"])) == 10
     assert description.training["config"]["learning_rate"] == QUICK.learning_rate
     assert description.metrics["validation_mre_mm"] < 3
     rows = (trained.parent / "progress.csv").read_text().splitlines()
@@ -116,14 +117,14 @@ def test_training_goes_on_from_a_model_and_names_it(trained, faces, tmp_path):
 
 def test_half_of_the_batch_is_mirrored_with_left_and_right_swapped(faces):
     config = replace(QUICK, rotation_degrees=0, scaling=0, translation_share=0, elastic_share=0)
-    run, cases = run_for(faces, config)
+    run, feed, cases = run_for(faces, config)
 
     mirrored = 0
     for _ in range(20):
         batch = cases[:4]
-        _, targets, present, _ = run.augmented(batch)
-        assert present.all()
-        for case, target in zip(batch, targets):
+        _, wanted = feed.augmented(batch, run.shape)
+        assert wanted.present.all()
+        for case, target in zip(batch, wanted.target):
             eye_l = target[0].flatten().argmax().item() % SIZE
             eye_r = target[1].flatten().argmax().item() % SIZE
             assert eye_l > eye_r  # in the picture as it is now, left stays left
@@ -136,13 +137,15 @@ def test_half_of_the_batch_is_mirrored_with_left_and_right_swapped(faces):
 
 
 def test_a_point_carried_out_of_the_picture_is_taught_as_absent(faces):
-    run, cases = run_for(faces, replace(QUICK, translation_share=0.6))
+    run, feed, cases = run_for(faces, replace(QUICK, translation_share=0.6))
     seen = 0
     for _ in range(10):
-        _, targets, present, absent = run.augmented(cases[:4])
-        assert (present ^ absent).all()
-        seen += absent.sum().item()
-        assert (targets.flatten(2).amax(2)[present] > 0.5).all()
+        _, wanted = feed.augmented(cases[:4], run.shape)
+        assert (wanted.present ^ wanted.absent).all()
+        seen += wanted.absent.sum().item()
+        heights = wanted.target.flatten(2).amax(2)
+        assert (heights[wanted.present] > 0.5).all()
+        assert (heights[wanted.absent] == 0).all()
     assert seen > 0
 
 
@@ -178,15 +181,120 @@ def test_a_point_placed_outside_its_image_teaches_absence(tmp_path):
     assert cases[0].label.state("Nose") is PointState.ABSENT
 
 
+def test_a_corrected_point_counts_more_than_a_confirmed_one(tmp_path):
+    landmarks = LandmarkSet(tuple(map(Landmark, NAMES)), (("Eye_L", "Eye_R"),))
+    create_dataset(tmp_path / "data", landmarks)
+    reviews = dict.fromkeys(NAMES, Review.CONFIRMED) | {"Eye_L": Review.CORRECTED}
+    add_case(tmp_path / "data", "case-1", *make_face(1), CaseRecord(reviews))
+
+    config = replace(QUICK, correction_weight=3.0, rotation_degrees=0, scaling=0)
+    run, feed, cases = run_for(tmp_path / "data", config)
+
+    assert cases[0].weight.tolist() == [3.0, 1.0, 1.0]
+    feed.generator.manual_seed(0)
+    weights = [feed.augmented(cases, run.shape)[1].weight[0].tolist() for _ in range(12)]
+    # In a mirrored image it is the other eye's channel that the corrected point teaches.
+    assert {tuple(w) for w in weights} == {(3.0, 1.0, 1.0), (1.0, 3.0, 1.0)}
+
+
+def test_an_interrupted_run_goes_on_where_it_stood(faces, tmp_path, monkeypatch):
+    config = replace(QUICK, steps_per_epoch=4)
+    whole = fit([faces], tmp_path / "whole", config, say=lambda line: None)
+    original = Run._step
+    steps = []
+
+    def interrupted(self, feed, done):
+        steps.append(1)
+        if len(steps) == 6:
+            raise KeyboardInterrupt
+        return original(self, feed, done)
+
+    monkeypatch.setattr(Run, "_step", interrupted)
+    fit([faces], tmp_path / "run", config, say=lambda line: None)
+    monkeypatch.setattr(Run, "_step", original)
+    said = []
+    model = resume(tmp_path / "run", said.append)
+
+    assert "Going on after epoch 1 of 3." in said
+    training = read_description(model).training
+    assert training["epochs"] <= 3
+    progress = (tmp_path / "run" / "progress.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in progress] == ["epoch", "1", "2", "3"]
+    assert len((whole.parent / "progress.csv").read_text().splitlines()) == len(progress)
+
+
+def test_a_run_does_not_go_on_with_other_data(faces, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(faces, data)
+    fit(
+        [data], tmp_path / "run", replace(QUICK, steps_per_epoch=1, epochs=1), say=lambda line: None
+    )
+    (data / "face00.nrrd").unlink()
+    (data / "face00.mrk.json").unlink()
+    with pytest.raises(DatasetError, match="have changed"):
+        resume(tmp_path / "run", lambda line: None)
+
+
+def test_a_folder_without_a_run_cannot_be_gone_on_with(tmp_path, capsys):
+    assert main(["fit", "--resume", str(tmp_path)]) == 2
+    assert "no run to go on with" in capsys.readouterr().err
+
+
+def test_a_run_stops_when_its_validation_gets_no_better(faces, tmp_path, monkeypatch):
+    monkeypatch.setattr(Run, "validate", lambda self, cases: {"mre_mm": 1.0, "score": 1.0})
+    said = []
+    config = replace(QUICK, steps_per_epoch=1, epochs=9, patience=2)
+    fit([faces], tmp_path / "run", config, say=said.append)
+    assert "Stopped: no better validation since epoch 1." in said
+    assert len((tmp_path / "run" / "progress.csv").read_text().splitlines()) == 1 + 3
+
+
+def test_a_learned_covariance_ends_up_in_the_model(faces, tmp_path):
+    config = replace(QUICK, covariance="shared", epochs=2, inflation_weight=1.0)
+    model = fit([faces], tmp_path / "run", config, say=lambda line: None)
+    sigma = read_description(model).stages[0].sigma_mm
+    assert 0.5 < sigma < 2.0
+    assert sigma != 2.0
+
+
+def test_independent_channels_can_be_trained_to_compare_with(faces, tmp_path):
+    losses = {"energy_normalised_mse": 1.0, "presence": 0.1}
+    config = replace(QUICK, head="independent", losses=losses, prior=False, epochs=5)
+    model = fit([faces], tmp_path / "run", config, say=lambda line: None)
+    description = read_description(model)
+    assert description.stages[0].network.head == "independent"
+    assert description.stages[0].network.joint_features == 0
+    assert read_model(model).prior is None
+    assert error_on_new_faces(model) < 3
+
+
+def test_settings_are_given_on_the_command_line(faces, tmp_path):
+    code = main(
+        ["fit", "--data", str(faces), "--output", str(tmp_path / "run"), "--epochs", "1", "--set",
+         "steps_per_epoch=1", "features=[4,8]", "precision=float32", 'losses={"cross_entropy":1}']
+    )  # fmt: skip
+    assert code == 0
+    config = json.loads((tmp_path / "run" / "run.json").read_text())["config"]
+    assert config["features"] == [4, 8]
+    assert config["losses"] == {"cross_entropy": 1}
+
+
+@pytest.mark.parametrize("text", ["epochs", "speed=3", "losses={}", "features=3"])
+def test_an_impossible_setting_on_the_command_line_is_refused(text, faces, tmp_path, capsys):
+    arguments = ["fit", "--data", str(faces), "--output", str(tmp_path / "run"), "--set", text]
+    assert main(arguments) == 2
+    assert text.partition("=")[0] in capsys.readouterr().err
+
+
 def test_ctrl_c_leaves_a_model_that_can_be_used(faces, tmp_path, monkeypatch):
     steps = []
     original = Run._step
 
-    def interrupted(self, batch, done):
+    def interrupted(self, feed, done):
         steps.append(1)
         if len(steps) == 30:
             raise KeyboardInterrupt
-        return original(self, batch, done)
+        return original(self, feed, done)
 
     monkeypatch.setattr(Run, "_step", interrupted)
     said = []

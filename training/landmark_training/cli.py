@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
 from tqdm import tqdm
 
-from landmark_heatmap.errors import LandmarkHeatmapError
+from landmark_heatmap.errors import DatasetError, LandmarkHeatmapError
 
 from .config import TrainConfig
 from .data import new_folder
@@ -36,15 +37,24 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument(
         "--data",
         nargs="+",
-        required=True,
         metavar="DATASET",
         help="exported dataset folders, or folders of images with .mrk.json files of the same name",
     )
-    fit.add_argument("--output", required=True, metavar="RUN", help="a new folder for the run")
+    fit.add_argument("--output", metavar="RUN", help="a new folder for the run")
+    fit.add_argument(
+        "--resume", metavar="RUN", help="go on with an interrupted run; no other option"
+    )
     fit.add_argument("--config", metavar="FILE", help="a JSON file with settings")
     fit.add_argument("--from", dest="parent", metavar="MODEL", help="the model to continue from")
     fit.add_argument("--epochs", type=int, metavar="N", help="how many epochs")
     fit.add_argument("--minutes", type=float, metavar="M", help="end after this time at the latest")
+    fit.add_argument(
+        "--set",
+        nargs="+",
+        default=[],
+        metavar="SETTING=VALUE",
+        help="any of the settings, values as in JSON, for instance rotation_degrees=30",
+    )
     fit.add_argument("--seed", type=int, metavar="N", help="the seed of all chance")
     fit.add_argument("--name", help="the name that the model will show")
     fit.add_argument("--licence", help="the licence under which the model may be passed on")
@@ -76,19 +86,41 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _fit(options) -> int:
-    from .fit import fit
+    from .fit import fit, resume
 
+    if options.resume:
+        if options.data or options.output or options.parent:
+            raise DatasetError(
+                "--resume goes on with a run as it was begun; give the folder alone."
+            )
+        model = resume(options.resume)
+    elif not options.data or not options.output:
+        raise DatasetError("fit needs --data and --output, or --resume.")
+    else:
+        model = fit(options.data, options.output, _config(options), options.parent)
+    print(f"The model: {model}")
+    return 0
+
+
+def _config(options) -> TrainConfig:
+    """The file's settings, then those of --set, then those with options of their own."""
     config = TrainConfig.read(options.config) if options.config else TrainConfig()
-    config = config.replaced(
+    settings = {}
+    for text in options.set:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise DatasetError(f"--set {text}: a setting is given as SETTING=VALUE.")
+        try:
+            settings[name] = json.loads(value)
+        except ValueError:
+            settings[name] = value  # a word needs no quotes
+    return config.with_settings(settings, "--set").replaced(
         epochs=options.epochs,
         minutes=options.minutes,
         seed=options.seed,
         name=options.name,
         licence=options.licence,
     )
-    model = fit(options.data, options.output, config, options.parent)
-    print(f"The model: {model}")
-    return 0
 
 
 def _import(options) -> int:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from landmark_heatmap.description import DISTRIBUTION, INDEPENDENT
 from landmark_heatmap.errors import DatasetError
+
+from .losses import check_losses
+
+COVARIANCES = ("fixed", "shared", "per_landmark")
 
 
 @dataclass(frozen=True)
@@ -26,18 +31,31 @@ class TrainConfig:
     intensity: dict = None
     features: tuple = None
     joint_features: int = 48
-    # The loss: cross-entropy finds the place, the energy-normalised MSE shapes the heatmap.
-    shape_weight: float = 0.5
-    # The run.
+    head: str = DISTRIBUTION
+    # Of the target Gaussians. 'shared' and 'per_landmark' learn it, and pay for growing it.
+    covariance: str = "fixed"
+    inflation_weight: float = 0.05
+    # Whether the model gets a shape prior, to choose among the peaks of a heatmap.
+    prior: bool = True
+    # The losses and their weights: cross-entropy finds the place, the other shapes the heatmap.
+    losses: dict = field(
+        default_factory=lambda: {"cross_entropy": 1.0, "energy_normalised_mse": 0.5}
+    )
+    # What a point that a person moved counts, against one that was placed or confirmed.
+    correction_weight: float = 2.0
+    # The run. Early stop: after so many epochs without a better validation; None never stops. The
+    # learning rate falls to nothing at the end, and most is gained there: stopping is a saving.
     epochs: int = 60
     steps_per_epoch: int = 30
     minutes: float = None
+    patience: int = None
     batch_size: int = None
-    learning_rate: float = 2e-3
+    learning_rate: float = None
     weight_decay: float = 1e-2
     validation_share: float = 0.15
     seed: int = 0
     precision: str = "auto"
+    device: str = "auto"
     # Augmentation.
     rotation_degrees: float = 15.0
     scaling: float = 0.15
@@ -52,6 +70,8 @@ class TrainConfig:
         for name in ("spacing_mm", "features"):
             value = getattr(self, name)
             if value is not None:
+                if not isinstance(value, (list, tuple)) or not all(map(_is_number, value)):
+                    raise DatasetError(f"{name} is {value!r}; it has to be a list of numbers.")
                 object.__setattr__(self, name, tuple(value))
         positive = (
             "epochs",
@@ -60,19 +80,27 @@ class TrainConfig:
             "batch_size",
             "minutes",
             "sigma_voxels",
+            "patience",
+            "correction_weight",
         )
         for name in positive:
             value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise DatasetError(f"{name} is {value}; it has to be positive.")
+            if value is not None and not (_is_number(value) and value > 0):
+                raise DatasetError(f"{name} is {value!r}; it has to be a positive number.")
         if not 0 <= self.validation_share < 1:
             raise DatasetError(
                 f"validation_share is {self.validation_share}; it has to be from 0 to below 1."
             )
-        if self.precision not in ("auto", "float32", "bfloat16"):
-            raise DatasetError(
-                f"precision is '{self.precision}'; it has to be auto, float32 or bfloat16."
-            )
+        for name, choices in (
+            ("precision", ("auto", "float32", "bfloat16")),
+            ("covariance", COVARIANCES),
+            ("head", (DISTRIBUTION, INDEPENDENT)),
+        ):
+            if getattr(self, name) not in choices:
+                raise DatasetError(
+                    f"{name} is '{getattr(self, name)}'; it has to be one of {', '.join(choices)}."
+                )
+        check_losses(self.losses, self.head)
 
     @classmethod
     def read(cls, path) -> TrainConfig:
@@ -80,16 +108,24 @@ class TrainConfig:
         path = Path(path)
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
-            known = {f.name for f in dataclasses.fields(cls)}
-            unknown = sorted(set(document) - known)
-            if unknown:
-                raise DatasetError(
-                    f"'{path}' sets {', '.join(unknown)}; the settings are"
-                    f" {', '.join(sorted(known))}."
-                )
-            return cls(**document)
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError) as error:
             raise DatasetError(f"'{path}' cannot be read as a configuration: {error}.") from error
+        return cls().with_settings(document, f"'{path}'")
+
+    def with_settings(self, settings: dict, source: str) -> TrainConfig:
+        """A copy with these settings changed. DatasetError for others, naming the source."""
+        known = [each.name for each in dataclasses.fields(self)]
+        if not isinstance(settings, dict):
+            raise DatasetError(f"{source} holds no settings but {settings!r}.")
+        unknown = sorted(set(settings) - set(known))
+        if unknown:
+            raise DatasetError(
+                f"{source} sets {', '.join(unknown)}; the settings are {', '.join(sorted(known))}."
+            )
+        try:
+            return dataclasses.replace(self, **settings)
+        except TypeError as error:
+            raise DatasetError(f"{source} has a value of the wrong type: {error}.") from error
 
     def replaced(self, **changes) -> TrainConfig:
         """A copy with the settings that are not None changed."""
@@ -97,3 +133,7 @@ class TrainConfig:
 
     def to_json(self) -> dict:
         return dataclasses.asdict(self)
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

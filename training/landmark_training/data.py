@@ -24,11 +24,12 @@ from landmark_heatmap.landmarks import (
 
 @dataclass(frozen=True)
 class Case:
-    """One image with what is known of its landmarks."""
+    """One image with what is known of its landmarks. corrected: names of those a person moved."""
 
     name: str
     image_path: Path
     annotation: Annotation
+    corrected: frozenset = frozenset()
 
 
 def new_folder(path) -> Path:
@@ -58,7 +59,7 @@ def find_cases(folders) -> list:
 
 
 def _dataset_cases(folder: Path) -> list:
-    return [Case(c.name, c.image_path, c.annotation) for c in read_cases(folder)]
+    return [Case(c.name, c.image_path, c.annotation, c.corrected) for c in read_cases(folder)]
 
 
 def _pairs(folder: Path) -> list:

@@ -6,10 +6,12 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
+import psutil
 import torch
 
 from landmark_heatmap.description import (
     COARSE,
+    DISTRIBUTION,
     IntensityNormalisation,
     ModelDescription,
     NetworkConfig,
@@ -29,6 +31,14 @@ _SIGMA_VOXELS = {2: 2.0, 3: 1.5}
 _JOINT_LEVEL = 3
 # The side of the image on which precisions are compared.
 _PROBE = {2: 192, 3: 48}
+# From scratch, and when going on from a model, which large steps would make forget.
+_LEARNING_RATE, _GENTLE_LEARNING_RATE = 2e-3, 5e-4
+# The coarsest level keeps at least so many voxels along the longest side.
+_FEWEST_VOXELS = 4
+# float32 numbers that training keeps per voxel, feature of the level and image; and how much of the
+# memory that is there a run may take.
+_KEPT = 12
+_MEMORY_SHARE = 0.4
 
 
 @dataclass(frozen=True)
@@ -40,6 +50,7 @@ class Plan:
     config: TrainConfig
     flip: bool
     precision: torch.dtype
+    device: torch.device
     reasons: tuple
 
 
@@ -60,10 +71,11 @@ def plan_run(config: TrainConfig, images, landmarks, parent: ModelDescription = 
     else:
         spacing = _spacing(config, grids, dimension, reasons)
         sigma = (config.sigma_voxels or _SIGMA_VOXELS[dimension]) * float(np.mean(spacing))
-        features = config.features or _FEATURES[dimension]
+        features = config.features or _features(dimension, grids, spacing, reasons)
         joint_level = min(_JOINT_LEVEL, len(features) - 1)
+        joint = config.joint_features if config.head == DISTRIBUTION else 0
         network = NetworkConfig(
-            dimension, len(landmarks), features, config.joint_features, joint_level
+            dimension, len(landmarks), features, joint, joint_level, config.head
         )
         stage = Stage(COARSE, spacing, sigma, network)
         intensity = IntensityNormalisation(**(config.intensity or {}))
@@ -74,10 +86,63 @@ def plan_run(config: TrainConfig, images, landmarks, parent: ModelDescription = 
         f"{'half of the images are mirrored' if flip else 'no image is mirrored'}"
         f" ({len(landmarks.mirror_pairs)} left/right pairs)"
     )
-    config = config.replaced(batch_size=config.batch_size or _BATCH[dimension])
-    precision = _precision(config.precision, stage.network)
-    reasons.append(f"batch of {config.batch_size}, {str(precision).split('.')[-1]} convolutions")
-    return Plan(stage, intensity, config, flip, precision, tuple(reasons))
+    device = _device(config.device)
+    rate = _LEARNING_RATE if parent is None else _GENTLE_LEARNING_RATE
+    config = config.replaced(
+        batch_size=config.batch_size or _batch(stage, grids, device, reasons),
+        learning_rate=config.learning_rate or rate,
+        head=stage.network.head,
+    )
+    precision = _precision(config.precision, stage.network, device)
+    reasons.append(
+        f"batches of {config.batch_size}, {str(precision).split('.')[-1]} convolutions on"
+        f" {device.type}, learning rate {config.learning_rate:g}"
+    )
+    reasons.append("losses: " + ", ".join(f"{w:g} {name}" for name, w in config.losses.items()))
+    return Plan(stage, intensity, config, flip, precision, device, tuple(reasons))
+
+
+def _device(wanted: str) -> torch.device:
+    if wanted == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(wanted)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise DatasetError(f"The device '{wanted}' cannot be used: {error}") from error
+    return device
+
+
+def _features(dimension, grids, spacing, reasons) -> tuple:
+    """The default features, less the levels at which nothing of the images would be left."""
+    longest = max(
+        float(np.max(g.size_ijk[:dimension] * g.spacing_mm[:dimension] / spacing)) for g in grids
+    )
+    levels = max(2, 1 + int(np.log2(max(1.0, longest / _FEWEST_VOXELS))))
+    features = _FEATURES[dimension][:levels]
+    reasons.append(f"{len(features)} levels with {', '.join(map(str, features))} features")
+    return features
+
+
+def _batch(stage: Stage, grids, device, reasons) -> int:
+    """The default batch, or as much of it as the memory holds."""
+    network = stage.network
+    d = network.dimension
+    sizes = [np.ceil(g.size_ijk[:d] * g.spacing_mm[:d] / stage.spacing_mm) for g in grids]
+    voxels = float(np.prod(np.max(sizes, axis=0)))
+    kept = sum(f * voxels / 2 ** (d * level) for level, f in enumerate(network.features))
+    per_image = 4 * (_KEPT * kept + 8 * network.landmarks * voxels)
+    affordable = int(_MEMORY_SHARE * _memory(device) / per_image)
+    if affordable < _BATCH[d]:
+        reasons.append(f"an image takes about {per_image / 2**30:.1f} GiB: fewer at a time")
+    return max(1, min(_BATCH[d], affordable))
+
+
+def _memory(device) -> float:
+    """Bytes that are free for a run."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return psutil.virtual_memory().available
 
 
 def _dimension(grids) -> int:
@@ -107,10 +172,12 @@ def _spacing(config, grids, dimension, reasons) -> tuple:
     return (spacing,) * dimension
 
 
-def _precision(wanted: str, network: NetworkConfig) -> torch.dtype:
+def _precision(wanted: str, network: NetworkConfig, device: torch.device) -> torch.dtype:
     """bfloat16 where this network is measured to be faster with it on this machine."""
     if wanted != "auto":
         return getattr(torch, wanted)
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     model = LandmarkUNet(network)
     image = torch.randn(2, 1, *(_PROBE[network.dimension],) * network.dimension)
     best = {torch.float32: float("inf"), torch.bfloat16: float("inf")}

@@ -3,135 +3,116 @@
 from __future__ import annotations
 
 import copy
-import csv
 import math
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
 from landmark_heatmap.evaluation import Outcome, evaluate
-from landmark_heatmap.geometry import Image
-from landmark_heatmap.heatmap import encode, gaussian_mass
-from landmark_heatmap.landmarks import Annotation
+from landmark_heatmap.files import replacing
 from landmark_heatmap.model_file import write_model
-from landmark_heatmap.network import log_probabilities
+from landmark_heatmap.network import belief_of
 from landmark_heatmap.predict import locate, run_network
 from landmark_heatmap.prediction import Prediction
 
-from .augment import draw_maps, jitter_intensities, occlude, warp
+from .feed import Feed
 from .losses import total_loss
 from .plan import Plan
+from .record import Record
+from .targets import TargetShape
 
 MODEL_NAME = "model.safetensors"
+CHECKPOINT_NAME = "checkpoint.pt"
 _EMA_DECAY = 0.995
 _WARM_UP = 0.05
-_RECORDED = ("mre_mm", "median_mm", "missed", "false")
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingCase:
-    """A case as the run uses it: the image as the network sees it, and what it teaches.
-
-    centred_mm: (L, D), along the array axes from the grid's centre, NaN where nothing is placed.
-    absent: (L,) bool.
-    """
-
-    name: str
-    prepared: Image
-    label: Annotation
-    centred_mm: torch.Tensor
-    absent: torch.Tensor
-
-    @property
-    def pixels(self) -> torch.Tensor:
-        """The image without its slice axis, if it is 2D."""
-        tensor = torch.from_numpy(self.prepared.array)
-        return tensor[0] if self.centred_mm.shape[1] == 2 else tensor
+_BAR = "{percentage:3.0f}% |{bar:30}| {elapsed} gone, {remaining} left  {postfix}"
 
 
 class Run:
-    """The loop: steps of training, validation after each epoch, the best model kept on disk."""
+    """Trains a network on prepared cases; leaves the best model, a checkpoint and the curves."""
 
     def __init__(self, plan: Plan, network, description, prior, output, say):
         self.plan, self.description, self.landmarks = plan, description, description.landmarks
-        self.prior = prior
-        self.output, self.say = output, say
-        self.network = network.train()
+        self.prior, self.output, self.say = prior, output, say
+        self.network = network.to(plan.device).train()
         # The running mean of the weights predicts better than any one step's.
-        self.averaged = copy.deepcopy(network).eval()
+        self.averaged = copy.deepcopy(self.network).eval()
         self.generator = torch.Generator().manual_seed(plan.config.seed)
+        stage = plan.stage
+        self.shape = TargetShape(
+            plan.config.covariance, len(self.landmarks), stage.sigma_mm, stage.spacing_mm[::-1]
+        ).to(plan.device)
         self.optimiser = torch.optim.AdamW(
-            network.parameters(),
+            [
+                {"params": self.network.parameters(), "weight_decay": plan.config.weight_decay},
+                {"params": self.shape.parameters(), "weight_decay": 0.0},
+            ],
             lr=plan.config.learning_rate,
-            weight_decay=plan.config.weight_decay,
         )
-        self.mass = gaussian_mass(plan.stage.sigma_mm, plan.stage.spacing_mm)
-        self.permutation = torch.from_numpy(self.landmarks.mirror_permutation())
-        self.steps = 0
-        self.best = math.inf
+        self.steps, self.epoch, self.best, self.best_epoch = 0, 0, math.inf, 0
+        self.seconds_before = 0.0
 
     def train(self, training, held_out) -> None:
+        """Until the epochs, the minutes or the patience are over, or Ctrl-C is pressed."""
         config = self.plan.config
-        self.size = tuple(np.max([case.pixels.shape for case in training], axis=0).tolist())
-        start, total = time.monotonic(), config.epochs * config.steps_per_epoch
-        stream = self._batches(training)
-        saved = False
+        feed = self.feed(training)
+        record = Record(self.output, self.say)
+        record.forget_after(self.epoch)
+        self.started = time.monotonic() - self.seconds_before
         # A log file does not want a line for every step.
         interval = 0.2 if sys.stderr.isatty() else 30
         with tqdm(total=100, bar_format=_BAR, leave=False, mininterval=interval) as bar:
             try:
-                for epoch in range(1, config.epochs + 1):
-                    losses = []
-                    for _ in range(config.steps_per_epoch):
-                        done = self._fraction(total, start)
-                        losses.append(self._step(next(stream), done))
-                        bar.update(100 * self._fraction(total, start) - bar.n)
-                        if self._fraction(total, start) >= 1:
-                            break
-                    saved |= self._judge(epoch, float(np.mean(losses)), held_out, start, bar)
-                    if self._fraction(total, start) >= 1:
-                        break
+                while self.epoch < config.epochs and self._done() < 1 and not self._stuck():
+                    losses = self._steps(feed, bar)
+                    self._judge(float(np.mean(losses)), held_out, record, bar)
+                    self._write_checkpoint()
             except KeyboardInterrupt:
                 self.say("Stopped by the user; the best model so far is kept.")
-        if not saved:
-            self._save(epochs=0, metrics={})
+        if not (self.output / MODEL_NAME).exists():
+            self._save({})
 
-    def _fraction(self, total: int, start: float) -> float:
+    def feed(self, cases) -> Feed:
+        return Feed(cases, self.plan, self.landmarks.mirror_permutation(), self.generator)
+
+    def _done(self) -> float:
         """How much of the run is done: of its steps or of its time, whichever is further."""
-        minutes = self.plan.config.minutes
-        by_time = (time.monotonic() - start) / (60 * minutes) if minutes else 0.0
-        return min(1.0, max(self.steps / total, by_time))
+        config = self.plan.config
+        by_time = self._seconds() / (60 * config.minutes) if config.minutes else 0.0
+        return min(1.0, max(self.steps / (config.epochs * config.steps_per_epoch), by_time))
 
-    def _batches(self, cases):
-        """Endless batches: each case comes once before any comes again."""
-        queue = []
-        while True:
-            while len(queue) < self.plan.config.batch_size:
-                order = torch.randperm(len(cases), generator=self.generator).tolist()
-                queue += [cases[i] for i in order]
-            yield queue[: self.plan.config.batch_size]
-            queue = queue[self.plan.config.batch_size :]
+    def _seconds(self) -> float:
+        return time.monotonic() - self.started
 
-    def _step(self, batch, done: float) -> float:
+    def _stuck(self) -> bool:
+        """Whether the validation has not become better for as long as the patience lasts."""
+        patience = self.plan.config.patience
+        stuck = patience is not None and self.epoch - self.best_epoch >= patience
+        if stuck:
+            self.say(f"Stopped: no better validation since epoch {self.best_epoch}.")
+        return stuck
+
+    def _steps(self, feed: Feed, bar) -> list:
+        """One epoch; the losses of its steps."""
+        losses = []
+        for _ in range(self.plan.config.steps_per_epoch):
+            losses.append(self._step(feed, self._done()))
+            bar.update(100 * self._done() - bar.n)
+            if self._done() >= 1:
+                break
+        self.epoch += 1
+        return losses
+
+    def _step(self, feed: Feed, done: float) -> float:
         """One step of the optimiser on one augmented batch."""
         for group in self.optimiser.param_groups:
             group["lr"] = self.plan.config.learning_rate * _schedule(done)
-        images, target, present, absent = self.augmented(batch)
-        mixed = self.plan.precision != torch.float32
-        with torch.autocast("cpu", self.plan.precision, enabled=mixed):
-            logits = self.network(images)
-        loss = total_loss(
-            log_probabilities(logits),
-            target,
-            self.mass,
-            present,
-            absent,
-            self.plan.config.shape_weight,
-        )
+        images, wanted = feed.augmented(feed.next_batch(), self.shape, done)
+        loss = self.loss(images, wanted)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
@@ -140,27 +121,16 @@ class Run:
         self._average()
         return loss.item()
 
-    def augmented(self, batch) -> tuple:
-        """(images (B, 1, *size), targets (B, L, *size), present (B, L), absent (B, L)).
-
-        A point that the map carries out of the picture is absent from it; that teaches absence.
-        """
-        spacing = self.plan.stage.spacing_mm[::-1]
-        extent = [n * s for n, s in zip(self.size, spacing)]
-        maps = draw_maps(len(batch), extent, self.plan.config, self.plan.flip, self.generator)
-        images = warp([case.pixels for case in batch], spacing, maps, self.size)
-        images = jitter_intensities(images, self.plan.config, self.generator)
-        images = occlude(images, self.plan.config, self.generator)
-        points = maps.push(torch.stack([case.centred_mm for case in batch]))
-        absent = torch.stack([case.absent for case in batch])
-        flipped = maps.flipped[:, None]
-        points = torch.where(flipped[..., None], points[:, self.permutation], points)
-        absent = torch.where(flipped, absent[:, self.permutation], absent)
-        voxels = points / torch.tensor(spacing) + (torch.tensor(self.size) - 1) / 2
-        inside = ((voxels > -0.5) & (voxels < torch.tensor(self.size) - 0.5)).all(-1)
-        known = ~torch.isnan(points).any(-1)
-        target = encode(voxels, self.size, spacing, self.plan.stage.sigma_mm)
-        return images, target, known & inside, absent | (known & ~inside)
+    def loss(self, images, wanted) -> torch.Tensor:
+        config = self.plan.config
+        mixed = self.plan.precision != torch.float32
+        with torch.autocast(self.plan.device.type, self.plan.precision, enabled=mixed):
+            logits = self.network(images)
+        belief = belief_of(logits, config.head, self.shape.mass)
+        loss = total_loss(belief, wanted, config.losses)
+        if self.shape.learned:
+            loss = loss + config.inflation_weight * self.shape.inflation()
+        return loss
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -169,55 +139,79 @@ class Run:
         for mean, new in zip(self.averaged.parameters(), self.network.parameters()):
             mean.lerp_(new, 1 - decay)
 
-    def _judge(self, epoch, loss, held_out, start, bar) -> bool:
-        """Validate, tell, record, and keep the model if it is the best; whether it was kept."""
+    def _judge(self, loss: float, held_out, record: Record, bar) -> None:
+        """Validate, tell, record, and keep the model if it is the best."""
         metrics = self.validate(held_out) if held_out else {}
         # A missed landmark counts like one that is as far off as the image is large.
-        score = metrics.get("score", -epoch)
+        score = metrics.get("score", -self.epoch)
         told = ""
         if metrics.get("mre_mm") is not None:
             told = f"  validation MRE {metrics['mre_mm']:.3g} mm"
         for wrong in ("missed", "false"):
             told += f", {metrics[wrong]} {wrong}" if metrics.get(wrong) else ""
-        line = f"epoch {epoch:3d}/{self.plan.config.epochs}  loss {loss:.3f}{told}"
+        line = f"epoch {self.epoch:3d}/{self.plan.config.epochs}  loss {loss:.3f}{told}"
         bar.set_postfix_str(line)
         bar.clear()
         self.say(line)
-        self._record(epoch, loss, metrics, time.monotonic() - start)
+        figures = {"loss": loss, "sigma_mm": self.shape.sigma_mm, **metrics}
+        record.add(self.epoch, self._seconds(), figures)
         if score < self.best:
-            self.best = score
-            self._save(epoch, metrics)
-            return True
-        return False
+            self.best, self.best_epoch = score, self.epoch
+            self._save(metrics)
+
+    @property
+    def stage(self):
+        """The stage as it is now, with the sigma that was learned."""
+        return replace(self.plan.stage, sigma_mm=self.shape.sigma_mm)
 
     def validate(self, cases) -> dict:
         """MRE and what goes with it of the averaged network, on whole images, as in detection."""
-        stage, names = self.plan.stage, self.landmarks.names
+        stage, names = self.stage, self.landmarks.names
         compared = []
         for number, case in enumerate(cases):
-            heatmaps, presences = run_network(self.averaged, case.prepared, stage, "cpu")
+            heatmaps, presences = run_network(self.averaged, case.prepared, stage, self.plan.device)
             points = locate(names, heatmaps, presences, case.prepared.grid, stage, self.prior)
             predicted = Prediction(self.landmarks, points, case.prepared.grid, None).annotation()
             # Two datasets may each have a case of the same name.
             compared.append((f"{number} {case.name}", predicted, case.label))
         return _metrics(evaluate(compared, resamples=0, names=names), cases)
 
-    def _record(self, epoch, loss, metrics, seconds) -> None:
-        path = self.output / "progress.csv"
-        row = {"epoch": epoch, "seconds": round(seconds, 1), "loss": round(loss, 5)}
-        row.update({key: metrics.get(key, "") for key in _RECORDED})
-        is_new = not path.exists()
-        with open(path, "a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, row)
-            if is_new:
-                writer.writeheader()
-            writer.writerow(row)
-
-    def _save(self, epochs: int, metrics: dict) -> None:
-        training = {**self.description.training, "epochs": epochs, "steps": self.steps}
+    def _save(self, metrics: dict) -> None:
+        training = {**self.description.training, "epochs": self.epoch, "steps": self.steps}
         judged = {f"validation_{k}": v for k, v in metrics.items() if k != "score"}
-        description = replace(self.description, training=training, metrics=judged)
+        description = replace(
+            self.description, stages=(self.stage,), training=training, metrics=judged
+        )
         write_model(self.output / MODEL_NAME, description, [self.averaged], self.prior)
+
+    def _write_checkpoint(self) -> None:
+        """All that is needed to go on as if nothing had happened."""
+        state = {
+            "network": self.network.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "shape": self.shape.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "generator": self.generator.get_state(),
+            "progress": {
+                "steps": self.steps,
+                "epoch": self.epoch,
+                "best": self.best,
+                "best_epoch": self.best_epoch,
+                "seconds_before": self._seconds(),
+            },
+        }
+        with replacing(self.output / CHECKPOINT_NAME) as temporary:
+            torch.save(state, temporary)
+
+    def restore(self) -> None:
+        """Go on from the checkpoint in the output folder."""
+        # weights_only: nothing in the file is run.
+        state = torch.load(self.output / CHECKPOINT_NAME, self.plan.device, weights_only=True)
+        for part in ("network", "averaged", "shape", "optimiser"):
+            getattr(self, part).load_state_dict(state[part])
+        self.generator.set_state(state["generator"].cpu())
+        for name, value in state["progress"].items():
+            setattr(self, name, value)
 
 
 def _metrics(evaluation, cases) -> dict:
@@ -239,9 +233,6 @@ def _metrics(evaluation, cases) -> dict:
         "false": false,
         "score": total / max(1, compared + wrong),
     }
-
-
-_BAR = "{percentage:3.0f}% |{bar:30}| {elapsed} gone, {remaining} left  {postfix}"
 
 
 def _schedule(done: float) -> float:
