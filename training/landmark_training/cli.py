@@ -105,8 +105,19 @@ def _fit(options) -> int:
 def _config(options) -> TrainConfig:
     """The file's settings, then those of --set, then those with options of their own."""
     config = TrainConfig.read(options.config) if options.config else TrainConfig()
+    return config.with_settings(settings_of(options.set), "--set").replaced(
+        epochs=options.epochs,
+        minutes=options.minutes,
+        seed=options.seed,
+        name=options.name,
+        licence=options.licence,
+    )
+
+
+def settings_of(texts) -> dict:
+    """From SETTING=VALUE. Raises DatasetError for a text without a value."""
     settings = {}
-    for text in options.set:
+    for text in texts:
         name, equals, value = text.partition("=")
         if not equals:
             raise DatasetError(f"--set {text}: a setting is given as SETTING=VALUE.")
@@ -114,13 +125,7 @@ def _config(options) -> TrainConfig:
             settings[name] = json.loads(value)
         except ValueError:
             settings[name] = value  # a word needs no quotes
-    return config.with_settings(settings, "--set").replaced(
-        epochs=options.epochs,
-        minutes=options.minutes,
-        seed=options.seed,
-        name=options.name,
-        licence=options.licence,
-    )
+    return settings
 
 
 def _import(options) -> int:
