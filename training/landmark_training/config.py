@@ -56,8 +56,8 @@ class TrainConfig:
     seed: int = 0
     precision: str = "auto"
     device: str = "auto"
-    # Augmentation.
-    rotation_degrees: float = 15.0
+    # Augmentation. A rotation of up to so much; 180 covers arbitrary poses.
+    rotation_degrees: float = None
     scaling: float = 0.15
     translation_share: float = 0.08
     elastic_share: float = 0.012

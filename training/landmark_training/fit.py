@@ -135,7 +135,7 @@ def _prepared(data, config: TrainConfig, parent: Model, say) -> tuple:
         landmarks = parent.description.landmarks
         _check_names(found, labels, landmarks)
     _tell_labels(labels, landmarks, say)
-    plan = plan_run(config, images, landmarks, parent and parent.description)
+    plan = plan_run(config, images, labels, landmarks, parent and parent.description)
     for reason in plan.reasons:
         say(f"  {reason}")
     cases = [

@@ -22,6 +22,7 @@ from landmark_heatmap.geometry import canonical_grid
 from landmark_heatmap.network import LandmarkUNet
 
 from .config import TrainConfig
+from .poses import rotation_spread_degrees
 
 # The longest side of what the network sees, in voxels: what two cores train on in minutes.
 _LONGEST_SIDE = {2: 320, 3: 72}
@@ -33,6 +34,9 @@ _JOINT_LEVEL = 3
 _PROBE = {2: 192, 3: 48}
 # From scratch, and when going on from a model, which large steps would make forget.
 _LEARNING_RATE, _GENTLE_LEARNING_RATE = 2e-3, 5e-4
+# Images are rotated by at least so much; by any angle, if the cases lie too differently.
+_ROTATION_DEGREES = 15.0
+_ANY_POSE_DEGREES = 60.0
 # The coarsest level keeps at least so many voxels along the longest side.
 _FEWEST_VOXELS = 4
 # float32 numbers that training keeps per voxel, feature of the level and image; and how much of the
@@ -54,11 +58,14 @@ class Plan:
     reasons: tuple
 
 
-def plan_run(config: TrainConfig, images, landmarks, parent: ModelDescription = None) -> Plan:
+def plan_run(
+    config: TrainConfig, images, labels, landmarks, parent: ModelDescription = None
+) -> Plan:
     """Fill in what the configuration leaves open.
 
-    images: the Image of every case, unchanged. parent: the model to continue from, whose network
-    and spacing are kept. Raises DatasetError for cases that cannot go into one model.
+    images: the Image of every case, unchanged. labels: its Annotation. parent: the model to
+    continue from, whose network and spacing are kept. Raises DatasetError for cases that cannot go
+    into one model.
     """
     grids = [canonical_grid(image.grid) for image in images]
     dimension = _dimension(grids)
@@ -86,6 +93,9 @@ def plan_run(config: TrainConfig, images, landmarks, parent: ModelDescription = 
         f"{'half of the images are mirrored' if flip else 'no image is mirrored'}"
         f" ({len(landmarks.mirror_pairs)} left/right pairs)"
     )
+    config = config.replaced(
+        rotation_degrees=_rotation(config, grids, labels, landmarks, dimension, reasons)
+    )
     device = _device(config.device)
     rate = _LEARNING_RATE if parent is None else _GENTLE_LEARNING_RATE
     config = config.replaced(
@@ -100,6 +110,27 @@ def plan_run(config: TrainConfig, images, landmarks, parent: ModelDescription = 
     )
     reasons.append("losses: " + ", ".join(f"{w:g} {name}" for name, w in config.losses.items()))
     return Plan(stage, intensity, config, flip, precision, device, tuple(reasons))
+
+
+def _rotation(config, grids, labels, landmarks, dimension, reasons) -> float:
+    """What the poses of the cases ask for, unless it is stated."""
+    if config.rotation_degrees is not None:
+        return config.rotation_degrees
+    # Along the axes of the canonical grids, which is how the network sees the images.
+    positions = np.array(
+        [
+            (grid.to_ijk(label.positions_lps(landmarks.names)) * grid.spacing_mm)[:, :dimension]
+            for grid, label in zip(grids, labels)
+        ]
+    )
+    spread = rotation_spread_degrees(positions)
+    if spread is None:
+        return _ROTATION_DEGREES
+    degrees = max(_ROTATION_DEGREES, spread)
+    if degrees > _ANY_POSE_DEGREES:
+        degrees = 180.0
+    reasons.append(f"rotated by up to {degrees:.0f} degrees: the cases differ by {spread:.0f}")
+    return degrees
 
 
 def _device(wanted: str) -> torch.device:
