@@ -95,6 +95,8 @@ class Stage:
             raise ModelFileError(f"Unknown stage '{self.role}'; it has to be coarse or fine.")
         if (self.crop_size is None) != (self.role == COARSE):
             raise ModelFileError(f"The {self.role} stage has the crop size {self.crop_size}.")
+        if self.role == FINE:
+            self._check_fine()
         object.__setattr__(self, "spacing_mm", tuple(float(s) for s in self.spacing_mm))
         lengths = (*self.spacing_mm, self.sigma_mm)
         if len(self.spacing_mm) != self.network.dimension or not all(
@@ -103,6 +105,15 @@ class Stage:
             raise ModelFileError(
                 f"Impossible spacing {self.spacing_mm} or sigma {self.sigma_mm} (mm)."
             )
+
+    def _check_fine(self) -> None:
+        object.__setattr__(self, "crop_size", tuple(self.crop_size))
+        if len(self.crop_size) != self.network.dimension:
+            raise ModelFileError(f"The crop size {self.crop_size} has not one number an axis.")
+        for length in self.crop_size:
+            _check_whole("crop_size", length, 8, 512)
+        if self.network.joint_features:
+            raise ModelFileError("A fine stage sees one landmark at a time: it has no joint part.")
 
 
 @dataclass(frozen=True)

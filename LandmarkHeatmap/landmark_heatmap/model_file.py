@@ -159,10 +159,10 @@ def _described(metadata: dict) -> ModelDescription:
 
 def _network(stage, tensors):
     """The stage's network with its weights. RuntimeError if a tensor is missing or misshapen."""
-    from .network import LandmarkUNet
+    from .network import network_for
 
     prefix = f"{stage.role}."
-    network = LandmarkUNet(stage.network)
+    network = network_for(stage)
     network.load_state_dict(
         {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
     )

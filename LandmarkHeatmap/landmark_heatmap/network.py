@@ -11,13 +11,14 @@ own, is what others start from: it is here to be measured against.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-from .description import DISTRIBUTION, NetworkConfig
+from .description import COARSE, DISTRIBUTION, NetworkConfig, Stage
 
 _CONV = {2: nn.Conv2d, 3: nn.Conv3d}
 _NORM = {2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d}
@@ -63,25 +64,68 @@ class LandmarkUNet(nn.Module):
         self.joint = _Joint(config) if config.joint_features else None
 
     def forward(self, image: torch.Tensor) -> Logits:
-        size = image.shape[2:]
+        decoded, pooled = self._decoded(image)
+        nowhere = self.nowhere(pooled)
+        # Half precision would move the peaks by a tenth of a voxel: the last step is done in full.
+        with torch.autocast(image.device.type, enabled=False):
+            voxels = self.local(decoded[0].float())
+        if self.joint is not None:
+            voxels = voxels + self.joint(voxels, decoded[self.config.joint_level])
+        return Logits(_cut(voxels, image), nowhere.float())
+
+    def _decoded(self, image: torch.Tensor, condition=None) -> tuple:
+        """(decoder features by level, 0 at full resolution; pooled features of the lowest level).
+
+        condition: changes the features of the lowest level.
+        """
         features = [self.stem(_padded(image, 2 ** len(self.down)))]
         for level in self.down:
             features.append(level(features[-1]))
-        x = features[-1]
-        pooled = x.flatten(2)
-        nowhere = self.nowhere(torch.cat([pooled.mean(2), pooled.amax(2)], dim=1))
-        # Decoder features by level; the joint part reads one of them.
+        x = features[-1] if condition is None else condition(features[-1])
+        flat = x.flatten(2)
+        pooled = torch.cat([flat.mean(2), flat.amax(2)], dim=1)
         decoded = {len(self.down): x}
         for step, up in enumerate(self.up):
             level = len(self.down) - 1 - step
             x = decoded[level] = up(x, features[level])
-        # Half precision would move the peaks by a tenth of a voxel: the last step is done in full.
-        with torch.autocast(x.device.type, enabled=False):
-            voxels = self.local(x.float())
-        if self.joint is not None:
-            voxels = voxels + self.joint(voxels, decoded[self.config.joint_level])
-        window = (..., *(slice(n) for n in size))
-        return Logits(voxels[window], nowhere.float())
+        return decoded, pooled
+
+
+class CropUNet(LandmarkUNet):
+    """A crop (B, 1, *size), and which landmark is looked for in it (B,), to Logits of one channel.
+
+    One network for all landmarks, so that its memory does not grow with their number: which one is
+    asked for scales and shifts the lowest features, and picks the weights of the last layer.
+    'Nowhere' means: not in this crop.
+    """
+
+    def __init__(self, config: NetworkConfig):
+        super().__init__(replace(config, joint_features=0))
+        self.condition = nn.Embedding(config.landmarks, 2 * config.features[-1])
+        nn.init.zeros_(self.condition.weight)
+
+    def forward(self, image: torch.Tensor, which: torch.Tensor) -> Logits:
+        ones = (1,) * (image.ndim - 2)
+        scale, shift = self.condition(which).reshape(len(which), -1, *ones).chunk(2, dim=1)
+        decoded, pooled = self._decoded(image, lambda x: x * (1 + scale) + shift)
+        with torch.autocast(image.device.type, enabled=False):
+            weight = self.local.weight[which].reshape(len(which), -1, *ones)
+            voxels = (decoded[0].float() * weight).sum(1, keepdim=True)
+            voxels = voxels + self.local.bias[which].reshape(-1, 1, *ones)
+            nowhere = (pooled.float() * self.nowhere.weight[which]).sum(1) + self.nowhere.bias[
+                which
+            ]
+        return Logits(_cut(voxels, image), nowhere[:, None])
+
+
+def network_for(stage: Stage) -> LandmarkUNet:
+    """A new network of the kind that the stage needs."""
+    return (LandmarkUNet if stage.role == COARSE else CropUNet)(stage.network)
+
+
+def _cut(voxels: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
+    """Without what was padded."""
+    return voxels[(..., *(slice(n) for n in image.shape[2:]))]
 
 
 class _Residual(nn.Module):

@@ -5,66 +5,15 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from .description import IntensityNormalisation, ModelDescription, Stage
-from .errors import PredictionError
-from .geometry import Grid, Image, canonical_grid, spaced_grid
-from .heatmap import decode_peak, gaussian_mass
+from .description import ModelDescription, Stage
+from .geometry import Image
+from .heatmap import gaussian_mass
+from .locate import Found, choose, located
 from .model_file import Model, read_model
 from .network import belief_of
-from .prediction import LandmarkPrediction, Prediction
-from .prior import choose_peaks
-from .resample import resample
-
-# A heatmap is cut to where it is above this share of a perfect peak.
-_SHOWN = 0.01
-# Peaks that are offered to the shape prior: so many, and none below this share of the highest.
-_MOST_PEAKS = 3
-_LOWEST_PEAK = 0.05
-# More voxels than this on a model's grid means that the image's spacing cannot be right.
-_LARGEST_GRID = 512**3
-
-
-def stage_grid(image: Grid, stage: Stage) -> Grid:
-    """The grid on which a coarse stage sees an image.
-
-    Raises PredictionError for a 2D model and a 3D image or the reverse, and for an image that is
-    out of all proportion to the model's spacing.
-    """
-    dimension = stage.network.dimension
-    if image.is_2d != (dimension == 2):
-        raise PredictionError(
-            f"The model is for {dimension}D images; this image has"
-            f" {' x '.join(map(str, image.size_ijk))} voxels."
-        )
-    canonical = canonical_grid(image)
-    spacing = (*stage.spacing_mm, canonical.spacing_mm[2])[:3]
-    # Judged before any memory is asked for.
-    voxels = np.prod(np.ceil(np.array(canonical.size_ijk) * canonical.spacing_mm / spacing))
-    if voxels > _LARGEST_GRID:
-        raise PredictionError(
-            f"The image is {np.round(canonical.size_ijk * canonical.spacing_mm, 1).tolist()} mm"
-            f" large, far too large for a model with voxels of {list(stage.spacing_mm)} mm. Check"
-            " the spacing of the image."
-        )
-    return spaced_grid(canonical, spacing)
-
-
-def prepare(image: Image, stage: Stage, intensity: IntensityNormalisation) -> Image:
-    """The image as a coarse stage sees it: its grid, and float32 intensities from -1 to 1."""
-    resampled = resample(image, stage_grid(image.grid, stage))
-    return Image(normalise(resampled.array, intensity), resampled.ijk_to_lps)
-
-
-def normalise(array: np.ndarray, intensity: IntensityNormalisation) -> np.ndarray:
-    """Intensities to -1 to 1. Voxels that are not finite count as the lowest."""
-    finite = np.isfinite(array)
-    if not finite.any():
-        raise PredictionError("The image holds no finite intensities.")
-    low, high = intensity.low, intensity.high
-    if intensity.kind == "percentiles":
-        low, high = (float(p) for p in np.percentile(array[finite], [low, high]))
-    values = np.where(finite, array, low).astype(np.float32)
-    return np.clip((values - low) / max(high - low, 1e-6), 0, 1) * 2 - 1
+from .prediction import Prediction
+from .prepare import prepare_with_window
+from .refine import Refiner, Source
 
 
 class Predictor:
@@ -93,19 +42,24 @@ class Predictor:
         Raises PredictionError if the model cannot be applied to this image.
         """
         progress = progress or (lambda stage, fraction: None)
-        if len(self.description.stages) > 1:
-            raise PredictionError("This version applies models with one stage only.")
-        stage, network = self.description.stages[0], self.model.networks[0]
+        coarse, landmarks = self.description.stages[0], self.description.landmarks
         progress("Resampling", 0.0)
-        prepared = prepare(image, stage, self.description.intensity)
-        progress("Detecting", 0.3)
-        heatmaps, presences = run_network(network, prepared, stage, self.device)
-        progress("Locating", 0.9)
-        landmarks = self.description.landmarks
-        prior = self.model.prior
-        points = locate(landmarks.names, heatmaps, presences, prepared.grid, stage, prior)
+        prepared, window = prepare_with_window(image, coarse, self.description.intensity)
+        progress("Detecting", 0.2)
+        heatmaps, presences = run_network(self.model.networks[0], prepared, coarse, self.device)
+        found = Found(heatmaps, presences, prepared.grid, coarse)
+        choice = choose(found, self.model.prior)
+        progress("Locating", 0.5)
+        if len(self.description.stages) == 1:
+            points = located(landmarks.names, found, choice)
+            combined = None
+        else:
+            refiner = Refiner(self.model.networks[1], self.description.stages[1], self.device)
+            source = Source(image, window)
+            points = refiner.refine(landmarks.names, found, choice, source, self.model.prior)
+            combined = found.combined()
         progress("Done", 1.0)
-        return Prediction(landmarks, points, prepared.grid, self.model.identity)
+        return Prediction(landmarks, points, prepared.grid, self.model.identity, combined)
 
 
 @torch.inference_mode()
@@ -122,91 +76,3 @@ def run_network(network, prepared: Image, stage: Stage, device) -> tuple:
     if is_2d:
         heatmaps = heatmaps[:, None]
     return heatmaps.cpu().numpy(), presences.cpu().numpy()
-
-
-def locate(names, heatmaps, presences, grid: Grid, stage: Stage, prior=None) -> tuple:
-    """A LandmarkPrediction for each channel.
-
-    heatmaps: (L, K, J, I) on `grid`. presences: (L,). prior: a ShapePrior that chooses where a
-    heatmap has several peaks; without one the highest peak is taken.
-    """
-    peaks = [find_peaks(heatmap, grid, stage.sigma_mm) for heatmap in heatmaps]
-    chosen = [0] * len(peaks)
-    if prior is not None and any(len(each) > 1 for each in peaks):
-        chosen = _choose(peaks, heatmaps, presences, grid, stage, prior)
-    return tuple(
-        _located(name, heatmap, decode_peak(heatmap, each[i]), float(presence), grid, stage)
-        for name, heatmap, each, i, presence in zip(names, heatmaps, peaks, chosen, presences)
-    )
-
-
-def find_peaks(heatmap: np.ndarray, grid: Grid, sigma_mm: float) -> list:
-    """Voxel indices (k, j, i) of up to three peaks, the highest first, three sigma apart."""
-    peaks = [np.unravel_index(np.argmax(heatmap), heatmap.shape)]
-    lowest = _LOWEST_PEAK * heatmap[peaks[0]]
-    remaining = heatmap
-    while len(peaks) < _MOST_PEAKS:
-        far = _square_mm(peaks[-1], heatmap.shape, grid) > (3 * sigma_mm) ** 2
-        remaining = np.where(far, remaining, 0)
-        peak = np.unravel_index(np.argmax(remaining), heatmap.shape)
-        if remaining[peak] <= lowest:
-            break
-        # On the flank of a peak that was taken the rest is highest at the cut: that is no peak.
-        around = tuple(slice(max(p - 1, 0), p + 2) for p in peak)
-        if heatmap[peak] >= heatmap[around].max():
-            peaks.append(peak)
-        else:
-            remaining[peak] = 0
-    return peaks
-
-
-def _choose(peaks, heatmaps, presences, grid: Grid, stage: Stage, prior) -> list:
-    """The peak of each channel that the prior favours."""
-    along = slice(0, stage.network.dimension)
-    positions = [
-        np.array([(decode_peak(h, p)[::-1] * grid.spacing_mm)[along] for p in each])
-        for h, each in zip(heatmaps, peaks)
-    ]
-    heights = [np.log([h[tuple(p)] for p in each]) for h, each in zip(heatmaps, peaks)]
-    return choose_peaks(positions, heights, np.asarray(presences) >= 0.5, prior)
-
-
-def _located(name, heatmap, position_kji, presence, grid: Grid, stage: Stage) -> LandmarkPrediction:
-    """One channel (K, J, I) with its position, cut to where it shows something."""
-    start, size = _shown_box(heatmap)
-    return LandmarkPrediction(
-        name,
-        grid.to_lps(position_kji[::-1]),
-        presence,
-        _confidence(heatmap, position_kji, grid, stage),
-        Image(heatmap, grid.ijk_to_lps).cropped(start, size),
-    )
-
-
-def _shown_box(heatmap: np.ndarray) -> tuple:
-    """(start, size) along i, j, k of the voxels that show something, with one voxel around them."""
-    shown = heatmap > min(_SHOWN, heatmap.max() / 2)
-    start, size = [], []
-    for axis in (2, 1, 0):
-        along = np.flatnonzero(shown.any(axis=tuple(a for a in range(3) if a != axis)))
-        first = max(along[0] - 1, 0) if along.size else 0
-        last = min(along[-1] + 1, heatmap.shape[axis] - 1) if along.size else 0
-        start.append(int(first))
-        size.append(int(last - first + 1))
-    return start, size
-
-
-def _confidence(heatmap, position_kji, grid: Grid, stage: Stage) -> float:
-    """The probability within two sigma of the position, over what a perfect heatmap has there."""
-    dimension = stage.network.dimension
-    square = _square_mm(position_kji, heatmap.shape, grid)
-    near = heatmap[square <= (2 * stage.sigma_mm) ** 2].sum()
-    perfect = {2: 0.8647, 3: 0.7385}[dimension]  # a Gaussian's share within two sigma
-    mass = gaussian_mass(stage.sigma_mm, stage.spacing_mm)
-    return float(np.clip(near / (mass * perfect), 0, 1))
-
-
-def _square_mm(position_kji, shape, grid: Grid) -> np.ndarray:
-    """The squared distance in mm of every voxel from a position, broadcastable to `shape`."""
-    axes = zip(np.ogrid[tuple(map(slice, shape))], position_kji, grid.spacing_mm[::-1])
-    return sum(((index - centre) * spacing) ** 2 for index, centre, spacing in axes)

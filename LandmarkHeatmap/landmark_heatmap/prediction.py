@@ -48,14 +48,15 @@ class LandmarkPrediction:
 class Prediction:
     """All landmarks of one image, in the order of the landmark set.
 
-    grid: the coarse grid over the whole image; every heatmap that lies on its voxels adds to the
-    combined one.
+    grid: the coarse grid over the whole image. combined: the maximum over the heatmaps on that grid,
+    where it is known from coarse ones; without it, it is put together from those of the points.
     """
 
     landmarks: LandmarkSet
     points: tuple
     grid: Grid
     model: ModelIdentity
+    combined: Image = None
 
     def annotation(self) -> Annotation:
         """The points as an annotation: predicted, or absent where the network thinks so."""
@@ -76,6 +77,8 @@ class Prediction:
 
         A heatmap finer than the grid contributes the voxels nearest to the grid's.
         """
+        if self.combined is not None:
+            return self.combined
         combined = np.zeros(self.grid.size_ijk[::-1], dtype=np.float32)
         for point in self.points:
             if not point.is_absent:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import SimpleITK as sitk
 
@@ -14,8 +16,10 @@ def resample(image: Image, target: Grid) -> Image:
 
     Where the target is coarser, voxels are first averaged in whole-number bins, so that nothing
     aliases. Works in index space, where every affine is a plain matrix: oblique, sheared and
-    left-handed images need no case of their own.
+    left-handed images need no case of their own. Only the part of the image that the target reaches
+    is touched.
     """
+    image = _reached(image, target)
     target_to_source = np.linalg.inv(image.ijk_to_lps) @ target.ijk_to_lps
     source = _itk_image(image.array)
     step = abs(target_to_source[:3, :3]).max(axis=1)
@@ -38,6 +42,18 @@ def resample(image: Image, target: Grid) -> Image:
         True,
     )
     return Image(sitk.GetArrayFromImage(resampled), target.ijk_to_lps)
+
+
+def _reached(image: Image, target: Grid) -> Image:
+    """The part of the image that resampling onto `target` needs, as a view."""
+    size = np.array(image.grid.size_ijk)
+    corners = np.array(list(product(*((-0.5, n - 0.5) for n in target.size_ijk))))
+    reach = image.grid.to_ijk(target.to_lps(corners))
+    # Room for one bin and for the neighbours of a linear interpolation.
+    room = 2 + np.ceil(target.spacing_mm.max() / image.grid.spacing_mm)
+    start = np.clip(np.floor(reach.min(0) - room), 0, size - 1).astype(int)
+    stop = np.clip(np.ceil(reach.max(0) + room) + 1, start + 1, size).astype(int)
+    return image.cropped(start.tolist(), (stop - start).tolist())
 
 
 def _binned(source: sitk.Image, shrink) -> sitk.Image:

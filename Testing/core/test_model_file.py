@@ -21,7 +21,7 @@ from landmark_heatmap.errors import ModelFileError  # noqa: E402
 from landmark_heatmap.files import sha256_of  # noqa: E402
 from landmark_heatmap.landmarks import Landmark, LandmarkSet  # noqa: E402
 from landmark_heatmap.model_file import read_description, read_model, write_model  # noqa: E402
-from landmark_heatmap.network import LandmarkUNet  # noqa: E402
+from landmark_heatmap.network import LandmarkUNet, network_for  # noqa: E402
 from landmark_heatmap.prior import fit_prior  # noqa: E402
 
 LANDMARKS = LandmarkSet(
@@ -76,9 +76,9 @@ def test_the_description_is_read_without_the_weights(model_path):
 
 
 def test_two_stages_have_their_place_in_the_file(tmp_path, network):
-    fine = Stage("fine", (1, 1, 1), 1.5, NETWORK, crop_size=(48, 48, 48))
+    fine = Stage("fine", (1, 1, 1), 1.5, replace(NETWORK, joint_features=0), (48, 48, 48))
     both = replace(DESCRIPTION, stages=(*DESCRIPTION.stages, fine))
-    write_model(tmp_path / "two.safetensors", both, [network, LandmarkUNet(NETWORK)])
+    write_model(tmp_path / "two.safetensors", both, [network, network_for(fine)])
 
     model = read_model(tmp_path / "two.safetensors")
 

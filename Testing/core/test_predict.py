@@ -20,10 +20,12 @@ from landmark_heatmap.description import (  # noqa: E402
 from landmark_heatmap.errors import PredictionError  # noqa: E402
 from landmark_heatmap.geometry import Image  # noqa: E402
 from landmark_heatmap.landmarks import Landmark, LandmarkSet, PointState  # noqa: E402
+from landmark_heatmap.locate import find_peaks, locate  # noqa: E402
 from landmark_heatmap.model_file import Model  # noqa: E402
 from landmark_heatmap.network import Logits  # noqa: E402
-from landmark_heatmap.predict import Predictor, find_peaks, locate, normalise  # noqa: E402
+from landmark_heatmap.predict import Predictor  # noqa: E402
 from landmark_heatmap.prediction import ModelIdentity  # noqa: E402
+from landmark_heatmap.prepare import intensity_window, scaled  # noqa: E402
 from landmark_heatmap.prior import fit_prior  # noqa: E402
 
 BLOB_MM, SIGMA_MM, SPACING_MM = 6.0, 4.0, 2.0
@@ -177,17 +179,19 @@ def test_an_image_with_an_absurd_spacing_is_refused_before_memory_is_asked_for()
 
 def test_voxels_that_are_not_finite_count_as_the_lowest():
     array = np.array([[[0.0, np.nan, 500.0, np.inf, 1000.0]]])
-    window = IntensityNormalisation("window", 0, 1000)
-    np.testing.assert_allclose(normalise(array, window), [[[-1, -1, 0, -1, 1]]])
+    window = intensity_window(array, IntensityNormalisation("window", 0, 1000))
+    np.testing.assert_allclose(scaled(array, window), [[[-1, -1, 0, -1, 1]]])
 
 
 def test_an_image_without_any_finite_voxel_is_refused():
     with pytest.raises(PredictionError, match="finite"):
-        normalise(np.full((1, 2, 2), np.nan), IntensityNormalisation())
+        intensity_window(np.full((1, 2, 2), np.nan), IntensityNormalisation())
 
 
 def test_a_constant_image_can_be_normalised():
-    assert np.isfinite(normalise(np.full((1, 4, 4), 7.0), IntensityNormalisation())).all()
+    array = np.full((1, 4, 4), 7.0)
+    window = intensity_window(array, IntensityNormalisation())
+    assert np.isfinite(scaled(array, window)).all()
 
 
 def blobs(shape, *centres_and_heights):

@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,8 +26,9 @@ from landmark_heatmap.landmarks import (  # noqa: E402
 from landmark_heatmap.model_file import read_description, read_model  # noqa: E402
 from landmark_heatmap.predict import Predictor  # noqa: E402
 from landmark_training.cli import main  # noqa: E402
+from landmark_training.coarse import CoarseTask  # noqa: E402
 from landmark_training.config import TrainConfig  # noqa: E402
-from landmark_training.fit import _prepared, fit, resume  # noqa: E402
+from landmark_training.fit import _Job, _prepared, _ready, fit, resume  # noqa: E402
 from landmark_training.run import Run  # noqa: E402
 
 SIZE = 48
@@ -79,13 +81,10 @@ def error_on_new_faces(model_path):
 
 def run_for(data, config):
     """A Run that is ready to train, its Feed and its cases."""
-    from landmark_heatmap.network import LandmarkUNet
-    from landmark_training.fit import _description
-
-    cases, landmarks, plan = _prepared([data], config, None, lambda line: None)
-    description = _description([data], cases, landmarks, plan, None)
-    run = Run(plan, LandmarkUNet(plan.stage.network), description, None, None, lambda line: None)
-    return run, run.feed(cases), cases
+    config = replace(config, validation_share=0.0)
+    ready = _ready(_Job([data], config, None), Path(), lambda line: None)
+    task = CoarseTask(ready.plan, ready.networks[0], ready.training, [], ready.writer)
+    return Run(task, ready.plan, None, Path(), lambda line: None), task.feed, ready.training
 
 
 def test_a_trained_model_finds_the_landmarks_of_new_images(trained):
@@ -203,11 +202,11 @@ def test_an_interrupted_run_goes_on_where_it_stood(faces, tmp_path, monkeypatch)
     original = Run._step
     steps = []
 
-    def interrupted(self, feed, done):
+    def interrupted(self, done):
         steps.append(1)
         if len(steps) == 6:
             raise KeyboardInterrupt
-        return original(self, feed, done)
+        return original(self, done)
 
     monkeypatch.setattr(Run, "_step", interrupted)
     fit([faces], tmp_path / "run", config, say=lambda line: None)
@@ -215,11 +214,10 @@ def test_an_interrupted_run_goes_on_where_it_stood(faces, tmp_path, monkeypatch)
     said = []
     model = resume(tmp_path / "run", said.append)
 
-    assert "Going on after epoch 1 of 3." in said
-    training = read_description(model).training
-    assert training["epochs"] <= 3
+    assert "Going on after coarse epoch 1." in said
+    assert read_description(model).training["coarse_progress"]["epochs"] <= 3
     progress = (tmp_path / "run" / "progress.csv").read_text().splitlines()
-    assert [line.split(",")[0] for line in progress] == ["epoch", "1", "2", "3"]
+    assert [line.split(",")[1] for line in progress] == ["epoch", "1", "2", "3"]
     assert len((whole.parent / "progress.csv").read_text().splitlines()) == len(progress)
 
 
@@ -241,7 +239,8 @@ def test_a_folder_without_a_run_cannot_be_gone_on_with(tmp_path, capsys):
 
 
 def test_a_run_stops_when_its_validation_gets_no_better(faces, tmp_path, monkeypatch):
-    monkeypatch.setattr(Run, "validate", lambda self, cases: {"mre_mm": 1.0, "score": 1.0})
+    metrics = {"mre_mm": 1.0, "score": 1.0}
+    monkeypatch.setattr(CoarseTask, "validate", lambda *arguments: metrics)
     said = []
     config = replace(QUICK, steps_per_epoch=1, epochs=9, patience=2)
     fit([faces], tmp_path / "run", config, say=said.append)
@@ -290,17 +289,17 @@ def test_ctrl_c_leaves_a_model_that_can_be_used(faces, tmp_path, monkeypatch):
     steps = []
     original = Run._step
 
-    def interrupted(self, feed, done):
+    def interrupted(self, done):
         steps.append(1)
         if len(steps) == 30:
             raise KeyboardInterrupt
-        return original(self, feed, done)
+        return original(self, done)
 
     monkeypatch.setattr(Run, "_step", interrupted)
     said = []
     model = fit([faces], tmp_path / "run", QUICK, say=said.append)
     assert any("Stopped" in line for line in said)
-    assert read_description(model).training["steps"] == 25
+    assert read_description(model).training["coarse_progress"]["steps"] == 25
 
 
 def test_nothing_is_written_over_an_earlier_run(faces, trained):

@@ -9,6 +9,7 @@ Coordinates are mm from the centre of a grid, along its array axes (K, J, I) or 
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 
@@ -41,6 +42,10 @@ class SpatialMap:
     amplitude: torch.Tensor
     phase: torch.Tensor
     flipped: torch.Tensor
+
+    def taken(self, index: torch.Tensor) -> SpatialMap:
+        """The maps at `index` (C,), which may name one several times."""
+        return SpatialMap(*(getattr(self, each.name)[index] for each in dataclasses.fields(self)))
 
     def displacement(self, v: torch.Tensor) -> torch.Tensor:
         """d at points v (B, N, D), mm."""
@@ -113,19 +118,33 @@ def warp(images, spacing_mm, spatial_map: SpatialMap, size) -> torch.Tensor:
     """
     spacing = torch.as_tensor(spacing_mm, dtype=torch.float32)
     output = centred_positions(size, spacing).reshape(1, -1, len(size))
-    source = spatial_map.pull(output.expand(len(images), -1, -1))
+    return warp_at(images, spacing, spatial_map, output.expand(len(images), -1, -1), size)
+
+
+def warp_at(images, spacing, spatial_map: SpatialMap, output, size) -> torch.Tensor:
+    """As `warp`, at the output points (B, N, D) in mm, which become (B, 1, *size)."""
+    source = spatial_map.pull(output)
     warped = [_sample(image, points, spacing, size) for image, points in zip(images, source)]
     return torch.stack(warped)
 
 
 def _sample(image, points_mm, spacing, size):
-    """Linear interpolation of `image` at points (N, D) in mm from its centre: (1, *size)."""
-    half_extent = torch.tensor(image.shape) * spacing / 2
+    """Linear interpolation of `image` at points (N, D) in mm from its centre: (1, *size).
+
+    Only the part of the image around the points is touched, in whatever type it is stored.
+    """
+    shape = torch.tensor(image.shape)
+    index = points_mm / spacing + (shape - 1) / 2
+    low = (index.amin(0).floor().long() - 1).clamp_min(0)
+    high = torch.minimum(index.amax(0).ceil().long() + 2, shape)
+    if (high <= low).any():
+        return torch.full((1, *size), -1.0)
+    part = image[tuple(slice(a, b) for a, b in zip(low.tolist(), high.tolist()))].float()
     # grid_sample wants -1 to 1 from edge to edge, and the last array axis first.
-    grid = (points_mm / half_extent).flip(-1).reshape(1, *size, len(size))
+    grid = ((2 * (index - low) + 1) / (high - low) - 1).flip(-1).reshape(1, *size, len(size))
     # Values are shifted so that the zeros outside stand for the lowest intensity.
     sampled = functional.grid_sample(
-        image[None, None] + 1, grid, mode="bilinear", padding_mode="zeros", align_corners=False
+        part[None, None] + 1, grid, mode="bilinear", padding_mode="zeros", align_corners=False
     )
     return sampled[0] - 1
 

@@ -31,6 +31,12 @@ class TrainConfig:
     intensity: dict = None
     features: tuple = None
     joint_features: int = 48
+    # The fine stage: crops around what the coarse one found. None: if the images are finer.
+    fine: bool = None
+    fine_spacing_mm: tuple = None
+    fine_features: tuple = None
+    crop_size: tuple = None
+    crops_per_image: int = 6
     head: str = DISTRIBUTION
     # Of the target Gaussians. 'shared' and 'per_landmark' learn it, and pay for growing it.
     covariance: str = "fixed"
@@ -43,8 +49,9 @@ class TrainConfig:
     )
     # What a point that a person moved counts, against one that was placed or confirmed.
     correction_weight: float = 2.0
-    # The run. Early stop: after so many epochs without a better validation; None never stops. The
-    # learning rate falls to nothing at the end, and most is gained there: stopping is a saving.
+    # The run, of which each stage has so many epochs, and half of the minutes. Early stop: after so
+    # many epochs without a better validation; None never stops. The learning rate falls to nothing
+    # at the end, and most is gained there: stopping is a saving.
     epochs: int = 60
     steps_per_epoch: int = 30
     minutes: float = None
@@ -67,7 +74,7 @@ class TrainConfig:
     occlusion: float = 0.2
 
     def __post_init__(self):
-        for name in ("spacing_mm", "features"):
+        for name in ("spacing_mm", "features", "fine_spacing_mm", "fine_features", "crop_size"):
             value = getattr(self, name)
             if value is not None:
                 if not isinstance(value, (list, tuple)) or not all(map(_is_number, value)):
@@ -82,6 +89,7 @@ class TrainConfig:
             "sigma_voxels",
             "patience",
             "correction_weight",
+            "crops_per_image",
         )
         for name in positive:
             value = getattr(self, name)

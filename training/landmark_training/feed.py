@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -22,16 +23,19 @@ class TrainingCase:
 
     image_id: the beginning of the SHA-256 of the image file.
     centred_mm: (L, D), along the array axes from the grid's centre, NaN where nothing is placed.
-    absent: (L,) bool. weight: (L,), what each point counts.
+    absent: (L,) bool. weight: (L,), what each point counts. window: the intensities that became -1
+    and 1.
     """
 
     name: str
+    image_path: Path
     image_id: str
     prepared: Image
     label: Annotation
     centred_mm: torch.Tensor
     absent: torch.Tensor
     weight: torch.Tensor
+    window: tuple
 
     @property
     def pixels(self) -> torch.Tensor:

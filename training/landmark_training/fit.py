@@ -12,16 +12,17 @@ import numpy as np
 import torch
 
 from landmark_heatmap import __version__
-from landmark_heatmap.description import ModelDescription
+from landmark_heatmap.description import IntensityNormalisation, ModelDescription
 from landmark_heatmap.errors import DatasetError, LandmarkHeatmapError
 from landmark_heatmap.files import sha256_of, write_json
 from landmark_heatmap.imageio import read_image
 from landmark_heatmap.landmarks import PointState
 from landmark_heatmap.model_file import Model, read_model
-from landmark_heatmap.network import LandmarkUNet
-from landmark_heatmap.predict import prepare
+from landmark_heatmap.network import network_for
+from landmark_heatmap.prepare import intensity_window, prepare_with_window
 from landmark_heatmap.prior import ShapePrior, fit_prior
 
+from .coarse import CoarseTask
 from .config import TrainConfig
 from .data import (
     find_cases,
@@ -32,8 +33,10 @@ from .data import (
     without_never_placed,
 )
 from .feed import TrainingCase
+from .fine import FineTask, fine_case
+from .model import ModelWriter
 from .plan import Plan, plan_run
-from .run import CHECKPOINT_NAME, MODEL_NAME, Run
+from .run import Run
 
 RUN_RECORD = "run.json"
 
@@ -49,18 +52,17 @@ def fit(data, output, config: TrainConfig = None, parent_path=None, say=print) -
     job = _Job([str(Path(folder).resolve()) for folder in data], config or TrainConfig(), None)
     if parent_path is not None:
         job = replace(job, parent=str(Path(parent_path).resolve()))
-    run, training, held_out = _ready(job, output, say)
+    ready = _ready(job, output, say)
     record = {
         "data": job.data,
         "started_from": job.parent,
         "config": job.config.to_json(),
-        "config_in_full": run.plan.config.to_json(),
-        "training_cases": [case.name for case in training],
-        "validation_cases": [case.name for case in held_out],
+        "config_in_full": ready.plan.config.to_json(),
+        "training_cases": [case.name for case in ready.training],
+        "validation_cases": [case.name for case in ready.held_out],
     }
     write_json(output / RUN_RECORD, record)
-    run.train(training, held_out)
-    return output / MODEL_NAME
+    return _trained(ready, say)
 
 
 def resume(output, say=print) -> Path:
@@ -76,15 +78,10 @@ def resume(output, say=print) -> Path:
         names = record["training_cases"], record["validation_cases"]
     except (OSError, ValueError, KeyError) as error:
         raise DatasetError(f"'{output}' holds no run to go on with ({error!r}).") from error
-    if not (output / CHECKPOINT_NAME).exists():
-        raise DatasetError(f"'{output}' was interrupted before its first epoch; start it anew.")
-    run, training, held_out = _ready(job, output, say)
-    if ([c.name for c in training], [c.name for c in held_out]) != names:
+    ready = _ready(job, output, say)
+    if ([c.name for c in ready.training], [c.name for c in ready.held_out]) != names:
         raise DatasetError(f"The data of '{output}' have changed since; start a new run.")
-    run.restore()
-    say(f"Going on after epoch {run.epoch} of {config.epochs}.")
-    run.train(training, held_out)
-    return output / MODEL_NAME
+    return _trained(ready, say)
 
 
 @dataclass(frozen=True)
@@ -96,8 +93,18 @@ class _Job:
     parent: str
 
 
-def _ready(job: _Job, output: Path, say) -> tuple:
-    """(Run, cases to train on, cases held out)."""
+@dataclass(frozen=True)
+class _Ready:
+    """All that a run needs. networks: of each stage, as they start."""
+
+    plan: Plan
+    networks: list
+    training: list
+    held_out: list
+    writer: ModelWriter
+
+
+def _ready(job: _Job, output: Path, say) -> _Ready:
     config = job.config
     torch.manual_seed(config.seed)
     parent = None if job.parent is None else read_model(job.parent)
@@ -105,23 +112,51 @@ def _ready(job: _Job, output: Path, say) -> tuple:
     chosen, held_out = split_cases(len(cases), config.validation_share, config.seed)
     say(f"{len(chosen)} cases to train on, {len(held_out)} to judge by while training.")
     training = [cases[i] for i in chosen]
-    network = LandmarkUNet(plan.stage.network)
-    if parent is not None:
-        network.load_state_dict(parent.networks[0].state_dict())
+    networks = [network_for(stage) for stage in (plan.stage, plan.fine) if stage is not None]
+    for index, network in enumerate(networks if parent is not None else ()):
+        network.load_state_dict(parent.networks[index].state_dict())
     description = _description(job.data, training, landmarks, plan, parent)
     prior = _prior(training, parent) if config.prior else None
-    run = Run(plan, network, description, prior, output, say)
-    return run, training, [cases[i] for i in held_out]
+    writer = ModelWriter(output, description, prior)
+    return _Ready(plan, networks, training, [cases[i] for i in held_out], writer)
+
+
+def _trained(ready: _Ready, say) -> Path:
+    """Train the stages one after the other, from checkpoints where there are any."""
+    plan, writer = ready.plan, ready.writer
+    minutes = plan.config.minutes
+    if minutes and plan.fine is not None:
+        minutes /= 2
+    task = CoarseTask(plan, ready.networks[0], ready.training, ready.held_out, writer)
+    run = Run(task, plan, minutes, writer.folder, say)
+    run.restore()
+    if run.train() and plan.fine is not None:
+        run = Run(_fine_task(ready, task), plan, minutes, writer.folder, say)
+        run.restore()
+        run.train()
+    return writer.path
+
+
+def _fine_task(ready: _Ready, coarse: CoarseTask) -> FineTask:
+    """On top of the best coarse network, which is the one in the file. Images are read once more."""
+    best = read_model(ready.writer.path)
+    names, fine = ready.writer.landmarks.names, ready.plan.fine
+    cases = [fine_case(case, read_image(case.image_path), fine, names) for case in ready.training]
+    images = [read_image(case.image_path) for case in ready.held_out]
+    network = best.networks[0].to(ready.plan.device)
+    return FineTask(coarse, network, best.description.stages[0], ready.networks[1], cases, images)
 
 
 def _prepared(data, config: TrainConfig, parent: Model, say) -> tuple:
     """(TrainingCases, LandmarkSet, Plan). Every bad case is named at once, not the first alone."""
     found = find_cases(data)
-    images, labels, bad = [], [], []
+    grids, labels, bad = [], [], []
     for case in found:
         try:
+            # Read to be checked, and read again when it is needed: they may not all fit into memory.
             image = read_image(case.image_path)
-            images.append(image)
+            intensity_window(image.array, IntensityNormalisation())
+            grids.append(image.grid)
             labels.append(label_of(case.annotation, image.grid))
         except LandmarkHeatmapError as error:
             bad.append(f"{case.name}: {error}")
@@ -135,13 +170,10 @@ def _prepared(data, config: TrainConfig, parent: Model, say) -> tuple:
         landmarks = parent.description.landmarks
         _check_names(found, labels, landmarks)
     _tell_labels(labels, landmarks, say)
-    plan = plan_run(config, images, labels, landmarks, parent and parent.description)
+    plan = plan_run(config, grids, labels, landmarks, parent and parent.description)
     for reason in plan.reasons:
         say(f"  {reason}")
-    cases = [
-        _training_case(case, image, label, landmarks, plan)
-        for case, image, label in zip(found, images, labels)
-    ]
+    cases = [_training_case(case, label, landmarks, plan) for case, label in zip(found, labels)]
     return cases, landmarks, plan
 
 
@@ -173,8 +205,9 @@ def _tell_labels(labels, landmarks, say) -> None:
     )
 
 
-def _training_case(case, image, label, landmarks, plan: Plan) -> TrainingCase:
-    prepared = prepare(image, plan.stage, plan.intensity)
+def _training_case(case, label, landmarks, plan: Plan) -> TrainingCase:
+    image = read_image(case.image_path)
+    prepared, window = prepare_with_window(image, plan.stage, plan.intensity)
     grid, dimension = prepared.grid, plan.stage.network.dimension
     ijk = grid.to_ijk(label.positions_lps(landmarks.names))
     centred = (ijk - (np.array(grid.size_ijk) - 1) / 2) * grid.spacing_mm
@@ -183,12 +216,14 @@ def _training_case(case, image, label, landmarks, plan: Plan) -> TrainingCase:
     weight = [heavy if name in case.corrected else 1.0 for name in landmarks.names]
     return TrainingCase(
         case.name,
+        case.image_path,
         sha256_of(case.image_path)[:16],
         prepared,
         label,
         torch.from_numpy(centred[:, :dimension][:, ::-1].copy()).float(),
         torch.tensor(absent),
         torch.tensor(weight),
+        window,
     )
 
 
@@ -233,6 +268,6 @@ def _description(data, cases, landmarks, plan: Plan, parent: Model) -> ModelDesc
         created=now,
         landmarks=landmarks,
         intensity=plan.intensity,
-        stages=(plan.stage,),
+        stages=tuple(stage for stage in (plan.stage, plan.fine) if stage),
         training=training,
     )

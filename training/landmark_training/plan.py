@@ -12,6 +12,7 @@ import torch
 from landmark_heatmap.description import (
     COARSE,
     DISTRIBUTION,
+    FINE,
     IntensityNormalisation,
     ModelDescription,
     NetworkConfig,
@@ -30,6 +31,12 @@ _FEATURES = {2: (24, 48, 96, 128, 128), 3: (12, 24, 48, 96)}
 _BATCH = {2: 4, 3: 2}
 _SIGMA_VOXELS = {2: 2.0, 3: 1.5}
 _JOINT_LEVEL = 3
+# The fine stage is worth having if the images are finer than this share of the coarse spacing. Its
+# crops reach some five to ten coarse voxels to each side.
+_WORTH_REFINING = 0.75
+_FINER = 3
+_CROP = {2: 64, 3: 32}
+_FINE_FEATURES = {2: (24, 48, 64, 96), 3: (16, 32, 64)}
 # The side of the image on which precisions are compared.
 _PROBE = {2: 192, 3: 48}
 # From scratch, and when going on from a model, which large steps would make forget.
@@ -47,9 +54,12 @@ _MEMORY_SHARE = 0.4
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run will do: the stage and intensities of the model, and the settings in full."""
+    """What a run will do: the model's stages (fine: None for one stage only), its intensities, and
+    the settings in full.
+    """
 
     stage: Stage
+    fine: Stage
     intensity: IntensityNormalisation
     config: TrainConfig
     flip: bool
@@ -59,21 +69,22 @@ class Plan:
 
 
 def plan_run(
-    config: TrainConfig, images, labels, landmarks, parent: ModelDescription = None
+    config: TrainConfig, grids, labels, landmarks, parent: ModelDescription = None
 ) -> Plan:
     """Fill in what the configuration leaves open.
 
-    images: the Image of every case, unchanged. labels: its Annotation. parent: the model to
+    grids: of the image of every case. labels: its Annotation. parent: the model to
     continue from, whose network and spacing are kept. Raises DatasetError for cases that cannot go
     into one model.
     """
-    grids = [canonical_grid(image.grid) for image in images]
+    grids = [canonical_grid(grid) for grid in grids]
     dimension = _dimension(grids)
     reasons = []
     if parent is not None:
         if parent.dimension != dimension:
             raise DatasetError(f"The model is {parent.dimension}D, the images are {dimension}D.")
         stage, intensity = parent.stages[0], parent.intensity
+        fine = parent.stages[1] if len(parent.stages) > 1 else None
         reasons.append("network, spacing, sigma and intensities: those of the model it starts from")
     else:
         spacing = _spacing(config, grids, dimension, reasons)
@@ -85,6 +96,7 @@ def plan_run(
             dimension, len(landmarks), features, joint, joint_level, config.head
         )
         stage = Stage(COARSE, spacing, sigma, network)
+        fine = _fine_stage(config, stage, grids, reasons)
         intensity = IntensityNormalisation(**(config.intensity or {}))
         reasons.append(f"sigma {sigma:.3g} mm")
         reasons.append(f"intensities by {intensity.kind} {intensity.low:g} to {intensity.high:g}")
@@ -109,7 +121,44 @@ def plan_run(
         f" {device.type}, learning rate {config.learning_rate:g}"
     )
     reasons.append("losses: " + ", ".join(f"{w:g} {name}" for name, w in config.losses.items()))
-    return Plan(stage, intensity, config, flip, precision, device, tuple(reasons))
+    return Plan(stage, fine, intensity, config, flip, precision, device, tuple(reasons))
+
+
+def _fine_stage(config, coarse: Stage, grids, reasons) -> Stage:
+    """The stage that looks at crops; None where the coarse one is as fine as the images."""
+    dimension = coarse.network.dimension
+    finest = _finest(grids, dimension)
+    wanted = (
+        finest < _WORTH_REFINING * min(coarse.spacing_mm) if config.fine is None else config.fine
+    )
+    if not wanted:
+        reasons.append("one stage: it sees the images as finely as they are")
+        return None
+    spacing = config.fine_spacing_mm or (max(finest, min(coarse.spacing_mm) / _FINER),)
+    spacing = _for_each_axis("fine_spacing_mm", spacing, dimension)
+    crop = config.crop_size or (_CROP[dimension],)
+    crop = _for_each_axis("crop_size", crop, dimension)
+    features = config.fine_features or _FINE_FEATURES[dimension]
+    network = NetworkConfig(
+        dimension, coarse.network.landmarks, features, 0, len(features) - 1, config.head
+    )
+    sigma = (config.sigma_voxels or _SIGMA_VOXELS[dimension]) * float(np.mean(spacing))
+    reasons.append(
+        f"a fine stage: crops of {' x '.join(map(str, crop))} voxels of {spacing[0]:.3g} mm, sigma"
+        f" {sigma:.3g} mm"
+    )
+    return Stage(FINE, spacing, sigma, network, crop)
+
+
+def _for_each_axis(name: str, values, dimension: int) -> tuple:
+    if len(values) not in (1, dimension):
+        raise DatasetError(f"{name} is {list(values)}; it takes one number or {dimension}.")
+    return tuple(values) * (dimension // len(values))
+
+
+def _finest(grids, dimension) -> float:
+    """The typical spacing of the images, mm."""
+    return float(np.median([min(g.spacing_mm[:dimension]) for g in grids]))
 
 
 def _rotation(config, grids, labels, landmarks, dimension, reasons) -> float:
@@ -188,13 +237,9 @@ def _dimension(grids) -> int:
 def _spacing(config, grids, dimension, reasons) -> tuple:
     """One spacing for all axes, so that the longest side fits, but no finer than the images."""
     if config.spacing_mm is not None:
-        if len(config.spacing_mm) not in (1, dimension):
-            raise DatasetError(
-                f"spacing_mm is {list(config.spacing_mm)}; it takes one number or {dimension}."
-            )
-        return config.spacing_mm * (dimension // len(config.spacing_mm))
+        return _for_each_axis("spacing_mm", config.spacing_mm, dimension)
     longest = max(float(max(g.size_ijk[:dimension] * g.spacing_mm[:dimension])) for g in grids)
-    finest = float(np.median([min(g.spacing_mm[:dimension]) for g in grids]))
+    finest = _finest(grids, dimension)
     spacing = max(finest, longest / _LONGEST_SIDE[dimension])
     reasons.append(
         f"spacing {spacing:.3g} mm: the longest image is {longest:.3g} mm, the images' own spacing"

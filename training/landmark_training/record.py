@@ -13,9 +13,9 @@ class Record:
         self.path = Path(folder) / "progress.csv"
         self.board = _tensorboard(Path(folder) / "tensorboard", say)
 
-    def add(self, epoch: int, seconds: float, figures: dict) -> None:
+    def add(self, stage: str, epoch: int, seconds: float, figures: dict) -> None:
         """figures: name to a number, or None where there is none; the same names every time."""
-        row = {"epoch": epoch, "seconds": round(seconds, 1)}
+        row = {"stage": stage, "epoch": epoch, "seconds": round(seconds, 1)}
         row.update({k: "" if v is None else round(v, 5) for k, v in figures.items()})
         is_new = not self.path.exists()
         with open(self.path, "a", newline="", encoding="utf-8") as file:
@@ -26,16 +26,16 @@ class Record:
         if self.board is not None:
             for name, value in figures.items():
                 if value is not None:
-                    self.board.add_scalar(name, value, epoch)
+                    self.board.add_scalar(f"{stage}/{name}", value, epoch)
             self.board.flush()
 
-    def forget_after(self, epoch: int) -> None:
-        """Drop the rows of later epochs: a run that goes on from a checkpoint repeats them."""
+    def forget_after(self, stage: str, epoch: int) -> None:
+        """Drop the stage's rows of later epochs: a run going on from a checkpoint repeats them."""
         if not self.path.exists():
             return
         with open(self.path, newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
-        kept = [row for row in rows if int(row["epoch"]) <= epoch]
+        kept = [row for row in rows if row["stage"] != stage or int(row["epoch"]) <= epoch]
         if kept and len(kept) < len(rows):
             with open(self.path, "w", newline="", encoding="utf-8") as file:
                 writer = csv.DictWriter(file, kept[0])

@@ -1,0 +1,68 @@
+"""From an image to what a network sees: a model's grid, and intensities from -1 to 1. Needs no torch."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .description import IntensityNormalisation, Stage
+from .errors import PredictionError
+from .geometry import Grid, Image, canonical_grid, spaced_grid
+from .resample import resample
+
+# More voxels than this on a model's grid means that the image's spacing cannot be right.
+_LARGEST_GRID = 512**3
+
+
+def stage_grid(image: Grid, stage: Stage) -> Grid:
+    """The grid on which a coarse stage sees an image.
+
+    Raises PredictionError for a 2D model and a 3D image or the reverse, and for an image that is
+    out of all proportion to the model's spacing.
+    """
+    dimension = stage.network.dimension
+    if image.is_2d != (dimension == 2):
+        raise PredictionError(
+            f"The model is for {dimension}D images; this image has"
+            f" {' x '.join(map(str, image.size_ijk))} voxels."
+        )
+    canonical = canonical_grid(image)
+    spacing = (*stage.spacing_mm, canonical.spacing_mm[2])[:3]
+    # Judged before any memory is asked for.
+    voxels = np.prod(np.ceil(np.array(canonical.size_ijk) * canonical.spacing_mm / spacing))
+    if voxels > _LARGEST_GRID:
+        raise PredictionError(
+            f"The image is {np.round(canonical.size_ijk * canonical.spacing_mm, 1).tolist()} mm"
+            f" large, far too large for a model with voxels of {list(stage.spacing_mm)} mm. Check"
+            " the spacing of the image."
+        )
+    return spaced_grid(canonical, spacing)
+
+
+def prepare(image: Image, stage: Stage, intensity: IntensityNormalisation) -> Image:
+    """The image as a coarse stage sees it: its grid, and float32 intensities from -1 to 1."""
+    return prepare_with_window(image, stage, intensity)[0]
+
+
+def prepare_with_window(image, stage: Stage, intensity: IntensityNormalisation) -> tuple:
+    """(as `prepare`, the window (low, high) of intensities that became -1 and 1)."""
+    resampled = resample(image, stage_grid(image.grid, stage))
+    window = intensity_window(resampled.array, intensity)
+    return Image(scaled(resampled.array, window), resampled.ijk_to_lps), window
+
+
+def intensity_window(array: np.ndarray, intensity: IntensityNormalisation) -> tuple:
+    """(low, high). Raises PredictionError if no intensity is finite."""
+    finite = np.isfinite(array)
+    if not finite.any():
+        raise PredictionError("The image holds no finite intensities.")
+    if intensity.kind == "window":
+        return intensity.low, intensity.high
+    low, high = np.percentile(array[finite], [intensity.low, intensity.high])
+    return float(low), float(high)
+
+
+def scaled(array: np.ndarray, window) -> np.ndarray:
+    """Intensities to -1 to 1, float32. Voxels that are not finite count as the lowest."""
+    low, high = window
+    values = np.where(np.isfinite(array), array, low).astype(np.float32)
+    return np.clip((values - low) / max(high - low, 1e-6), 0, 1) * 2 - 1

@@ -1,0 +1,155 @@
+"""The fine stage: a small crop around each candidate, looked at with more resolution.
+
+No heatmap is larger than a crop, whatever the image; and each comes with an affine of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from .description import Stage
+from .geometry import Grid, Image, canonical_grid
+from .heatmap import decode_peak, gaussian_mass
+from .locate import Choice, Found, grid_mm, located, point_of
+from .network import belief_of
+from .prepare import scaled
+from .prior import choose_peaks
+from .resample import resample
+
+# Crops that go through the network at a time.
+_BATCH = 8
+# If the fine stage sees the landmark in the crop with less than this, the coarse position stays.
+_LEAST_PRESENCE = 0.2
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """The image that is cropped from, as it is, and the window of intensities, (low, high)."""
+
+    image: Image
+    window: tuple
+
+
+@dataclass(frozen=True, eq=False)
+class Crop:
+    """One landmark in one crop. heatmap: (K, J, I). presence: that the landmark is in the crop."""
+
+    heatmap: Image
+    presence: float
+    position_kji: np.ndarray
+
+    @property
+    def position_lps(self) -> np.ndarray:
+        return self.heatmap.grid.to_lps(self.position_kji[::-1])
+
+
+def crop_grid(image: Grid, centre_lps, stage: Stage) -> Grid:
+    """The grid of a fine stage's crop around a point, along the canonical axes of the image.
+
+    In 2D it lies in the image's slice.
+    """
+    canonical = canonical_grid(image)
+    size = np.array((*stage.crop_size, 1)[:3])
+    spacing = np.array((*stage.spacing_mm, canonical.spacing_mm[2])[:3])
+    centre = canonical.to_ijk(centre_lps)
+    if stage.network.dimension == 2:
+        centre[2] = 0.0
+    scale = spacing / canonical.spacing_mm
+    matrix = np.diag([*scale, 1.0])
+    matrix[:3, 3] = centre - scale * (size - 1) / 2
+    return Grid(tuple(size.tolist()), canonical.ijk_to_lps @ matrix)
+
+
+def read_crop(source: Source, grid: Grid) -> np.ndarray:
+    """(K, J, I) float32, -1 to 1; -1 outside the image."""
+    crop = scaled(resample(source.image, grid).array, source.window)
+    # The axes are parallel to the image's: what is outside can be told axis by axis.
+    image = canonical_grid(source.image.grid)
+    first, last = image.to_ijk(grid.to_lps([[0, 0, 0], np.array(grid.size_ijk) - 1]))
+    for axis in range(3):
+        index = np.linspace(first[axis], last[axis], grid.size_ijk[axis])
+        outside = (index < -0.5 - 1e-6) | (index > image.size_ijk[axis] - 0.5 + 1e-6)
+        np.moveaxis(crop, 2 - axis, 0)[outside] = -1
+    return crop
+
+
+class Refiner:
+    """Applies a fine stage. network: a CropUNet."""
+
+    def __init__(self, network, stage: Stage, device):
+        self.network, self.stage, self.device = network, stage, device
+
+    def refine(self, names, found: Found, choice: Choice, source: Source, prior=None) -> tuple:
+        """A LandmarkPrediction for each landmark, from crops around the candidates.
+
+        Where a coarse heatmap has several peaks, all of them are looked at, and the prior chooses
+        again, knowing what the fine stage thinks of each. Landmarks that are absent from the image,
+        or that the fine stage cannot see, stay as the coarse stage left them.
+        """
+        present = np.asarray(found.presences) >= 0.5
+        wanted = [
+            (landmark, found.grid.to_lps(decode_peak(found.heatmaps[landmark], peak)[::-1]))
+            for landmark in np.flatnonzero(present)
+            for peak in choice.peaks[landmark]
+        ]
+        looked = iter(self.look(source, wanted))
+        crops = [
+            [next(looked) for _ in peaks] if there else None
+            for peaks, there in zip(choice.peaks, present)
+        ]
+        choice = _chosen_again(found, choice, crops, prior)
+        points = list(located(names, found, choice))
+        for index, (each, i) in enumerate(zip(crops, choice.chosen)):
+            if each is not None and each[i].presence >= _LEAST_PRESENCE:
+                points[index] = self._point(points[index], each[i])
+        return tuple(points)
+
+    def look(self, source: Source, wanted) -> list:
+        """A Crop for each (index of a landmark, position_lps) of `wanted`."""
+        crops = []
+        for start in range(0, len(wanted), _BATCH):
+            part = wanted[start : start + _BATCH]
+            grids = [crop_grid(source.image.grid, centre, self.stage) for _, centre in part]
+            arrays = np.stack([read_crop(source, grid) for grid in grids])
+            which = torch.tensor([int(landmark) for landmark, _ in part])
+            crops += self._crops(arrays, which, grids)
+        return crops
+
+    @torch.inference_mode()
+    def _crops(self, arrays: np.ndarray, which, grids) -> list:
+        images = torch.from_numpy(arrays)[:, None].to(self.device)
+        is_2d = self.stage.network.dimension == 2
+        logits = self.network(images[:, :, 0] if is_2d else images, which.to(self.device))
+        mass = gaussian_mass(self.stage.sigma_mm, self.stage.spacing_mm)
+        belief = belief_of(logits, self.stage.network.head, mass)
+        presences = torch.sigmoid(belief.presence_logit)[:, 0].cpu().numpy()
+        heatmaps = belief.heatmap.clamp_min(0).cpu().numpy().reshape(arrays.shape)
+        return [
+            Crop(Image(heatmap, grid.ijk_to_lps), float(presence), decode_peak(heatmap))
+            for heatmap, grid, presence in zip(heatmaps, grids, presences)
+        ]
+
+    def _point(self, coarse, crop: Crop):
+        """The coarse point's name and presence, the crop's position and heatmap."""
+        point = point_of(coarse.name, crop.heatmap, crop.position_kji, coarse.presence, self.stage)
+        return replace(point, confidence=point.confidence * coarse.presence)
+
+
+def _chosen_again(found: Found, choice: Choice, crops, prior) -> Choice:
+    """The choice among the peaks, with the fine stage's word on each."""
+    if prior is None or all(len(peaks) < 2 for peaks in choice.peaks):
+        return choice
+    positions, heights = [], []
+    for heatmap, peaks, each in zip(found.heatmaps, choice.peaks, crops):
+        log = np.log([heatmap[tuple(peak)] for peak in peaks])
+        kji = [decode_peak(heatmap, peak) for peak in peaks]
+        if each is not None:
+            log = log + np.log([max(crop.presence, 1e-6) for crop in each])
+            kji = [found.grid.to_ijk(crop.position_lps)[::-1] for crop in each]
+        positions.append(np.array([grid_mm(p, found.grid, found.stage) for p in kji]))
+        heights.append(log)
+    present = np.asarray(found.presences) >= 0.5
+    return replace(choice, chosen=tuple(choose_peaks(positions, heights, present, prior)))

@@ -1,0 +1,210 @@
+"""The fine stage: crops lie where they should, and what is found in them is found in the world."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from landmark_heatmap.description import (  # noqa: E402
+    IntensityNormalisation,
+    ModelDescription,
+    NetworkConfig,
+    Stage,
+)
+from landmark_heatmap.errors import ModelFileError  # noqa: E402
+from landmark_heatmap.geometry import Image  # noqa: E402
+from landmark_heatmap.landmarks import Landmark, LandmarkSet  # noqa: E402
+from landmark_heatmap.locate import Choice, Found  # noqa: E402
+from landmark_heatmap.model_file import Model  # noqa: E402
+from landmark_heatmap.network import CropUNet, Logits, network_for  # noqa: E402
+from landmark_heatmap.predict import Predictor  # noqa: E402
+from landmark_heatmap.prediction import ModelIdentity  # noqa: E402
+from landmark_heatmap.refine import Refiner, Source, crop_grid, read_crop  # noqa: E402
+
+COARSE_NETWORK = NetworkConfig(3, 2, (4, 8), 0, 1)
+COARSE = Stage("coarse", (4.0, 4.0, 4.0), 6.0, COARSE_NETWORK)
+FINE = Stage("fine", (1.0, 1.0, 1.0), 1.5, COARSE_NETWORK, (24, 20, 16))
+WINDOW = (0.0, 1000.0)
+TURN = np.linalg.qr(np.random.default_rng(3).normal(size=(3, 3)))[0]
+
+
+def affine(directions=None, spacing=(1.0, 1.0, 1.0), origin=(5.0, -20.0, 300.0)):
+    matrix = np.eye(4)
+    matrix[:3, :3] = (np.eye(3) if directions is None else directions) * spacing
+    matrix[:3, 3] = origin
+    return matrix
+
+
+AFFINES = {
+    "plain": affine(),
+    "oblique": affine(TURN * np.sign(np.linalg.det(TURN))),
+    "left-handed": affine(-TURN * np.sign(np.linalg.det(TURN))),
+    "anisotropic": affine(spacing=(0.7, 0.9, 1.3)),
+    "turned axes": affine(np.array([[0, 0, -1], [1, 0, 0], [0, -1, 0]])),
+}
+
+
+class BrightestPoint(torch.nn.Module):
+    """A 'network' that believes in what is bright, whichever landmark is asked for."""
+
+    def __init__(self, nowhere=-20.0):
+        super().__init__()
+        self.nowhere = nowhere
+
+    def forward(self, image, which=None):
+        channels = 1 if which is not None else 2
+        voxels = 12 * image.expand(-1, channels, *(-1,) * (image.ndim - 2))
+        return Logits(voxels, torch.full((len(image), channels), self.nowhere))
+
+
+def image_with_blob(matrix, at_ijk, size=(60, 50, 40), sigma_mm=3.0):
+    image = Image(np.zeros(size[::-1], np.float32), matrix)
+    k, j, i = np.ogrid[tuple(map(slice, size[::-1]))]
+    spacing = image.grid.spacing_mm
+    square = sum(((g - a) * s) ** 2 for g, a, s in zip((i, j, k), at_ijk, spacing))
+    return Image((1000 * np.exp(-0.5 * square / sigma_mm**2)).astype(np.float32), matrix)
+
+
+@pytest.mark.parametrize("name", AFFINES)
+def test_a_crop_is_centred_on_its_point_along_the_axes_of_the_image(name):
+    image = image_with_blob(AFFINES[name], (20, 20, 20))
+    centre = image.grid.to_lps([30.2, 22.7, 18.4])
+    grid = crop_grid(image.grid, centre, FINE)
+    assert grid.size_ijk == (24, 20, 16)
+    np.testing.assert_allclose(grid.spacing_mm, 1.0)
+    np.testing.assert_allclose(grid.to_lps((np.array(grid.size_ijk) - 1) / 2), centre, atol=1e-9)
+    apart = np.linalg.inv(image.ijk_to_lps) @ grid.ijk_to_lps
+    assert (np.abs(apart[:3, :3]) > 1e-9).sum() == 3  # parallel, whatever the order of the axes
+
+
+@pytest.mark.parametrize("name", AFFINES)
+def test_the_fine_stage_finds_the_point_in_the_world_to_about_a_tenth_of_a_voxel(name):
+    at = (33.3, 26.8, 17.6)
+    image = image_with_blob(AFFINES[name], at)
+    truth = image.grid.to_lps(at)
+    refiner = Refiner(BrightestPoint(), FINE, "cpu")
+    off = truth + np.array([2.3, -3.1, 1.7])
+
+    crop = refiner.look(Source(image, WINDOW), [(0, off)])[0]
+
+    assert np.linalg.norm(crop.position_lps - truth) < 0.11 * max(image.grid.spacing_mm)
+    assert crop.presence > 0.99
+
+
+def test_a_crop_in_2d_lies_in_the_slice():
+    stage = Stage("fine", (0.5, 0.5), 1.0, NetworkConfig(2, 2, (4, 8), 0, 1), (32, 24))
+    image = image_with_blob(affine(TURN, (1.0, 1.0, 7.0)), (30, 20, 0), (60, 50, 1))
+    grid = crop_grid(image.grid, image.grid.to_lps([28.0, 21.0, 0.4]), stage)
+    assert grid.size_ijk == (32, 24, 1)
+    corners = image.grid.to_ijk(grid.to_lps([[0, 0, 0], [31, 23, 0]]))
+    np.testing.assert_allclose(corners[:, 2], 0, atol=1e-9)
+    crop = Refiner(BrightestPoint(), stage, "cpu").look(
+        Source(image, WINDOW), [(1, image.grid.to_lps([28.0, 21.0, 0.0]))]
+    )[0]
+    np.testing.assert_allclose(image.grid.to_ijk(crop.position_lps), [30, 20, 0], atol=0.05)
+
+
+def test_what_is_outside_the_image_is_as_dark_as_can_be():
+    image = Image(np.full((40, 50, 60), 600, np.int16), affine(spacing=(2.0, 2.0, 2.0)))
+    grid = crop_grid(image.grid, image.grid.to_lps([0, 49, 20]), FINE)
+    crop = read_crop(Source(image, WINDOW), grid)
+    index = image.grid.to_ijk(grid.to_lps(np.argwhere(crop > -2)[:, ::-1])).reshape(*crop.shape, 3)
+    inside = ((index > -0.5) & (index < np.array([59.5, 49.5, 39.5]))).all(-1)
+    assert 0.1 < inside.mean() < 0.5
+    np.testing.assert_allclose(crop[inside], 0.2, atol=1e-5)
+    assert (crop[~inside] == -1).all()
+
+
+def test_a_crop_far_outside_the_image_is_dark():
+    image = Image(np.full((8, 8, 8), 600, np.int16), affine())
+    grid = crop_grid(image.grid, image.grid.to_lps([500, 500, 500]), FINE)
+    assert (read_crop(Source(image, WINDOW), grid) == -1).all()
+
+
+def found_with_peaks(image, peaks, heights=(1.0, 0.9)):
+    """Two landmarks: the first with a peak at each of `peaks` (ijk of the image), the second absent."""
+    grid = crop_grid(
+        image.grid, image.grid.to_lps([30, 25, 20]), replace(FINE, crop_size=(60, 50, 40))
+    )
+    heatmap = np.zeros((2, *grid.size_ijk[::-1]), np.float32)
+    kji = [tuple(np.rint(grid.to_ijk(image.grid.to_lps(p))[::-1]).astype(int)) for p in peaks]
+    for index, height in zip(kji, heights):
+        heatmap[(0, *index)] = height
+    heatmap[1, 3, 3, 3] = 0.2
+    choice = Choice((tuple(kji), ((3, 3, 3),)), (0, 0))
+    return Found(heatmap, np.array([0.9, 0.1]), grid, COARSE), choice
+
+
+def test_absent_landmarks_stay_as_the_coarse_stage_left_them():
+    image = image_with_blob(affine(), (33.3, 26.8, 17.6))
+    found, choice = found_with_peaks(image, [(32, 26, 18)])
+    points = Refiner(BrightestPoint(), FINE, "cpu").refine(
+        ("A", "B"), found, choice, Source(image, WINDOW)
+    )
+    np.testing.assert_allclose(
+        points[0].position_lps, image.grid.to_lps([33.3, 26.8, 17.6]), atol=0.1
+    )
+    assert points[1].is_absent
+    np.testing.assert_allclose(points[1].heatmap.grid.spacing_mm, found.grid.spacing_mm)
+
+
+def test_a_landmark_that_the_fine_stage_cannot_see_keeps_its_coarse_position():
+    image = image_with_blob(affine(), (33.3, 26.8, 17.6))
+    found, choice = found_with_peaks(image, [(32, 26, 18)])
+    points = Refiner(BrightestPoint(nowhere=60.0), FINE, "cpu").refine(
+        ("A", "B"), found, choice, Source(image, WINDOW)
+    )
+    np.testing.assert_allclose(points[0].position_lps, image.grid.to_lps([32, 26, 18]), atol=0.8)
+
+
+def test_heatmaps_are_as_small_as_their_crops_whatever_the_image():
+    image = image_with_blob(affine(), (33.3, 26.8, 17.6))
+    found, choice = found_with_peaks(image, [(32, 26, 18)])
+    point = Refiner(BrightestPoint(), FINE, "cpu").refine(
+        ("A", "B"), found, choice, Source(image, WINDOW)
+    )[0]
+    assert (np.array(point.heatmap.grid.size_ijk) <= FINE.crop_size).all()
+
+
+def test_a_model_of_two_stages_detects():
+    landmarks = LandmarkSet((Landmark("A"), Landmark("B")))
+    description = ModelDescription(
+        "Two", landmarks, IntensityNormalisation("window", *WINDOW), (COARSE, FINE)
+    )
+    model = Model(
+        description, (BrightestPoint(), BrightestPoint()), ModelIdentity("Two", "1", "0" * 64)
+    )
+    image = image_with_blob(affine(), (33.3, 26.8, 17.6))
+
+    prediction = Predictor(model, "cpu").predict(image)
+
+    for point in prediction.points:
+        assert np.linalg.norm(point.position_lps - image.grid.to_lps([33.3, 26.8, 17.6])) < 0.1
+        np.testing.assert_allclose(point.heatmap.grid.spacing_mm, 1.0)
+    # The combined overlay is on the coarse grid.
+    np.testing.assert_allclose(prediction.combined_heatmap().grid.spacing_mm, 4.0)
+
+
+def test_the_crop_network_gives_one_channel_for_the_landmark_asked_for():
+    torch.manual_seed(0)
+    network = network_for(replace(FINE, network=NetworkConfig(3, 5, (4, 8), 0, 1))).eval()
+    assert isinstance(network, CropUNet)
+    crop = torch.randn(1, 1, 16, 20, 24)
+    with torch.no_grad():
+        each = [network(crop, torch.tensor([i])) for i in range(5)]
+        together = network(crop.expand(5, -1, -1, -1, -1), torch.arange(5))
+    assert each[0].voxels.shape == (1, 1, 16, 20, 24)
+    assert each[0].nowhere.shape == (1, 1)
+    torch.testing.assert_close(together.voxels, torch.cat([one.voxels for one in each]))
+    assert not torch.allclose(each[0].voxels, each[1].voxels)
+
+
+@pytest.mark.parametrize(
+    "change", [{"crop_size": (24, 24)}, {"crop_size": (4, 24, 24)}, {"crop_size": (9999, 8, 8)},
+               {"network": NetworkConfig(3, 2, (4, 8), 8, 1)}],
+)  # fmt: skip
+def test_an_impossible_fine_stage_is_refused(change):
+    with pytest.raises(ModelFileError):
+        replace(FINE, **change)

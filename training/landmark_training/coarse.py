@@ -1,0 +1,85 @@
+"""The coarse stage's part in a run: whole images, all landmarks jointly."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+
+from landmark_heatmap.evaluation import Outcome, evaluate
+from landmark_heatmap.locate import Found, choose, located
+from landmark_heatmap.predict import run_network
+from landmark_heatmap.prediction import Prediction
+
+from .feed import Feed, TrainingCase
+from .model import ModelWriter
+from .plan import Plan
+from .targets import TargetShape
+
+
+class CoarseTask:
+    """See Run. cases, held_out: TrainingCases."""
+
+    score_to_beat = math.inf
+
+    def __init__(self, plan: Plan, network, cases, held_out, writer: ModelWriter):
+        self.plan, self.stage, self.network = plan, plan.stage, network
+        self.held_out, self.writer = held_out, writer
+        self.generator = torch.Generator().manual_seed(plan.config.seed)
+        permutation = writer.landmarks.mirror_permutation()
+        self.feed = Feed(cases, plan, permutation, self.generator)
+
+    def batch(self, shape: TargetShape, done: float) -> tuple:
+        images, wanted = self.feed.augmented(self.feed.next_batch(), shape, done)
+        return (images,), wanted
+
+    def validate(self, network, stage) -> dict:
+        """MRE and what goes with it on whole images, as in detection."""
+        names, prior = self.writer.landmarks.names, self.writer.prior
+        points = []
+        for case in self.held_out:
+            found = found_in(case, network, stage, self.plan.device)
+            points.append(located(names, found, choose(found, prior)))
+        return metrics_of(self.held_out, points, self.writer.landmarks)
+
+    def save(self, network, stage, metrics: dict, progress: dict) -> None:
+        self.writer.write([stage], [network], metrics, progress)
+
+    def save_if_none(self, network, stage, progress: dict) -> None:
+        if not self.writer.path.exists():
+            self.save(network, stage, {}, progress)
+
+
+def found_in(case: TrainingCase, network, stage, device) -> Found:
+    """What the network says of a case's whole image."""
+    return Found(*run_network(network, case.prepared, stage, device), case.prepared.grid, stage)
+
+
+def metrics_of(cases, points, landmarks) -> dict:
+    """MRE, median, missed and false points, and a score, lower is better: the mean error, where a
+    missed point, or one found where it is absent, counts as far off as the largest image is long.
+    Empty without cases. points: for each case its LandmarkPredictions.
+    """
+    if not cases:
+        return {}
+    compared = []
+    for number, (case, found) in enumerate(zip(cases, points)):
+        predicted = Prediction(landmarks, found, case.prepared.grid, None).annotation()
+        # Two datasets may each have a case of the same name.
+        compared.append((f"{number} {case.name}", predicted, case.label))
+    overall = evaluate(compared, resamples=0, names=landmarks.names).overall
+    right, missed, false = (
+        overall.counts[outcome] for outcome in (Outcome.COMPARED, Outcome.MISSED, Outcome.FALSE)
+    )
+    grids = [case.prepared.grid for case in cases]
+    extent_mm = max(float(np.max(g.size_ijk * g.spacing_mm)) for g in grids)
+    wrong = missed + false
+    total = right * (overall.mean_mm.value or 0.0) + wrong * extent_mm
+    return {
+        "mre_mm": overall.mean_mm.value,
+        "median_mm": overall.median_mm.value,
+        "missed": missed,
+        "false": false,
+        "score": total / max(1, right + wrong),
+    }
