@@ -86,6 +86,8 @@ def demo(arguments) -> int:
 
 
 def test(arguments) -> int:
+    # The networks of the tests are small: several threads would only wait for each other.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     checks = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("pytest", *arguments))
     return next((code for check in checks if (code := run("-m", *check))), 0)
 
