@@ -158,14 +158,28 @@ def _described(metadata: dict) -> ModelDescription:
 
 
 def _network(stage, tensors):
-    """The stage's network with its weights. RuntimeError if a tensor is missing or misshapen."""
+    """The stage's network with its weights.
+
+    Raises ModelFileError if a tensor is missing or misshapen, or holds NaN or infinity.
+    """
+    import torch
+
     from .network import LandmarkUNet
 
     prefix = f"{stage.role}."
     network = LandmarkUNet(stage.network)
-    network.load_state_dict(
-        {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
-    )
+    weights = {
+        name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)
+    }
+    for name, value in weights.items():
+        if not torch.isfinite(value).all():
+            raise ModelFileError(f"Its weights '{prefix}{name}' are not all finite numbers.")
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        # torch lists every tensor on a line of its own; the first two lines say what is wrong.
+        first = " ".join(line.strip() for line in str(error).splitlines()[:2])
+        raise ModelFileError(f"Its weights do not fit its description. {first}") from error
     return network.eval()
 
 
