@@ -10,6 +10,7 @@ import SimpleITK as sitk
 from .errors import GeometryError, ImageFileError
 from .files import replacing
 from .geometry import Grid, Image, apply_affine
+from .nifti_check import check_nifti
 
 # Longest first, so that '.nii.gz' is found before '.gz' would be.
 IMAGE_SUFFIXES = (
@@ -54,8 +55,15 @@ def is_image_file(path) -> bool:
 def read_image(path) -> Image:
     """Read a 2D or 3D image; colour becomes grey. Raises ImageFileError if that is not possible."""
     path = Path(path)
+    if path.is_dir():
+        raise ImageFileError(
+            f"'{path}' is a folder, not an image file. Load a DICOM series in Slicer, or convert it"
+            " to one .nrrd or .nii.gz file."
+        )
     if not path.is_file():
         raise ImageFileError(f"There is no image file '{path}'.")
+    if path.name.lower().endswith((".nii", ".nii.gz")):
+        check_nifti(path)
     try:
         image = sitk.ReadImage(str(path))
     except RuntimeError as error:
