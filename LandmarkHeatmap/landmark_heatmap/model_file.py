@@ -80,6 +80,7 @@ def write_model(path, description: ModelDescription, networks, prior=None) -> Mo
     networks: one torch module for each stage, in order. prior: a ShapePrior, or None.
     """
     import torch
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     path = Path(path)
@@ -101,7 +102,10 @@ def write_model(path, description: ModelDescription, networks, prior=None) -> Mo
     }
     with replacing(path) as temporary:
         # One key only: safetensors writes several in an order that changes from file to file.
-        save_file(tensors, str(temporary), {MODEL_SCHEMA: json.dumps(metadata)})
+        try:
+            save_file(tensors, str(temporary), {MODEL_SCHEMA: json.dumps(metadata)})
+        except SafetensorError as error:
+            raise ModelFileError(f"'{path}' cannot be written: {error}") from error
     return ModelIdentity(description.name, description.version, sha256_of(path))
 
 

@@ -43,8 +43,10 @@ def check_nifti(path) -> None:
             wanted = _length_by_header(file.read(_NIFTI_2))
             file.seek(0)
             found = _length(file) if is_compressed else path.stat().st_size
-    except (OSError, EOFError, zlib.error) as error:
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ImageFileError(f"'{path}' is damaged or truncated: {error}.") from error
+    except OSError as error:
+        raise ImageFileError(f"'{path}' cannot be read: {error.strerror}.") from error
     if wanted is not None and found < wanted:
         raise ImageFileError(
             f"'{path}' is truncated: {found} bytes where its header says {wanted}."

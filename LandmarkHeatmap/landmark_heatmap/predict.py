@@ -73,16 +73,22 @@ class Predictor:
     """A loaded model that can be applied to one image after another.
 
     model: a Model, or the path of a model file. device: 'auto' takes a GPU where there is one; or a
-    name that torch knows. Raises ModelFileError if the model file cannot be used.
+    name that torch knows. Raises ModelFileError if the model file cannot be used, PredictionError
+    if the device cannot.
     """
 
     def __init__(self, model, device: str = "auto"):
         self.model = model if isinstance(model, Model) else read_model(model)
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.device = torch.device(device)
-        for network in self.model.networks:
-            network.to(self.device)
+        try:
+            self.device = torch.device(device)
+            for network in self.model.networks:
+                network.to(self.device)
+        # torch says with an assertion that it was built without CUDA.
+        except (RuntimeError, AssertionError, NotImplementedError) as error:
+            reason = str(error).partition("\n")[0]
+            raise PredictionError(f"The device '{device}' cannot be used: {reason}") from error
 
     @property
     def description(self) -> ModelDescription:
@@ -101,13 +107,27 @@ class Predictor:
         progress("Resampling", 0.0)
         prepared = prepare(image, stage, self.description.intensity)
         progress("Detecting", 0.3)
-        heatmaps, presences = run_network(network, prepared, stage, self.device)
+        try:
+            heatmaps, presences = run_network(network, prepared, stage, self.device)
+        except (MemoryError, RuntimeError) as error:
+            if not _is_lack_of_memory(error):
+                raise
+            raise PredictionError(
+                f"There is not enough memory on '{self.device}' for"
+                f" {' x '.join(map(str, prepared.grid.size_ijk))} voxels at the model's spacing."
+            ) from error
         progress("Locating", 0.9)
         landmarks = self.description.landmarks
         prior = self.model.prior
         points = locate(landmarks.names, heatmaps, presences, prepared.grid, stage, prior)
         progress("Done", 1.0)
         return Prediction(landmarks, points, prepared.grid, self.model.identity)
+
+
+def _is_lack_of_memory(error) -> bool:
+    """torch has a class of its own for GPUs only; of the processor it says so in words."""
+    known = (MemoryError, torch.cuda.OutOfMemoryError)
+    return isinstance(error, known) or "can't allocate memory" in str(error)
 
 
 @torch.inference_mode()
