@@ -248,3 +248,17 @@ def test_a_nifti_is_never_read_with_the_values_of_its_sibling(tmp_path):
 def test_a_folder_is_refused_with_what_to_do_about_dicom(tmp_path):
     with pytest.raises(ImageFileError, match="is a folder.*DICOM"):
         read_image(tmp_path)
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+def test_a_nifti_that_a_full_disk_cut_off_is_no_success(tmp_path, monkeypatch, suffix):
+    real = sitk.WriteImage
+
+    def cut_off(image, path, **options):
+        real(image, path, **options)
+        os.truncate(path, os.path.getsize(path) - 20)
+
+    monkeypatch.setattr(sitk, "WriteImage", cut_off)
+    with pytest.raises(ImageFileError, match="truncated"):
+        write_image(tmp_path / f"image{suffix}", Image(np.zeros((4, 5, 6)), np.eye(4)))
+    assert list(tmp_path.iterdir()) == []
