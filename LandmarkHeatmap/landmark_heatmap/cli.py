@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 from .annotations import MARKUPS_SUFFIX, write_annotation
+from .command_line import run_command
 from .errors import LandmarkHeatmapError
-from .files import write_json
+from .files import new_folder, write_json
 from .imageio import image_stem, read_image, write_image
 
 _DEFAULT_THRESHOLDS_MM = (2.0, 2.5, 3.0, 4.0)
@@ -17,14 +18,11 @@ _DEFAULT_THRESHOLDS_MM = (2.0, 2.5, 3.0, 4.0)
 def main(arguments=None) -> int:
     """Run the command line.
 
-    Returns the exit code: 0; 1 if some images could not be done; 2 for input that cannot be used.
+    Returns the exit code: 0; 1 if some images could not be done; 2 for input that cannot be used,
+    or files that cannot be written; 130 for Ctrl-C.
     """
     options = _parser().parse_args(arguments)
-    try:
-        return options.command(options)
-    except LandmarkHeatmapError as error:
-        print(f"landmark-heatmap: {error}", file=sys.stderr)
-        return 2
+    return run_command("landmark-heatmap", options.command, options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -56,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="MM",
         help="success detection rates at these distances (default: 2 2.5 3 4)",
     )
+    evaluate.add_argument(
+        "--overwrite", action="store_true", help="replace the JSON file if it is there already"
+    )
     evaluate.set_defaults(command=_evaluate)
     describe = commands.add_parser("describe", help="print what a model file says of itself")
     describe.add_argument("model", type=Path)
@@ -66,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
 def _detect(options) -> int:
     from .predict import Predictor
 
-    targets = _targets(options.images, options.output, options.overwrite)
+    targets = _targets(options)
     predictor = Predictor(options.model, options.device)
     options.output.mkdir(parents=True, exist_ok=True)
     failures = 0
@@ -79,7 +80,7 @@ def _detect(options) -> int:
             failures += 1
             continue
         if options.heatmaps:
-            _write_heatmaps(target, prediction)
+            _write_heatmaps(_heatmap_folder(target), prediction)
         # The annotation comes last: where it is, everything is.
         write_annotation(target, prediction.annotation())
         for point in prediction.points:
@@ -89,31 +90,68 @@ def _detect(options) -> int:
     return 1 if failures else 0
 
 
-def _targets(images, output: Path, overwrite: bool) -> list:
+def _targets(options) -> list:
     """(image, annotation file to write) for each image. Refused before any work is done."""
+    if options.output.exists() and not options.output.is_dir():
+        raise LandmarkHeatmapError(f"'{options.output}' is a file; --output has to be a folder.")
     targets, taken = [], {}
-    for image in images:
-        target = output / (image_stem(image) + MARKUPS_SUFFIX)
-        if target in taken:
+    for image in options.images:
+        target = options.output / (image_stem(image) + MARKUPS_SUFFIX)
+        # Names that differ in capitals only are one file on Windows and macOS.
+        key = target.name.lower()
+        if key in taken:
             raise LandmarkHeatmapError(
-                f"'{taken[target]}' and '{image}' would both be written to '{target}'."
+                f"'{taken[key]}' and '{image}' would both be written to '{target}'."
             )
-        if target.exists() and not overwrite:
-            raise LandmarkHeatmapError(
-                f"'{target}' is there already. Choose another --output, or add --overwrite."
-            )
-        taken[target] = image
+        _check_free(target, options.overwrite)
+        if options.heatmaps:
+            _check_free(_heatmap_folder(target), options.overwrite, folder=True)
+        taken[key] = image
         targets.append((image, target))
     return targets
 
 
-def _write_heatmaps(target: Path, prediction) -> None:
-    """One NRRD a landmark and the combined one, in a folder beside the annotation."""
-    folder = target.with_name(target.name[: -len(MARKUPS_SUFFIX)] + "-heatmaps")
-    folder.mkdir(exist_ok=True)
-    for number, point in enumerate(prediction.points, 1):
-        write_image(folder / f"{number:03d}-{_file_name(point.name)}.nrrd", point.heatmap)
-    write_image(folder / "combined.nrrd", prediction.combined_heatmap())
+def _check_free(target: Path, overwrite: bool, folder: bool = False) -> None:
+    """That `target` can be written without taking anything from the user that was not offered."""
+    if not target.exists():
+        return
+    if not overwrite:
+        raise LandmarkHeatmapError(
+            f"'{target}' is there already. Choose another place, or add --overwrite."
+        )
+    if target.is_dir() != folder:
+        raise LandmarkHeatmapError(
+            f"'{target}' is a {'file' if folder else 'folder'} and cannot be overwritten by a"
+            f" {'folder' if folder else 'file'}. Choose another place."
+        )
+
+
+def _heatmap_folder(target: Path) -> Path:
+    """Where the heatmaps go that belong to an annotation file: beside it."""
+    return target.with_name(target.name[: -len(MARKUPS_SUFFIX)] + "-heatmaps")
+
+
+def _write_heatmaps(folder: Path, prediction) -> None:
+    """One NRRD a landmark and the combined one; a new folder appears whole or not at all."""
+    images = {
+        f"{number:03d}-{_file_name(point.name)}.nrrd": point.heatmap
+        for number, point in enumerate(prediction.points, 1)
+    }
+    images["combined.nrrd"] = prediction.combined_heatmap()
+    if not folder.exists():
+        with new_folder(folder) as temporary:
+            _write_images(temporary, images)
+        return
+    _write_images(folder, images)
+    # Those of an earlier model would look like this one's. Other files in there are the user's.
+    for old in folder.glob("[0-9][0-9][0-9]-*.nrrd"):
+        if old.name not in images:
+            old.unlink()
+
+
+def _write_images(folder: Path, images: dict) -> None:
+    for name, image in images.items():
+        write_image(folder / name, image)
 
 
 def _file_name(name: str) -> str:
@@ -133,6 +171,8 @@ def _evaluate(options) -> int:
     from .evaluation import evaluate, pair_annotations
     from .evaluation_table import format_table
 
+    if options.json:
+        _check_free(options.json, options.overwrite)
     pairs = pair_annotations(options.predictions, options.references)
     evaluation = evaluate(pairs, thresholds_mm=tuple(options.thresholds))
     print(format_table(evaluation))

@@ -62,6 +62,16 @@ class Review(str, Enum):
     MARKED_ABSENT = "marked_absent"  # said not to be in this image
 
 
+# What a person did says what the point is: training reads the point, people read the record. What
+# nobody looked at must never read as placed or absent, for those are labels.
+_STATES_OF_REVIEW = {
+    Review.UNTOUCHED: (PointState.PREDICTED, PointState.UNJUDGED),
+    Review.CONFIRMED: (PointState.PLACED, PointState.ABSENT),
+    Review.CORRECTED: (PointState.PLACED,),
+    Review.MARKED_ABSENT: (PointState.ABSENT,),
+}
+
+
 @dataclass(frozen=True)
 class CaseRecord:
     """All that is known of how the landmarks of a case came about.
@@ -179,11 +189,12 @@ def add_case(
     """Add a case, or a revision to one that is there; returns the folder of the new revision.
 
     image: None leaves the image out (the case then cannot be trained from alone).
-    Raises DatasetError for names that do not fit the dataset. Nothing is ever overwritten.
+    Raises DatasetError for names that do not fit the dataset, for no points at all, and for a point
+    that is something else than the record says was done to it. Nothing is ever overwritten.
     """
     folder = Path(folder)
     landmarks = read_landmark_set(folder)
-    _check_names(landmarks, annotation, record)
+    _check_points(landmarks, annotation, record, prediction)
     case_folder = folder / "cases" / check_case_name(case)
     _check_same_letters(case_folder)
     case_folder.mkdir(parents=True, exist_ok=True)
@@ -239,16 +250,21 @@ def read_annotations(folder) -> dict:
     }
 
 
-def _check_names(landmarks: LandmarkSet, annotation: Annotation, record: CaseRecord) -> None:
-    for name in (*annotation.names, *record.reviews):
+def _check_points(landmarks: LandmarkSet, annotation, record: CaseRecord, prediction) -> None:
+    """That a revision of these can be read again, and does not contradict itself."""
+    if not annotation.names or prediction is not None and not prediction.names:
+        raise DatasetError("A case without any points cannot be added to a dataset.")
+    predicted = () if prediction is None else prediction.names
+    for name in (*annotation.names, *record.reviews, *predicted):
         if name not in landmarks.names:
             raise DatasetError(
                 f"The landmark '{name}' is not in this dataset, which has"
                 f" {', '.join(landmarks.names)}."
             )
-    for name, review in record.reviews.items():
-        if review is Review.UNTOUCHED and annotation.state(name) is PointState.PLACED:
-            raise DatasetError(f"'{name}' is stated as placed by a person and as untouched.")
+    for name in landmarks.names:
+        review, state = record.reviews.get(name, Review.UNTOUCHED), annotation.state(name)
+        if state not in _STATES_OF_REVIEW[review]:
+            raise DatasetError(f"'{name}' is stated as {state.value} and as {review.value}.")
 
 
 def _check_same_letters(case_folder: Path) -> None:

@@ -22,18 +22,24 @@ def replacing(path):
     the extension choose the same one. On an exception `path` is left as it was.
     """
     path = Path(path)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=_TEMPORARY, suffix=_ending(path))
-    os.close(handle)
-    temporary = Path(name)
+    temporary = None
     try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=_TEMPORARY, suffix=_ending(path))
+        os.close(handle)
+        temporary = Path(name)
         yield temporary
         # mkstemp makes files private; this is the mode that a plain open() would have given.
         os.chmod(temporary, 0o666 & ~_umask())
         sync(temporary)
         os.replace(temporary, path)
         sync(path.parent)
+    except OSError as error:
+        if _is_named(error):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -43,8 +49,10 @@ def new_folder(path):
     Raises FileExistsError if `path` exists by then: a folder is never overwritten or merged into.
     """
     path = Path(path)
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=_TEMPORARY, suffix=_ending(path)))
+    temporary = None
     try:
+        name = tempfile.mkdtemp(dir=path.parent, prefix=_TEMPORARY, suffix=_ending(path))
+        temporary = Path(name)
         yield temporary
         os.chmod(temporary, 0o777 & ~_umask())
         for each in temporary.rglob("*"):
@@ -54,8 +62,13 @@ def new_folder(path):
             raise FileExistsError(f"'{path}' exists already; nothing was written.")
         os.rename(temporary, path)
         sync(path.parent)
+    except OSError as error:
+        if _is_named(error):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def rename_new(source, path) -> None:
@@ -108,6 +121,12 @@ def sync(path) -> None:
             raise
     finally:
         os.close(handle)
+
+
+def _is_named(error: OSError) -> bool:
+    """Whether it names a file that the user knows: neither none nor a temporary one."""
+    named = error.filename is not None and _TEMPORARY not in str(error.filename)
+    return named or error.errno is None
 
 
 def _ending(path: Path) -> str:

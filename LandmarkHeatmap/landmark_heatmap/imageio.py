@@ -10,6 +10,7 @@ import SimpleITK as sitk
 from .errors import GeometryError, ImageFileError
 from .files import replacing
 from .geometry import Grid, Image, apply_affine
+from .nifti_check import check_nifti
 
 # Longest first, so that '.nii.gz' is found before '.gz' would be.
 IMAGE_SUFFIXES = (
@@ -30,6 +31,7 @@ IMAGE_SUFFIXES = (
 )
 # Formats of a header and a second file with the values: they cannot be replaced in one step.
 _TWO_FILE_SUFFIXES = (".nhdr", ".mhd")
+_NIFTI_SUFFIXES = (".nii", ".nii.gz")
 # How far a voxel may move, in voxels, when a format rounds the geometry (NIfTI keeps float32).
 _ROUNDING_VOXELS = 0.01
 # ITU-R BT.601, the weights by which colour photographs are commonly turned grey.
@@ -54,8 +56,15 @@ def is_image_file(path) -> bool:
 def read_image(path) -> Image:
     """Read a 2D or 3D image; colour becomes grey. Raises ImageFileError if that is not possible."""
     path = Path(path)
+    if path.is_dir():
+        raise ImageFileError(
+            f"'{path}' is a folder, not an image file. Load a DICOM series in Slicer, or convert it"
+            " to one .nrrd or .nii.gz file."
+        )
     if not path.is_file():
         raise ImageFileError(f"There is no image file '{path}'.")
+    if path.name.lower().endswith(_NIFTI_SUFFIXES):
+        check_nifti(path)
     try:
         image = sitk.ReadImage(str(path))
     except RuntimeError as error:
@@ -115,7 +124,12 @@ def _itk_image(path, image: Image) -> sitk.Image:
 
 
 def _check_written(path, written, itk_image: sitk.Image, grid: Grid) -> None:
-    """Read the header back: some formats drop in silence what they cannot hold."""
+    """Read the header back: some formats drop in silence what they cannot hold.
+
+    NIfTI does not even say that the disk was full.
+    """
+    if written.name.lower().endswith(_NIFTI_SUFFIXES):
+        check_nifti(written)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(written))
     reader.ReadImageInformation()

@@ -17,6 +17,8 @@ _SHOWN = 0.01
 # Peaks that are offered to the shape prior: so many, and none below this share of the highest.
 _MOST_PEAKS = 3
 _LOWEST_PEAK = 0.05
+# Along an axis: all voxels that have one after them, and all that have one before.
+_NEIGHBOURS = (slice(None, -1), slice(1, None))
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,21 +95,26 @@ def grid_mm(position_kji, grid: Grid, stage: Stage) -> np.ndarray:
 def find_peaks(heatmap: np.ndarray, grid: Grid, sigma_mm: float) -> list:
     """Voxel indices (k, j, i) of up to three peaks, the highest first, three sigma apart."""
     peaks = [np.unravel_index(np.argmax(heatmap), heatmap.shape)]
-    lowest = _LOWEST_PEAK * heatmap[peaks[0]]
-    remaining = heatmap
+    is_candidate = _is_local_maximum(heatmap) & (heatmap > _LOWEST_PEAK * heatmap[peaks[0]])
     while len(peaks) < _MOST_PEAKS:
-        far = _square_mm(peaks[-1], heatmap.shape, grid) > (3 * sigma_mm) ** 2
-        remaining = np.where(far, remaining, 0)
-        peak = np.unravel_index(np.argmax(remaining), heatmap.shape)
-        if remaining[peak] <= lowest:
+        is_candidate &= _square_mm(peaks[-1], heatmap.shape, grid) > (3 * sigma_mm) ** 2
+        if not is_candidate.any():
             break
-        # On the flank of a peak that was taken the rest is highest at the cut: that is no peak.
-        around = tuple(slice(max(p - 1, 0), p + 2) for p in peak)
-        if heatmap[peak] >= heatmap[around].max():
-            peaks.append(peak)
-        else:
-            remaining[peak] = 0
+        highest = np.argmax(np.where(is_candidate, heatmap, -np.inf))
+        peaks.append(np.unravel_index(highest, heatmap.shape))
     return peaks
+
+
+def _is_local_maximum(heatmap: np.ndarray) -> np.ndarray:
+    """Which voxels no neighbour exceeds, corner neighbours included; one axis after another."""
+    highest = heatmap
+    for axis in range(heatmap.ndim):
+        before, after = (np.swapaxes(highest, 0, axis)[part] for part in _NEIGHBOURS)
+        highest = highest.copy()
+        along = np.swapaxes(highest, 0, axis)
+        np.maximum(along[1:], before, out=along[1:])
+        np.maximum(along[:-1], after, out=along[:-1])
+    return heatmap >= highest
 
 
 def point_of(name, heatmap: Image, position_kji, presence: float, stage: Stage):

@@ -80,6 +80,7 @@ def write_model(path, description: ModelDescription, networks, prior=None) -> Mo
     networks: one torch module for each stage, in order. prior: a ShapePrior, or None.
     """
     import torch
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     path = Path(path)
@@ -101,7 +102,10 @@ def write_model(path, description: ModelDescription, networks, prior=None) -> Mo
     }
     with replacing(path) as temporary:
         # One key only: safetensors writes several in an order that changes from file to file.
-        save_file(tensors, str(temporary), {MODEL_SCHEMA: json.dumps(metadata)})
+        try:
+            save_file(tensors, str(temporary), {MODEL_SCHEMA: json.dumps(metadata)})
+        except SafetensorError as error:
+            raise ModelFileError(f"'{path}' cannot be written: {error}") from error
     return ModelIdentity(description.name, description.version, sha256_of(path))
 
 
@@ -158,14 +162,28 @@ def _described(metadata: dict) -> ModelDescription:
 
 
 def _network(stage, tensors):
-    """The stage's network with its weights. RuntimeError if a tensor is missing or misshapen."""
+    """The stage's network with its weights.
+
+    Raises ModelFileError if a tensor is missing or misshapen, or holds NaN or infinity.
+    """
+    import torch
+
     from .network import network_for
 
     prefix = f"{stage.role}."
     network = network_for(stage)
-    network.load_state_dict(
-        {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
-    )
+    weights = {
+        name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)
+    }
+    for name, value in weights.items():
+        if not torch.isfinite(value).all():
+            raise ModelFileError(f"Its weights '{prefix}{name}' are not all finite numbers.")
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        # torch lists every tensor on a line of its own; the first two lines say what is wrong.
+        first = " ".join(line.strip() for line in str(error).splitlines()[:2])
+        raise ModelFileError(f"Its weights do not fit its description. {first}") from error
     return network.eval()
 
 

@@ -90,11 +90,12 @@ def test_the_record_says_who_did_what_with_which_model(dataset):
 
 
 def test_a_case_is_complete_only_if_every_landmark_was_judged(dataset):
-    annotation = Annotation({"Head_L": Point(PointState.PLACED, (1, 2, 3))})
-    half = CaseRecord({"Head_L": Review.CONFIRMED})
-    whole = CaseRecord({"Head_L": Review.CONFIRMED, "Head_R": Review.MARKED_ABSENT})
-    for record, complete in ((half, False), (whole, True)):
-        revision = add_case(dataset, "case-1", None, annotation, record)
+    half = {"Head_L": Point(PointState.PLACED, (1, 2, 3))}
+    whole = {**half, "Head_R": Point(PointState.ABSENT)}
+    half_record = CaseRecord({"Head_L": Review.CONFIRMED})
+    whole_record = CaseRecord({"Head_L": Review.CONFIRMED, "Head_R": Review.MARKED_ABSENT})
+    for points, record, complete in ((half, half_record, False), (whole, whole_record, True)):
+        revision = add_case(dataset, "case-1", None, Annotation(points), record)
         assert json.loads((revision / "record.json").read_text())["complete"] is complete
 
 
@@ -248,10 +249,41 @@ def test_a_landmark_that_the_dataset_does_not_have_is_refused(dataset):
         add_case(dataset, "case-1", None, annotation_at(1), CaseRecord({"Knee": Review.CONFIRMED}))
 
 
-def test_a_point_cannot_be_placed_and_untouched(dataset):
-    record = CaseRecord({"Head_L": Review.UNTOUCHED})
-    with pytest.raises(DatasetError, match="'Head_L' is stated as placed"):
-        add_case(dataset, "case-1", None, annotation_at(1), record)
+@pytest.mark.parametrize(
+    ("review", "state"),
+    [
+        (Review.UNTOUCHED, PointState.PLACED),
+        (Review.UNTOUCHED, PointState.ABSENT),
+        (None, PointState.PLACED),
+        (None, PointState.ABSENT),
+        (Review.CONFIRMED, PointState.PREDICTED),
+        (Review.CONFIRMED, PointState.UNJUDGED),
+        (Review.CORRECTED, PointState.ABSENT),
+        (Review.CORRECTED, PointState.PREDICTED),
+        (Review.MARKED_ABSENT, PointState.PLACED),
+        (Review.MARKED_ABSENT, PointState.UNJUDGED),
+    ],
+)
+def test_a_point_that_is_not_what_was_done_to_it_is_refused(dataset, review, state):
+    located = state in (PointState.PLACED, PointState.PREDICTED)
+    annotation = Annotation({"Head_L": Point(state, (1, 2, 3) if located else None)})
+    record = CaseRecord({} if review is None else {"Head_L": review})
+    with pytest.raises(DatasetError, match=f"'Head_L' is stated as {state.value} and as"):
+        add_case(dataset, "case-1", image_of(0), annotation, record)
+    assert not (dataset / "cases/case-1").exists()
+
+
+def test_a_case_that_could_not_be_read_again_is_refused(dataset):
+    stranger = Annotation({"Knee": Point(PointState.PREDICTED, (1, 2, 3))})
+    for annotation, prediction in (
+        (Annotation(), None),
+        (annotation_at(1), Annotation()),
+        (annotation_at(1), stranger),
+    ):
+        record = RECORD if annotation.names else CaseRecord({})
+        with pytest.raises(DatasetError, match="without any points|'Knee'"):
+            add_case(dataset, "case-1", image_of(0), annotation, record, prediction)
+    assert read_cases(dataset) == []
 
 
 def test_making_a_dataset_again_keeps_it(dataset):

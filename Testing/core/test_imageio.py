@@ -1,5 +1,7 @@
 """Image files: the same values at the same place after writing and reading."""
 
+import os
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import SimpleITK as sitk
 from landmark_heatmap.errors import ImageFileError
 from landmark_heatmap.geometry import Image
 from landmark_heatmap.imageio import image_stem, is_image_file, read_image, to_grey, write_image
+from landmark_heatmap.nifti_check import check_nifti
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 SKEW = np.array([[0, -0.4, 0.3], [0.4, 0, -0.3], [-0.3, 0.3, 0]])
@@ -168,10 +171,9 @@ def test_an_image_without_a_place_is_refused_with_its_name(tmp_path, header, dam
         read_image(path)
 
 
-def test_a_file_that_is_not_there_and_a_folder_are_refused(tmp_path):
-    for path in (tmp_path, tmp_path / "nowhere.nrrd"):
-        with pytest.raises(ImageFileError, match="There is no image file"):
-            read_image(path)
+def test_a_file_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(ImageFileError, match="There is no image file"):
+        read_image(tmp_path / "image.nrrd")
 
 
 @pytest.mark.parametrize(
@@ -203,3 +205,60 @@ def test_a_real_image_lies_around_its_landmarks():
     )
     pelvis = [name for name in annotation.names if name.startswith("Pelvis")]
     assert image.grid.contains(annotation.positions_lps(pelvis)).all()
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+@pytest.mark.parametrize("share", [0.3, 0.99])
+def test_a_truncated_nifti_is_refused_and_not_filled_with_zeros(tmp_path, suffix, share):
+    path = tmp_path / f"image{suffix}"
+    noise = np.random.default_rng(0).integers(0, 1000, (20, 20, 20)).astype(np.int16)
+    write_image(path, Image(noise, np.eye(4)))
+    os.truncate(path, int(path.stat().st_size * share))
+    with pytest.raises(ImageFileError, match=r"image\.nii.*truncated"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("version", [1, 2])
+def test_the_length_of_a_nifti_is_known_in_both_versions_and_byte_orders(tmp_path, version, order):
+    path = tmp_path / "image.nii"
+    header = bytearray(540)
+    size, sizes_at, bits_at, start_at = {1: (348, 40, 72, 108), 2: (540, 16, 14, 168)}[version]
+    struct.pack_into(order + "i", header, 0, size)
+    struct.pack_into(
+        order + ("8h" if version == 1 else "8q"), header, sizes_at, 3, 4, 5, 6, *[1] * 4
+    )
+    struct.pack_into(order + "h", header, bits_at, 16)
+    struct.pack_into(order + ("f" if version == 1 else "q"), header, start_at, 544)
+    path.write_bytes(header + bytes(4 + 4 * 5 * 6 * 2))
+    check_nifti(path)
+    os.truncate(path, path.stat().st_size - 1)
+    with pytest.raises(ImageFileError, match="783 bytes where its header says 784"):
+        check_nifti(path)
+
+
+def test_a_nifti_is_never_read_with_the_values_of_its_sibling(tmp_path):
+    for name, value in (("image.nii", 7), ("image.nii.gz", 3)):
+        write_image(tmp_path / name, Image(np.full((4, 5, 6), value, np.int16), np.eye(4)))
+    with pytest.raises(ImageFileError, match=r"image\.nii\.gz' lies beside 'image\.nii'"):
+        read_image(tmp_path / "image.nii.gz")
+    assert read_image(tmp_path / "image.nii").array.max() == 7
+
+
+def test_a_folder_is_refused_with_what_to_do_about_dicom(tmp_path):
+    with pytest.raises(ImageFileError, match="is a folder.*DICOM"):
+        read_image(tmp_path)
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+def test_a_nifti_that_a_full_disk_cut_off_is_no_success(tmp_path, monkeypatch, suffix):
+    real = sitk.WriteImage
+
+    def cut_off(image, path, **options):
+        real(image, path, **options)
+        os.truncate(path, os.path.getsize(path) - 20)
+
+    monkeypatch.setattr(sitk, "WriteImage", cut_off)
+    with pytest.raises(ImageFileError, match="truncated"):
+        write_image(tmp_path / f"image{suffix}", Image(np.zeros((4, 5, 6)), np.eye(4)))
+    assert list(tmp_path.iterdir()) == []

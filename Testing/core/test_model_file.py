@@ -107,6 +107,22 @@ def test_a_truncated_file_is_refused(model_path):
         read_model(model_path)
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(tmp_path, network, value):
+    next(network.parameters()).data[0] = value
+    write_model(tmp_path / "hip.safetensors", DESCRIPTION, [network])
+    with pytest.raises(ModelFileError, match="not all finite"):
+        read_model(tmp_path / "hip.safetensors")
+
+
+def test_weights_of_another_shape_are_refused_in_one_line(tmp_path):
+    other = LandmarkUNet(replace(NETWORK, features=tuple(2 * n for n in NETWORK.features)))
+    write_model(tmp_path / "hip.safetensors", DESCRIPTION, [other])
+    with pytest.raises(ModelFileError, match="do not fit its description") as refused:
+        read_model(tmp_path / "hip.safetensors")
+    assert "\n" not in str(refused.value)
+
+
 def test_a_file_cut_off_within_its_header_is_refused(model_path):
     os.truncate(model_path, 200)
     with pytest.raises(ModelFileError, match="truncated"):

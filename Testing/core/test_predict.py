@@ -5,6 +5,7 @@ is then tested is all the rest: grids, resampling, decoding, affines, confidence
 """
 
 import itertools
+import time
 
 import numpy as np
 import pytest
@@ -207,6 +208,22 @@ def test_separate_peaks_are_found_and_flanks_are_not():
     grid = Image(np.zeros((30, 30, 30)), np.eye(4)).grid
     heatmap = blobs((30, 30, 30), ((8, 8, 8), 0.6), ((20, 9, 22), 0.3), ((8, 25, 25), 0.01))
     assert [tuple(p) for p in find_peaks(heatmap, grid, 2.0)] == [(8, 8, 8), (20, 9, 22)]
+
+
+def test_the_peaks_of_a_smooth_heatmap_are_found_without_trying_every_voxel():
+    size = (60, 60, 60)
+    ramp = (np.indices(size).sum(axis=0) + 100).astype(np.float32)
+    grid = Image(ramp, np.eye(4)).grid
+    start = time.process_time()
+    assert [tuple(p) for p in find_peaks(ramp, grid, 2.0)] == [(59, 59, 59)]
+    assert time.process_time() - start < 5
+
+
+def test_a_network_whose_output_is_not_finite_is_refused():
+    network = BrightIsHere()
+    network.nowhere = float("nan")
+    with pytest.raises(PredictionError, match="not finite"):
+        predictor_for(3, network).predict(blob_image(np.eye(4), (20, 20, 20), (9, 9, 9)))
 
 
 def test_the_prior_decides_between_two_peaks_of_a_heatmap():

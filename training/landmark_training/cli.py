@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from landmark_heatmap.errors import DatasetError, LandmarkHeatmapError
+from landmark_heatmap.command_line import run_command
+from landmark_heatmap.errors import DatasetError
 
 from .config import TrainConfig
 from .data import new_folder
@@ -17,13 +18,13 @@ from .importing import ORIGINS, UNITS, TableFrame, import_table
 
 
 def main(arguments=None) -> int:
-    """Run the command line; returns the exit code: 0, or 2 for input that cannot be used."""
+    """Run the command line.
+
+    Returns the exit code: 0; 2 for input that cannot be used, or files that cannot be written; 130
+    for Ctrl-C where there is nothing to keep yet.
+    """
     options = _parser().parse_args(arguments)
-    try:
-        return options.command(options)
-    except LandmarkHeatmapError as error:
-        print(f"landmark-train: {error}", file=sys.stderr)
-        return 2
+    return run_command("landmark-train", options.command, options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -130,7 +131,10 @@ def settings_of(texts) -> dict:
 
 def _import(options) -> int:
     frame = TableFrame(options.unit, options.origin, options.spacing)
-    names = options.names and options.names.read_text(encoding="utf-8").split("\n")
+    try:
+        names = options.names and options.names.read_text(encoding="utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"'{options.names}' is not a text file in UTF-8: {error}.") from error
     names = names and [name.strip() for name in names if name.strip()]
     count = import_table(options.table, options.images, options.output, frame, names, options.rows)
     print(f"{count} cases in {options.output}")
