@@ -34,6 +34,8 @@ _TWO_FILE_SUFFIXES = (".nhdr", ".mhd")
 _NIFTI_SUFFIXES = (".nii", ".nii.gz")
 # How far a voxel may move, in voxels, when a format rounds the geometry (NIfTI keeps float32).
 _ROUNDING_VOXELS = 0.01
+# Red, green, blue and opacity.
+_MOST_COMPONENTS = 4
 # ITU-R BT.601, the weights by which colour photographs are commonly turned grey.
 _LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
@@ -74,6 +76,12 @@ def read_image(path) -> Image:
     if image.GetDimension() != 3:
         raise ImageFileError(
             f"'{path}' has {image.GetDimension()} dimensions; 2 or 3 are possible."
+        )
+    components = image.GetNumberOfComponentsPerPixel()
+    if components > _MOST_COMPONENTS:
+        raise ImageFileError(
+            f"'{path}' has {components} values in each voxel, which are no colours: a series, or"
+            " directions. Save the one that is meant as an image of its own."
         )
     try:
         return Image(to_grey(sitk.GetArrayFromImage(image)), _affine(image))

@@ -11,6 +11,8 @@ from .resample import resample
 
 # More voxels than this on a model's grid means that the image's spacing cannot be right.
 _LARGEST_GRID = 512**3
+# A longest side of fewer voxels on the model's grid means the same: nothing could be seen in it.
+_SMALLEST_SIDE = 3
 
 
 def stage_grid(image: Grid, stage: Stage) -> Grid:
@@ -27,13 +29,14 @@ def stage_grid(image: Grid, stage: Stage) -> Grid:
         )
     canonical = canonical_grid(image)
     spacing = (*stage.spacing_mm, canonical.spacing_mm[2])[:3]
+    extent = np.array(canonical.size_ijk) * canonical.spacing_mm
     # Judged before any memory is asked for.
-    voxels = np.prod(np.ceil(np.array(canonical.size_ijk) * canonical.spacing_mm / spacing))
-    if voxels > _LARGEST_GRID:
+    too_large = np.prod(np.ceil(extent / spacing)) > _LARGEST_GRID
+    if too_large or max((extent / spacing)[:dimension]) < _SMALLEST_SIDE:
         raise PredictionError(
-            f"The image is {np.round(canonical.size_ijk * canonical.spacing_mm, 1).tolist()} mm"
-            f" large, far too large for a model with voxels of {list(stage.spacing_mm)} mm. Check"
-            " the spacing of the image."
+            f"The image is {' x '.join(f'{mm:.3g}' for mm in extent)} mm large, far too"
+            f" {'large' if too_large else 'small'} for a model with voxels of"
+            f" {list(stage.spacing_mm)} mm. Check the spacing of the image."
         )
     return spaced_grid(canonical, spacing)
 

@@ -129,6 +129,13 @@ def test_two_components_give_the_first():
     np.testing.assert_array_equal(to_grey(array), array[..., 0])
 
 
+def test_a_series_in_one_image_is_not_taken_for_colours(tmp_path):
+    path = tmp_path / "series.nrrd"
+    sitk.WriteImage(sitk.GetImageFromArray(np.zeros((4, 5, 6, 20)), isVector=True), str(path))
+    with pytest.raises(ImageFileError, match=r"series\.nrrd' has 20 values in each voxel"):
+        read_image(path)
+
+
 def test_an_image_of_four_dimensions_is_refused(tmp_path):
     sitk.WriteImage(sitk.Image([2, 2, 2, 2], sitk.sitkInt16), str(tmp_path / "film.nrrd"))
     with pytest.raises(ImageFileError, match="has 4 dimensions"):

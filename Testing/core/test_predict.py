@@ -178,6 +178,13 @@ def test_an_image_with_an_absurd_spacing_is_refused_before_memory_is_asked_for()
         predictor_for(3).predict(image)
 
 
+@pytest.mark.parametrize(("dimension", "shape"), [(3, (20, 20, 20)), (2, (1, 20, 20))])
+def test_an_image_in_metres_is_refused_and_not_said_to_be_empty(dimension, shape):
+    image = Image(np.zeros(shape, dtype=np.float32), np.diag([0.001, 0.001, 0.001, 1]))
+    with pytest.raises(PredictionError, match="far too small.*Check the spacing"):
+        predictor_for(dimension).predict(image)
+
+
 def test_voxels_that_are_not_finite_count_as_the_lowest():
     array = np.array([[[0.0, np.nan, 500.0, np.inf, 1000.0]]])
     window = intensity_window(array, IntensityNormalisation("window", 0, 1000))

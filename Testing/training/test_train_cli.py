@@ -1,0 +1,44 @@
+"""landmark-train: what cannot be written or read is told in one line."""
+
+import errno
+
+import pytest
+
+pytest.importorskip("torch")
+
+from landmark_heatmap import files  # noqa: E402
+from landmark_training import cli  # noqa: E402
+
+HIPS = ["synthetic-hips", "--cases", "1", "--size", "8", "--spacing", "30", "--output"]
+
+
+def test_a_full_disk_is_told_in_one_line_with_the_file(tmp_path, capsys, monkeypatch):
+    def fails(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files.os, "replace", fails)
+    assert cli.main([*HIPS, str(tmp_path / "hips")]) == 2
+    error = capsys.readouterr().err
+    told = [line for line in error.splitlines() if "landmark-train:" in line]
+    assert len(told) == 1 and "No space left" in told[0] and str(tmp_path / "hips") in told[0]
+    assert "Traceback" not in error and ".new-" not in error
+
+
+def test_stopping_before_there_is_anything_to_keep_has_the_code_of_ctrl_c(
+    tmp_path, capsys, monkeypatch
+):
+    def stops(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "new_folder", stops)
+    assert cli.main([*HIPS, str(tmp_path / "hips")]) == 130
+    assert capsys.readouterr().err.startswith("landmark-train: Stopped.")
+
+
+def test_a_list_of_names_that_is_no_text_is_named(tmp_path, capsys):
+    (tmp_path / "names").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "table.csv").write_text("id,x1,y1\na,1,2\n")
+    command = ["import", str(tmp_path / "table.csv"), "--images", str(tmp_path)]
+    command += ["--output", str(tmp_path / "out"), "--unit", "px", "--origin", "top-left"]
+    assert cli.main([*command, "--names", str(tmp_path / "names")]) == 2
+    assert "names' is not a text file" in capsys.readouterr().err
