@@ -94,6 +94,7 @@ def write_model(path, description: ModelDescription, networks, prior=None) -> Mo
     if prior is not None:
         for name in _PRIOR_PARTS:
             tensors[f"prior.{name}"] = torch.from_numpy(np.ascontiguousarray(getattr(prior, name)))
+        tensors["prior.limit"] = torch.tensor(prior.limit, dtype=torch.float64)
     text = json.dumps(description.to_json(), ensure_ascii=False, allow_nan=False)
     metadata = {
         _DESCRIPTION: text,
@@ -196,7 +197,11 @@ def _prior(tensors, description: ModelDescription):
     shapes = [(count, count, *rest) for rest in ((dimension,), (dimension, dimension), ())]
     if [tuple(part.shape) for part in parts] != shapes:
         raise ModelFileError("Its shape prior does not fit its landmarks.")
-    return ShapePrior(*(part.numpy() for part in parts))
+    limit = tensors.get("prior.limit")
+    if limit is not None and limit.numel() != 1:
+        raise ModelFileError("The limit of its shape prior is not one number.")
+    # Files from before there was a limit have none.
+    return ShapePrior(*(part.numpy() for part in parts), np.inf if limit is None else float(limit))
 
 
 def _checksum(tensors) -> str:

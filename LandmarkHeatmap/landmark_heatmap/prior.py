@@ -8,7 +8,7 @@ offers: it cannot pull a position away from one, nor distort training.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +19,7 @@ _PRIOR_SPREAD = 0.2
 # A pair disagrees at most this much, so that one misplaced landmark does not outvote the others.
 _MOST_DISAGREEMENT = 30.0
 _ROUNDS = 10
+_PLAUSIBLE_PERCENT = 99
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,12 +27,14 @@ class ShapePrior:
     """Statistics of the vectors between landmarks, along the axes of the model's grid, in mm.
 
     mean: (L, L, D), the vector from landmark a to landmark b at [b, a]. covariance: (L, L, D, D),
-    mm squared, over the cases. cases: (L, L), how many have both.
+    mm squared, over the cases. cases: (L, L), how many have both. limit: the implausibility that
+    99 % of the cases stay below.
     """
 
     mean: np.ndarray
     covariance: np.ndarray
     cases: np.ndarray
+    limit: float = np.inf
 
     def merged(self, other: ShapePrior) -> ShapePrior:
         """The statistics of both sets of cases together."""
@@ -42,7 +45,8 @@ class ShapePrior:
         outer = between[..., :, None] * between[..., None, :]
         share = share[..., None]
         covariance = (1 - share) * self.covariance + share * other.covariance
-        return ShapePrior(mean, covariance + share * (1 - share) * outer, cases)
+        spread = covariance + share * (1 - share) * outer
+        return ShapePrior(mean, spread, cases, max(self.limit, other.limit))
 
     def precision(self) -> np.ndarray:
         """(L, L, D, D): inverses of the covariances, widened by what few cases cannot know."""
@@ -56,6 +60,22 @@ class ShapePrior:
         floor = (_RELATIVE_NOISE * length) ** 2 + 1e-9
         return np.linalg.inv(wide + floor[..., None, None] * identity)
 
+    def implausibility(self, positions_mm) -> float:
+        """How far a configuration (L, D) is from what was seen; NaN for what is not there.
+
+        The Mahalanobis distance squared of the vector between two landmarks, over their dimension,
+        as a mean over all pairs: about one for a typical case. NaN if no pair is known.
+        """
+        positions = np.asarray(positions_mm, dtype=float)
+        apart = positions[:, None] - positions - self.mean
+        square = np.einsum("bai,baij,baj->ba", apart, self.precision(), apart)
+        known = (self.cases > 0) & np.isfinite(square) & ~np.eye(len(positions), dtype=bool)
+        return float(square[known].mean() / positions.shape[1]) if known.any() else float("nan")
+
+    def is_plausible(self, positions_mm) -> bool:
+        """Whether the configuration is within what 99 % of the cases are."""
+        return not self.implausibility(positions_mm) > self.limit
+
 
 def fit_prior(positions_mm) -> ShapePrior:
     """From positions (N, L, D) of N cases along the grid's axes; NaN where there is none."""
@@ -66,7 +86,11 @@ def fit_prior(positions_mm) -> ShapePrior:
     mean = vectors.sum(0) / np.maximum(cases, 1)[..., None]
     apart = np.where(known[..., None], vectors - mean, 0.0)
     scatter = np.einsum("nbai,nbaj->baij", apart, apart)
-    return ShapePrior(mean, scatter / np.maximum(cases, 1)[..., None, None], cases)
+    prior = ShapePrior(mean, scatter / np.maximum(cases, 1)[..., None, None], cases)
+    seen = [prior.implausibility(each) for each in positions_mm]
+    seen = [value for value in seen if np.isfinite(value)]
+    limit = float(np.percentile(seen, _PLAUSIBLE_PERCENT)) if seen else np.inf
+    return replace(prior, limit=limit)
 
 
 def choose_peaks(candidates, log_heights, votes, prior: ShapePrior) -> list:

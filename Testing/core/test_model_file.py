@@ -92,6 +92,7 @@ def test_the_shape_prior_is_kept_with_the_weights(tmp_path, network):
     read = read_model(tmp_path / "prior.safetensors").prior
     np.testing.assert_array_equal(read.mean, prior.mean)
     np.testing.assert_array_equal(read.precision(), prior.precision())
+    assert read.limit == prior.limit
 
 
 def test_a_shape_prior_for_other_landmarks_is_refused(tmp_path, network):

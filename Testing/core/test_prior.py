@@ -84,3 +84,31 @@ def test_one_case_is_enough_to_have_an_opinion():
     assert isinstance(prior, ShapePrior)
     eigenvalues = np.linalg.eigvalsh(np.linalg.inv(prior.precision()[0, 1]))
     assert (eigenvalues > 1).all()
+
+
+def test_a_typical_configuration_is_plausible_and_a_displaced_landmark_is_not():
+    prior = fit_prior(cases(40))
+    unseen = cases(50, seed=1)
+    assert np.mean([prior.is_plausible(each) for each in unseen]) > 0.9
+    for each in unseen:
+        each[2] += [0, -60, 0]
+    assert not any(prior.is_plausible(each) for each in unseen)
+
+
+def test_swapped_landmarks_are_implausible():
+    prior, swapped = fit_prior(cases(40)), cases(1, seed=5)[0][[1, 0, 2, 3, 4]]
+    assert not prior.is_plausible(swapped)
+
+
+def test_plausibility_is_told_from_the_landmarks_that_are_there():
+    prior, partial = fit_prior(cases(40, missing=0.2)), cases(1, seed=5)[0]
+    partial[1] = np.nan
+    assert prior.is_plausible(partial)
+    partial[2] += [0, -60, 0]
+    assert not prior.is_plausible(partial)
+    assert np.isnan(prior.implausibility(np.full((5, 3), np.nan)))
+
+
+def test_moving_the_whole_configuration_changes_nothing():
+    prior, found = fit_prior(cases(40)), cases(1, seed=5)[0]
+    assert prior.implausibility(found + 100) == pytest.approx(prior.implausibility(found))
