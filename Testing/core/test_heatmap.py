@@ -37,6 +37,20 @@ def test_a_peak_anywhere_inside_is_found_to_a_fraction_of_a_voxel(shape, sigmas,
     assert_decoded(gaussian(shape, position, sigmas), position)
 
 
+@pytest.mark.parametrize("half", ["float16", "bfloat16"])
+@pytest.mark.parametrize(
+    ("size", "spacing"), [((40, 48), (1.0, 1.0)), ((24, 20, 22), (1.0, 1.0, 1.0)),
+                          ((24, 20, 22), (1.5, 0.8, 1.0))],
+)  # fmt: skip
+def test_half_precision_does_not_move_a_peak(half, size, spacing):
+    torch = pytest.importorskip("torch")
+    positions = torch.rand(20, len(size)) * (torch.tensor(size) - 6) + 3
+    targets = encode(positions, size, spacing, 2.0).to(getattr(torch, half)).float()
+    for target, position in zip(targets, positions):
+        # Neighbours of the peak may tie in half precision: any of them leads to the same place.
+        assert_decoded(target.numpy(), position.numpy(), 0.05)
+
+
 @pytest.mark.parametrize("offset", [-0.4, 0.0, 0.3, 0.5, 0.9])
 @pytest.mark.parametrize("far_end", [False, True])
 def test_a_peak_at_the_border_is_found_too(offset, far_end):
