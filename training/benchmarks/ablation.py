@@ -13,12 +13,18 @@ import argparse
 import sys
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from landmark_heatmap.errors import LandmarkHeatmapError
+from landmark_heatmap.evaluation import Outcome
+from landmark_heatmap.files import replacing, write_json
+from landmark_heatmap.model_file import read_model, write_model
 from landmark_training.cli import settings_of
 from landmark_training.config import TrainConfig
 from landmark_training.fit import fit
+from landmark_training.judge import How, choose_cases, judge
+from landmark_training.runs import read_run
 
 _ALONE = {"head": "independent", "prior": False}
 _UNJOINED = {"joint_features": 0, "prior": False}
@@ -33,8 +39,22 @@ ARMS = {
     "... + joint part": {"prior": False},
     "... + prior: the full recipe": {},
 }
-# This arm's network is the one before it; the prior only chooses among the peaks.
-_TWINS = {"... + joint part": "... + prior: the full recipe"}
+FULL = "... + prior: the full recipe"
+# This arm's network is that of the next one; the prior only chooses among the peaks.
+_WITHOUT_PRIOR = "... + joint part"
+COLUMNS = {
+    "mre_mm": "MRE mm",
+    "median_mm": "median mm",
+    "within": "within {0:g} mm %",
+    "missed": "missed",
+    "false": "false",
+    "peak_cv": "peak CV",
+    "spread_cv": "spread CV",
+    "second_mode": "second mode %",
+    "implausible": "implausible %",
+    "epochs": "epochs to twice the final error",
+}
+_PERCENT = ("within", "second_mode", "implausible")
 
 
 def main() -> int:
@@ -45,6 +65,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--threads", type=int, help="for torch; by default all")
+    parser.add_argument("--within", type=float, default=4.0, metavar="MM", help="success rate")
     parser.add_argument("--arms", nargs="+", metavar="TEXT", help="only those that contain this")
     parser.add_argument("--set", nargs="+", default=[], metavar="SETTING=VALUE")
     options = parser.parse_args()
@@ -52,9 +73,11 @@ def main() -> int:
         torch.set_num_threads(options.threads)
     try:
         train_all(options)
+        table = judge_all(options)
     except LandmarkHeatmapError as error:
         print(f"ablation: {error}", file=sys.stderr)
         return 2
+    print(table)
     return 0
 
 
@@ -62,11 +85,10 @@ def train_all(options) -> None:
     """Every arm with every seed; a seed of all arms comes before the next."""
     base = TrainConfig().with_settings(settings_of(options.set), "--set")
     base = base.replaced(epochs=options.epochs)
-    arms = [a for a in ARMS if not options.arms or any(text in a for text in options.arms)]
     for seed in range(options.seeds):
-        for arm in arms:
+        for arm in chosen_arms(options):
             folder = run_folder(options.output, arm, seed)
-            if arm in _TWINS or (folder / "done").exists():
+            if arm == _WITHOUT_PRIOR or (folder / "done").exists():
                 continue
             print(f"{arm}, seed {seed}", flush=True)
             config = base.replaced(seed=seed).with_settings(ARMS[arm], arm)
@@ -74,9 +96,80 @@ def train_all(options) -> None:
             (folder / "done").touch()
 
 
+def chosen_arms(options) -> list:
+    return [a for a in ARMS if not options.arms or any(text in a for text in options.arms)]
+
+
 def run_folder(output: Path, arm: str, seed: int) -> Path:
-    number = list(ARMS).index(_TWINS.get(arm, arm))
+    number = list(ARMS).index(FULL if arm == _WITHOUT_PRIOR else arm)
     return output / f"arm-{number}-seed-{seed}"
+
+
+def judge_all(options) -> str:
+    """The table, also written to ablation.md; the figures of every run to ablation.json."""
+    cases = choose_cases([options.test])
+    figures = {
+        arm: [figures_of(options, arm, seed, cases) for seed in range(options.seeds)]
+        for arm in chosen_arms(options)
+    }
+    write_json(options.output / "ablation.json", figures)
+    table = table_of(figures, options.within)
+    with replacing(options.output / "ablation.md") as temporary:
+        temporary.write_text(table, encoding="utf-8")
+    return table
+
+
+def figures_of(options, arm: str, seed: int, cases) -> dict:
+    """One run, judged on the cases. All arms are held to the shapes that the full recipe knows."""
+    folder = run_folder(options.output, arm, seed)
+    shapes = read_model(run_folder(options.output, FULL, seed) / "model.safetensors").prior
+    model = folder / "model.safetensors"
+    if arm == _WITHOUT_PRIOR:
+        model = without_prior(model)
+    how = How((options.within,), resamples=0)
+    found = judge(model, cases, how, shapes=shapes)
+    overall, consistency = found.evaluation.overall, found.consistency
+    return {
+        "mre_mm": overall.mean_mm.value,
+        "median_mm": overall.median_mm.value,
+        "within": overall.success_rates[options.within].value,
+        "missed": overall.counts[Outcome.MISSED],
+        "false": overall.counts[Outcome.FALSE],
+        "peak_cv": consistency.figures["peak_cv"].value,
+        "spread_cv": consistency.figures["spread_cv"].value,
+        "second_mode": consistency.figures["second_mode_share"].value,
+        "implausible": consistency.implausible.value,
+        "epochs": epochs_to_twice(read_run(folder).progress),
+    }
+
+
+def without_prior(path: Path) -> Path:
+    model, target = read_model(path), path.with_name("without-prior.safetensors")
+    write_model(target, model.description, model.networks)
+    return target
+
+
+def epochs_to_twice(progress) -> int:
+    """The first epoch whose validation error is at most twice the last one's."""
+    scores = [row["score"] for row in progress]
+    return next(n for n, score in enumerate(scores, 1) if score <= 2 * scores[-1])
+
+
+def table_of(figures: dict, within: float) -> str:
+    """Means over the seeds, and from the lowest to the highest of them."""
+    head = ["", *(name.format(within) for name in COLUMNS.values())]
+    rows = [head, ["---"] * len(head)]
+    for arm, runs in figures.items():
+        rows.append([arm, *(cell([run[key] for run in runs], key) for key in COLUMNS)])
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def cell(values, key: str) -> str:
+    known = np.array([v for v in values if v is not None], dtype=float)
+    if not known.size:
+        return "-"
+    known = known * (100 if key in _PERCENT else 1)
+    return f"{known.mean():.3g} ({known.min():.3g} to {known.max():.3g})"
 
 
 if __name__ == "__main__":
