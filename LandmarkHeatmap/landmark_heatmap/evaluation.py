@@ -10,8 +10,7 @@ What counts as what, for every landmark of every case:
     not judged        anything       not in the reference: neither right nor wrong
 
 A reference point that a network put and nobody judged is no reference: it counts as not judged.
-Intervals are percentiles of a bootstrap over cases: points of one case are not independent, so
-cases are drawn and not points.
+Intervals are percentiles of a bootstrap over cases (bootstrap.py).
 """
 
 from __future__ import annotations
@@ -23,16 +22,14 @@ from pathlib import Path
 import numpy as np
 
 from .annotations import MARKUPS_SUFFIX, read_annotation
+from .bootstrap import INTERVAL_PERCENT, Figure, median, ratio, resampled
 from .dataset import is_dataset, read_annotations
 from .errors import AnnotationError, LandmarkHeatmapError
 from .landmarks import Annotation, PointState
 
 DEFAULT_THRESHOLDS_MM = (2.0, 2.5, 3.0, 4.0)
 ALL = "All"
-INTERVAL_PERCENT = 95
 _SUFFIXES = (MARKUPS_SUFFIX, ".fcsv", ".csv")
-# Resamples at a time: bounds the memory that the medians take.
-_BLOCK = 200
 
 
 class Outcome(str, Enum):
@@ -43,18 +40,6 @@ class Outcome(str, Enum):
     FALSE = "false"
     AGREED_ABSENT = "agreed_absent"
     NOT_IN_REFERENCE = "not_in_reference"
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A number and its 95 % interval (low, high); None where there is too little to tell."""
-
-    value: float = None
-    interval: tuple = None
-
-    def to_json(self) -> dict:
-        interval = None if self.interval is None else list(self.interval)
-        return {"value": self.value, "interval": interval}
 
 
 @dataclass(frozen=True)
@@ -263,66 +248,22 @@ def _summary(label, results, names, thresholds_mm, resamples, seed) -> Summary:
     )
     pooled = np.concatenate(errors)
     located = [each for each in errors if len(each)]
-    weights = _resampled(len(located), resamples, seed)
+    weights = resampled(len(located), resamples, seed)
     sums, sizes = np.array([e.sum() for e in located]), np.array([len(e) for e in located])
     judged = np.flatnonzero(findable)
-    judged_weights = _resampled(len(judged), resamples, seed)
+    judged_weights = resampled(len(judged), resamples, seed)
     success_rates = {}
     for threshold in thresholds_mm:
         hits = np.array([np.count_nonzero(errors[case] <= threshold) for case in judged])
-        success_rates[threshold] = _ratio(hits, findable[judged], judged_weights)
+        success_rates[threshold] = ratio(hits, findable[judged], judged_weights)
     return Summary(
         label,
         counts,
-        _ratio(sums, sizes, weights),
-        _median(located, weights),
+        ratio(sums, sizes, weights),
+        median(located, weights),
         float(np.std(pooled, ddof=1)) if len(pooled) > 1 else None,
         success_rates,
     )
-
-
-def _resampled(cases: int, resamples: int, seed: int):
-    """How often each case is drawn in each resample: (resamples, cases); None below two cases."""
-    if cases < 2 or resamples < 1:
-        return None
-    return np.random.default_rng(seed).multinomial(cases, np.full(cases, 1 / cases), resamples)
-
-
-def _ratio(numerators, denominators, weights) -> Figure:
-    """Sum over cases by sum over cases, such as a mean over the points of all cases."""
-    if not len(denominators):
-        return Figure()
-    value = float(numerators.sum() / denominators.sum())
-    if weights is None:
-        return Figure(value)
-    return Figure(value, _interval((weights @ numerators) / (weights @ denominators)))
-
-
-def _median(errors, weights) -> Figure:
-    """The median of the errors of all cases; errors: an array for each case, none of them empty."""
-    if not errors:
-        return Figure()
-    pooled = np.concatenate(errors)
-    value = float(np.median(pooled))
-    if weights is None:
-        return Figure(value)
-    order = np.argsort(pooled)
-    case_of_point = np.repeat(np.arange(len(errors)), [len(each) for each in errors])[order]
-    medians = []
-    for start in range(0, len(weights), _BLOCK):
-        # How many drawn points there are up to and with each, from the smallest error upwards.
-        rank = np.cumsum(weights[start : start + _BLOCK, case_of_point], axis=1)
-        total = rank[:, -1:]
-        # Of an even number of points, the median is the mean of the two in the middle.
-        low = np.argmax(rank > (total - 1) // 2, axis=1)
-        high = np.argmax(rank > total // 2, axis=1)
-        medians.append((pooled[order][low] + pooled[order][high]) / 2)
-    return Figure(value, _interval(np.concatenate(medians)))
-
-
-def _interval(values) -> tuple:
-    outside = (100 - INTERVAL_PERCENT) / 2
-    return tuple(float(limit) for limit in np.percentile(values, [outside, 100 - outside]))
 
 
 def _annotations_at(path: Path) -> dict:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .evaluation import INTERVAL_PERCENT, Evaluation, Outcome, Summary
+from .bootstrap import INTERVAL_PERCENT
+from .evaluation import Evaluation, Outcome, Summary
 
 
 def format_table(evaluation: Evaluation) -> str:

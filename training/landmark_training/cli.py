@@ -15,6 +15,7 @@ from landmark_heatmap.errors import DatasetError
 from .config import TrainConfig
 from .data import new_folder
 from .importing import ORIGINS, UNITS, TableFrame, import_table
+from .judge_cli import add_commands
 
 
 def main(arguments=None) -> int:
@@ -83,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     hips.add_argument("--size", type=int, default=96, help="voxels along each side")
     hips.add_argument("--spacing", type=float, default=3.0, metavar="MM")
     hips.set_defaults(command=_synthetic_hips)
+    add_commands(commands)
     return parser
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from landmark_heatmap.annotations import MARKUPS_SUFFIX, read_annotation
 from landmark_heatmap.dataset import is_dataset, read_cases, read_landmark_set
 from landmark_heatmap.errors import DatasetError
+from landmark_heatmap.files import sha256_of
 from landmark_heatmap.geometry import Grid
 from landmark_heatmap.imageio import image_stem, is_image_file
 from landmark_heatmap.landmarks import (
@@ -30,6 +31,11 @@ class Case:
     image_path: Path
     annotation: Annotation
     corrected: frozenset = frozenset()
+
+
+def image_id(path) -> str:
+    """Which image it is, and not its name, which may say who it is: the beginning of its SHA-256."""
+    return sha256_of(path)[:16]
 
 
 def new_folder(path) -> Path:

@@ -14,7 +14,7 @@ import torch
 from landmark_heatmap import __version__
 from landmark_heatmap.description import IntensityNormalisation, ModelDescription
 from landmark_heatmap.errors import DatasetError, LandmarkHeatmapError
-from landmark_heatmap.files import sha256_of, write_json
+from landmark_heatmap.files import write_json
 from landmark_heatmap.imageio import read_image
 from landmark_heatmap.landmarks import PointState
 from landmark_heatmap.model_file import Model, read_model
@@ -26,6 +26,7 @@ from .coarse import CoarseTask
 from .config import TrainConfig
 from .data import (
     find_cases,
+    image_id,
     label_of,
     landmark_set_of,
     new_folder,
@@ -115,10 +116,11 @@ def _ready(job: _Job, output: Path, say) -> _Ready:
     networks = [network_for(stage) for stage in (plan.stage, plan.fine) if stage is not None]
     for index, network in enumerate(networks if parent is not None else ()):
         network.load_state_dict(parent.networks[index].state_dict())
-    description = _description(job.data, training, landmarks, plan, parent)
+    judged = [cases[i] for i in held_out]
+    description = _description(job.data, training, landmarks, plan, parent, judged)
     prior = _prior(training, parent) if config.prior else None
     writer = ModelWriter(output, description, prior)
-    return _Ready(plan, networks, training, [cases[i] for i in held_out], writer)
+    return _Ready(plan, networks, training, judged, writer)
 
 
 def _trained(ready: _Ready, say) -> Path:
@@ -217,7 +219,7 @@ def _training_case(case, label, landmarks, plan: Plan) -> TrainingCase:
     return TrainingCase(
         case.name,
         case.image_path,
-        sha256_of(case.image_path)[:16],
+        image_id(case.image_path),
         prepared,
         label,
         torch.from_numpy(centred[:, :dimension][:, ::-1].copy()).float(),
@@ -246,7 +248,19 @@ def _prior_of(cases) -> ShapePrior:
     return fit_prior(centred[..., ::-1])  # from array axes to i, j, k
 
 
-def _description(data, cases, landmarks, plan: Plan, parent: Model) -> ModelDescription:
+def _seen_by(parent: Model):
+    """The images that the parent, and whatever it started from, were trained on; None if it does not
+    say."""
+    if parent is None:
+        return []
+    record = parent.description.training
+    own, before = record.get("training_images"), record.get("images_seen_before", [])
+    return None if own is None or before is None else sorted({*own, *before})
+
+
+def _description(
+    data, cases, landmarks, plan: Plan, parent: Model, held_out=()
+) -> ModelDescription:
     """What the model file will say; epochs and metrics are filled in when it is saved."""
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     training = {
@@ -254,6 +268,8 @@ def _description(data, cases, landmarks, plan: Plan, parent: Model) -> ModelDesc
         "cases": len(cases),
         # Which images they were, and not their names: those may say who it is.
         "training_images": [case.image_id for case in cases],
+        "validation_images": [case.image_id for case in held_out],
+        "images_seen_before": _seen_by(parent),
         "started_from": None if parent is None else parent.identity.to_json(),
         "config": plan.config.to_json(),
         "software": f"LandmarkHeatmap {__version__}, torch {torch.__version__},"
