@@ -151,7 +151,7 @@ def without_prior(path: Path) -> Path:
 
 def epochs_to_twice(progress) -> int:
     """The first epoch whose validation error is at most twice the last one's."""
-    scores = [row["score"] for row in progress]
+    scores = [row["score"] for row in progress if row.get("stage", "coarse") == "coarse"]
     return next(n for n, score in enumerate(scores, 1) if score <= 2 * scores[-1])
 
 

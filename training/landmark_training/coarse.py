@@ -7,12 +7,14 @@ import math
 import numpy as np
 import torch
 
+from landmark_heatmap.consistency import FIGURES, measure_case
 from landmark_heatmap.evaluation import Outcome, evaluate
 from landmark_heatmap.locate import Found, choose, located
 from landmark_heatmap.predict import run_network
 from landmark_heatmap.prediction import Prediction
 
 from .feed import Feed, TrainingCase
+from .judge import sigmas_mm
 from .model import ModelWriter
 from .plan import Plan
 from .targets import TargetShape
@@ -41,7 +43,7 @@ class CoarseTask:
         for case in self.held_out:
             found = found_in(case, network, stage, self.plan.device)
             points.append(located(names, found, choose(found, prior)))
-        return metrics_of(self.held_out, points, self.writer.landmarks)
+        return metrics_of(self.held_out, points, self.writer.landmarks, [stage])
 
     def save(self, network, stage, metrics: dict, progress: dict) -> None:
         self.writer.write([stage], [network], metrics, progress)
@@ -56,18 +58,22 @@ def found_in(case: TrainingCase, network, stage, device) -> Found:
     return Found(*run_network(network, case.prepared, stage, device), case.prepared.grid, stage)
 
 
-def metrics_of(cases, points, landmarks) -> dict:
-    """MRE, median, missed and false points, and a score, lower is better: the mean error, where a
-    missed point, or one found where it is absent, counts as far off as the largest image is long.
-    Empty without cases. points: for each case its LandmarkPredictions.
+def metrics_of(cases, points, landmarks, stages) -> dict:
+    """MRE, median, missed and false points, how consistent the channels are (the mean over cases of
+    each of consistency.FIGURES), and a score, lower is better: the mean error, where a missed
+    point, or one found where it is absent, counts as far off as the largest image is long. Empty
+    without cases. points: for each case its LandmarkPredictions.
     """
     if not cases:
         return {}
-    compared = []
+    compared, consistency = [], []
     for number, (case, found) in enumerate(zip(cases, points)):
-        predicted = Prediction(landmarks, found, case.prepared.grid, None).annotation()
         # Two datasets may each have a case of the same name.
-        compared.append((f"{number} {case.name}", predicted, case.label))
+        name = f"{number} {case.name}"
+        prediction = Prediction(landmarks, found, case.prepared.grid, None)
+        compared.append((name, prediction.annotation(), case.label))
+        sigmas = sigmas_mm(prediction, stages)
+        consistency.append(measure_case(name, prediction, sigmas).figures())
     overall = evaluate(compared, resamples=0, names=landmarks.names).overall
     right, missed, false = (
         overall.counts[outcome] for outcome in (Outcome.COMPARED, Outcome.MISSED, Outcome.FALSE)
@@ -82,4 +88,11 @@ def metrics_of(cases, points, landmarks) -> dict:
         "missed": missed,
         "false": false,
         "score": total / max(1, right + wrong),
+        **{name: _mean(each[name] for each in consistency) for name in FIGURES},
     }
+
+
+def _mean(values):
+    """None if none is known."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None

@@ -147,7 +147,8 @@ class FineTask:
             refiner.refine(names, found, choose(found, prior), source, prior)
             for found, source in zip(self.found, self.sources)
         ]
-        return metrics_of(self.held_out, points, self.writer.landmarks)
+        stages = [self.coarse_stage, stage]
+        return metrics_of(self.held_out, points, self.writer.landmarks, stages)
 
     def save(self, network, stage, metrics: dict, progress: dict) -> None:
         stages, networks = [self.coarse_stage, stage], [self.coarse_network, network]

@@ -62,11 +62,12 @@ class Judgement:
         }
 
 
-def judge(model_path, cases, how: How = None, progress=None) -> Judgement:
+def judge(model_path, cases, how: How = None, progress=None, shapes=None) -> Judgement:
     """Apply a model to cases, one at a time, and compare with what is known of them.
 
     cases: data.Cases with names of their own, as `choose_cases` gives them. progress: wraps the
-    cases in whatever shows how far it is (tqdm). Raises ModelFileError for a model that cannot be
+    cases in whatever shows how far it is (tqdm). shapes: the ShapePrior that says what is plausible;
+    by default the model's own. Raises ModelFileError for a model that cannot be
     used, DatasetError for cases that cannot, all of them named.
     """
     how, model_path = how or How(), Path(model_path)
@@ -87,7 +88,7 @@ def judge(model_path, cases, how: How = None, progress=None) -> Judgement:
         unknown.update(dict.fromkeys(name for name in placed if name not in known))
         compared.append((case.name, prediction.annotation(), label))
         sigmas = sigmas_mm(prediction, predictor.description.stages)
-        distance = measure_shape(prediction, predictor.model.prior)
+        distance = measure_shape(prediction, shapes or predictor.model.prior)
         measured.append(measure_case(case.name, prediction, sigmas, label, distance))
         points.append(calibration_points(prediction, measured[-1], label))
     if bad:
