@@ -38,6 +38,10 @@ ARMS = {
     "... + energy-normalised MSE": _UNJOINED,
     "... + joint part": {"prior": False},
     "... + prior: the full recipe": {},
+    "full + learned shared covariance": {"covariance": "shared"},
+    "full + local consistency": {
+        "losses": {"cross_entropy": 1.0, "energy_normalised_mse": 0.5, "local_consistency": 0.5}
+    },
 }
 FULL = "... + prior: the full recipe"
 # This arm's network is that of the next one; the prior only chooses among the peaks.
@@ -52,7 +56,7 @@ COLUMNS = {
     "spread_cv": "spread CV",
     "second_mode": "second mode %",
     "implausible": "implausible %",
-    "epochs": "epochs to twice the final error",
+    "epochs": "epochs to twice the full recipe's final error",
 }
 _PERCENT = ("within", "second_mode", "implausible")
 
@@ -122,7 +126,9 @@ def judge_all(options) -> str:
 def figures_of(options, arm: str, seed: int, cases) -> dict:
     """One run, judged on the cases. All arms are held to the shapes that the full recipe knows."""
     folder = run_folder(options.output, arm, seed)
-    shapes = read_model(run_folder(options.output, FULL, seed) / "model.safetensors").prior
+    full = run_folder(options.output, FULL, seed)
+    shapes = read_model(full / "model.safetensors").prior
+    goal = 2 * scores_of(full)[-1]
     model = folder / "model.safetensors"
     if arm == _WITHOUT_PRIOR:
         model = without_prior(model)
@@ -139,7 +145,7 @@ def figures_of(options, arm: str, seed: int, cases) -> dict:
         "spread_cv": consistency.figures["spread_cv"].value,
         "second_mode": consistency.figures["second_mode_share"].value,
         "implausible": consistency.implausible.value,
-        "epochs": epochs_to_twice(read_run(folder).progress),
+        "epochs": next((n for n, s in enumerate(scores_of(folder), 1) if s <= goal), None),
     }
 
 
@@ -149,10 +155,10 @@ def without_prior(path: Path) -> Path:
     return target
 
 
-def epochs_to_twice(progress) -> int:
-    """The first epoch whose validation error is at most twice the last one's."""
-    scores = [row["score"] for row in progress if row.get("stage", "coarse") == "coarse"]
-    return next(n for n, score in enumerate(scores, 1) if score <= 2 * scores[-1])
+def scores_of(folder: Path) -> list:
+    """The validation's score after each epoch of the coarse stage."""
+    rows = read_run(folder).progress
+    return [row["score"] for row in rows if row.get("stage", "coarse") == "coarse"]
 
 
 def table_of(figures: dict, within: float) -> str:
@@ -166,8 +172,10 @@ def table_of(figures: dict, within: float) -> str:
 
 def cell(values, key: str) -> str:
     known = np.array([v for v in values if v is not None], dtype=float)
-    if not known.size:
-        return "-"
+    if known.size < len(values):
+        return (
+            "never" if not known.size else f"never in {len(values) - known.size} of {len(values)}"
+        )
     known = known * (100 if key in _PERCENT else 1)
     return f"{known.mean():.3g} ({known.min():.3g} to {known.max():.3g})"
 
