@@ -129,9 +129,7 @@ def figures_of(options, arm: str, seed: int, cases) -> dict:
     full = run_folder(options.output, FULL, seed)
     shapes = read_model(full / "model.safetensors").prior
     goal = 2 * scores_of(full)[-1]
-    model = folder / "model.safetensors"
-    if arm == _WITHOUT_PRIOR:
-        model = without_prior(model)
+    model = after_last_epoch(folder, arm != _WITHOUT_PRIOR)
     how = How((options.within,), resamples=0)
     found = judge(model, cases, how, shapes=shapes)
     overall, consistency = found.evaluation.overall, found.consistency
@@ -149,9 +147,13 @@ def figures_of(options, arm: str, seed: int, cases) -> dict:
     }
 
 
-def without_prior(path: Path) -> Path:
-    model, target = read_model(path), path.with_name("without-prior.safetensors")
-    write_model(target, model.description, model.networks)
+def after_last_epoch(folder: Path, with_prior: bool) -> Path:
+    """The network as it stood at the end, so that no arm gains by the choice of an epoch."""
+    model = read_model(folder / "model.safetensors")
+    state = torch.load(folder / "coarse-checkpoint.pt", "cpu", weights_only=True)
+    model.networks[0].load_state_dict(state["averaged"])
+    target = folder / f"last{'' if with_prior else '-without-prior'}.safetensors"
+    write_model(target, model.description, model.networks, model.prior if with_prior else None)
     return target
 
 
