@@ -89,6 +89,32 @@ def read_image(path) -> Image:
         raise ImageFileError(f"'{path}' cannot be placed in space: {error}") from error
 
 
+def read_grid(path) -> Grid:
+    """The grid on which `read_image` would give the image, from the file's header alone.
+
+    Raises ImageFileError if the header cannot be read; what else is wrong shows when it is read.
+    """
+    if not Path(path).is_file():
+        raise ImageFileError(f"There is no image file '{path}'.")
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise ImageFileError(f"'{path}' cannot be read as an image: {_reason(error)}") from error
+    axes = reader.GetDimension()
+    if axes not in (2, 3):
+        raise ImageFileError(f"'{path}' has {axes} dimensions; 2 or 3 are possible.")
+    matrix = np.eye(4)
+    direction = np.array(reader.GetDirection()).reshape(axes, axes)
+    matrix[:axes, :axes] = direction * np.array(reader.GetSpacing())
+    matrix[:axes, 3] = reader.GetOrigin()
+    try:
+        return Grid((*reader.GetSize(), 1)[:3], matrix)
+    except GeometryError as error:
+        raise ImageFileError(f"'{path}' cannot be placed in space: {error}") from error
+
+
 def write_image(path, image: Image) -> None:
     """Write an image, compressed, atomically; the format follows from the extension.
 

@@ -1,0 +1,142 @@
+"""Other people's annotation, into a folder of image + .mrk.json pairs.
+
+The frame of the numbers (unit, origin, RAS or LPS) is what the file says where its format defines
+it, and what the user states where it does not; what leaves a doubt is refused. Nothing is written
+before everything was checked, and then all of it or nothing.
+
+`table` is what a reader of a format returns, `frames` what its numbers mean, `formats` lists the
+readers, `cases` finds the images and places the points, `readers` takes means.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from landmark_heatmap.annotations import MARKUPS_SUFFIX, write_annotation
+from landmark_heatmap.errors import DatasetError, ImageFileError
+from landmark_heatmap.files import new_folder
+from landmark_heatmap.geometry import Image
+from landmark_heatmap.imageio import read_image, write_image
+from landmark_heatmap.landmarks import PointState
+
+from .cases import find_cases_of, renamed
+from .formats import FORMATS, read_table
+from .frames import ORIGINS, SPACINGS, SYSTEMS, UNITS, told_mm
+from .readers import distances_of_readers, mean_of_readers, told_distances, write_distances
+from .table import Stated, Table
+from .tps import MM_OF
+
+__all__ = ["FORMATS", "MM_OF", "ORIGINS", "SPACINGS", "SYSTEMS", "UNITS", "Stated", "import_tables"]
+
+READERS_FILE = "readers.csv"
+# Of a long list, so many are told.
+_NAMED = 10
+
+
+def import_tables(
+    paths, output, stated: Stated, form=None, names=None, rows=None, combine=None, say=print
+) -> int:
+    """Write the images that the tables name, with their points, into the new folder `output`.
+
+    paths: files or folders. form: the name of their format; by default what they unmistakably are.
+    names: the landmarks' names in the tables' order, instead of those in the tables. rows: (first,
+    last) from 1, of each table. combine: 'mean' if each table is one reader's of the same images.
+    say: told what was imported. Returns the number of cases.
+    Raises DatasetError, AnnotationError or ImageFileError, with the file and the place in it, for
+    anything that cannot be read or leaves a doubt; then nothing is written.
+    """
+    output = Path(output)
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise DatasetError(f"'{output}' is not an empty folder; nothing in it is overwritten.")
+    if combine and len(paths) < 2:
+        raise DatasetError("--combine mean needs the tables of at least two readers.")
+    tables = [_table(Path(path), stated, form, names, rows) for path in paths]
+    for note in (*(note for table in tables for note in table.notes), *_unevenly_listed(tables)):
+        say(note)
+    distances = None
+    if combine:
+        readers = [find_cases_of(table, stated) for table in tables]
+        cases, distances = mean_of_readers(readers), distances_of_readers(readers)
+        alone = sum(sum(case.name in {c.name for c in r} for r in readers) == 1 for case in cases)
+        if alone:
+            say(f"{alone} of {len(cases)} cases are of one reader alone.")
+    else:
+        cases = find_cases_of(_joined(tables), stated)
+    _write(cases, output, distances)
+    if distances:
+        say(f"Distances between the {len(paths)} readers, also in {output / READERS_FILE}:")
+        say(told_distances(distances))
+    say(_told(cases, output))
+    return len(cases)
+
+
+def _table(path: Path, stated: Stated, form, names, rows) -> Table:
+    table = read_table(path, stated, form)
+    if rows is not None:
+        first, last = rows
+        if not 1 <= first <= last <= len(table.marks):
+            raise DatasetError(
+                f"--rows {first} {last}: '{path}' has the rows 1 to {len(table.marks)}."
+            )
+        table = replace(table, marks=table.marks[first - 1 : last])
+    return table if names is None else renamed(table, names)
+
+
+def _unevenly_listed(tables) -> list:
+    """A note on landmarks that some images do not even list: a slip of the pen looks like that."""
+    all_marks = [marks for table in tables for marks in table.marks]
+    counts = Counter(name for marks in all_marks for name in marks.points)
+    some = [f"'{name}' ({count})" for name, count in counts.items() if count < len(all_marks)]
+    if not some:
+        return []
+    more = f" and {len(some) - _NAMED} more" if len(some) > _NAMED else ""
+    return [
+        f"Not each of the {len(all_marks)} lists has all landmarks: {', '.join(some[:_NAMED])}{more}."
+    ]
+
+
+def _joined(tables) -> Table:
+    """Several tables of different images as one."""
+    marks = tuple(marks for table in tables for marks in table.marks)
+    return Table(marks, tuple(dict.fromkeys(name for table in tables for name in table.names)))
+
+
+def _write(cases, output: Path, distances) -> None:
+    """One image in memory at a time; the folder appears when all is in it."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with new_folder(output) as folder:
+        for case in tqdm(cases, unit="case", disable=None):
+            image = read_image(case.image_path)
+            if image.grid.size_ijk != case.grid.size_ijk:
+                raise ImageFileError(f"'{case.image_path}' is not as large as its header says.")
+            write_image(folder / f"{case.name}.nrrd", Image(image.array, case.grid.ijk_to_lps))
+            write_annotation(folder / f"{case.name}{MARKUPS_SUFFIX}", case.annotation)
+        if distances:
+            write_distances(folder / READERS_FILE, distances)
+        if output.exists():
+            # It is empty, and makes place for the folder that is not; rmdir refuses any other.
+            output.rmdir()
+
+
+def _told(cases, output: Path) -> str:
+    """What was imported, and in which frame it was read, for the user to see that it is right."""
+    states = [point.state for case in cases for point in case.annotation.points.values()]
+    outside = sum(int((~case.inside).sum()) for case in cases)
+    flat = all(case.grid.size_ijk[2] == 1 for case in cases)
+    spacings = [case.grid.spacing_mm[: 2 if flat else 3] for case in cases]
+    smallest, largest = (told_mm(f(np.array(spacings), axis=0)) for f in (np.min, np.max))
+    size = smallest if smallest == largest else f"{smallest} to {largest}"
+    if any(case.assumes_spacing for case in cases):
+        size += " (nothing says how large they are: --spacing)"
+    landmarks = len({name for case in cases for name in case.annotation.names})
+    return (
+        f"{len(cases)} cases in {output}: {landmarks} landmarks, read as"
+        f" {' or '.join(sorted({case.frame for case in cases}))}, {'pixels' if flat else 'voxels'} of {size}\n"
+        f"{states.count(PointState.PLACED)} points placed, {outside} of them outside their image,"
+        f" {states.count(PointState.ABSENT)} absent, {states.count(PointState.UNJUDGED)} not marked"
+    )

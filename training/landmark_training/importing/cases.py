@@ -1,0 +1,165 @@
+"""From what a table says to cases: each row's image found, its points placed, everything checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from landmark_heatmap.errors import DatasetError
+from landmark_heatmap.geometry import Grid
+from landmark_heatmap.imageio import image_stem, is_image_file
+from landmark_heatmap.landmarks import Annotation, Point, PointState
+
+from .images import ImageFile, ImageFolder
+from .table import Marks, Stated, Table, check_names
+
+# Of a long list of what is wrong, so many are named.
+_NAMED = 10
+
+
+@dataclass(frozen=True, eq=False)
+class ImportCase:
+    """A case as it will be written: its image, unread; the grid it gets; its points in LPS.
+
+    frame: what the numbers were. assumes_spacing: whether nothing said how large a pixel is.
+    """
+
+    name: str
+    image_path: Path
+    grid: Grid
+    annotation: Annotation
+    frame: str
+    assumes_spacing: bool
+    where: str
+
+    @property
+    def inside(self) -> np.ndarray:
+        """For each placed point whether it lies in the image."""
+        points = self.annotation.points.values()
+        placed = [point.position_lps for point in points if point.state is PointState.PLACED]
+        return self.grid.contains(np.array(placed).reshape(-1, 3))
+
+
+def renamed(table: Table, names) -> Table:
+    """The table with other names for its landmarks, in the order of its own.
+
+    Raises DatasetError if there are more or fewer, or if one is a landmark's own at another place:
+    then the order is not that of the table.
+    """
+    where = table.marks[0].where
+    names = check_names(list(names), "The list of names")
+    if len(names) != len(table.names):
+        raise DatasetError(
+            f"{len(names)} names are given for {len(table.names)} landmarks of {where}:"
+            f" {', '.join(table.names)}."
+        )
+    for old, new in zip(table.names, names):
+        if new != old and new in table.names:
+            raise DatasetError(
+                f"The list of names has '{new}' where {where} has '{old}', and '{new}' stands at"
+                " another place there; give the names in the order of the table."
+            )
+    new_of = dict(zip(table.names, names))
+    marks = tuple(
+        replace(
+            m,
+            points={new_of[name]: point for name, point in m.points.items()},
+            definitions={new_of[name]: text for name, text in m.definitions.items()},
+        )
+        for m in table.marks
+    )
+    return Table(marks, names, table.notes)
+
+
+def find_cases_of(table: Table, stated: Stated) -> list:
+    """The ImportCases of a table; only the headers of the images are read.
+
+    Raises DatasetError for an image that is not found, that two rows name, that has not the
+    dimensions of its points, or in which none of them lies.
+    """
+    found = _found_images(table.marks, stated)
+    cases, first = [], {}
+    for marks, path in zip(table.marks, found):
+        case = _case(marks, ImageFile.read(path), table.names)
+        # Some systems take 'A' and 'a' for one file.
+        other = first.setdefault(case.name.lower(), case)
+        if other is not case:
+            raise DatasetError(
+                f"{other.where} and {case.where} are both of a case '{case.name}'"
+                f" ('{other.image_path}', '{path}'). The image's name is the case's: import them"
+                " into separate folders; of one image's several readers with --combine mean."
+            )
+        cases.append(case)
+    return cases
+
+
+def _found_images(all_marks, stated: Stated) -> list:
+    """The path of each image; those that a format itself knows are taken as they are."""
+    named = [marks for marks in all_marks if not isinstance(marks.image, Path)]
+    found = iter(_images_by_name(named, stated) if named else ())
+    return [marks.image if isinstance(marks.image, Path) else next(found) for marks in all_marks]
+
+
+def _images_by_name(all_marks, stated: Stated) -> list:
+    if stated.images is None:
+        raise DatasetError(f"{all_marks[0].where}: where are the images? Give --images.")
+    if stated.images.is_file() and is_image_file(stated.images):
+        if not all(marks.is_own_file for marks in all_marks):
+            raise DatasetError(
+                f"'{stated.images}' is one image, and {all_marks[0].where} names the image itself;"
+                " give the folder of the images."
+            )
+        return [stated.images] * len(all_marks)
+    folder = ImageFolder(stated.images)
+    wanted = [_image_name(marks, stated.endings) for marks in all_marks]
+    found = [folder.find(name) for name in wanted]
+    missing = [name for name, path in zip(wanted, found) if path is None]
+    if missing:
+        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+        endings = "; state --endings if their names end differently, or give the one image itself"
+        raise DatasetError(
+            f"'{stated.images}' has no image for {', '.join(missing[:_NAMED])}{more}"
+            f"{endings if all_marks[0].is_own_file and not stated.endings else ''}."
+        )
+    return found
+
+
+def _image_name(marks: Marks, endings) -> str:
+    if endings is None:
+        return marks.image
+    of_table, of_image = endings
+    if not marks.image.endswith(of_table):
+        raise DatasetError(f"{marks.where}: the name does not end in '{of_table}' (--endings).")
+    return marks.image[: len(marks.image) - len(of_table)] + of_image
+
+
+def _case(marks: Marks, image: ImageFile, names) -> ImportCase:
+    grid = marks.frame.grid(image)
+    points = {}
+    for name in names:
+        point = marks.points.get(name, PointState.UNJUDGED)
+        definition = marks.definitions.get(name, "")
+        if isinstance(point, PointState):
+            points[name] = Point(point, definition=definition)
+        else:
+            position = marks.frame.to_lps(point, grid)
+            points[name] = Point(PointState.PLACED, position, definition=definition)
+    case = ImportCase(
+        marks.case or image_stem(image.path),
+        image.path,
+        grid,
+        Annotation(points),
+        marks.frame.told,
+        marks.frame.assumes_spacing(image),
+        marks.where,
+    )
+    if len(case.inside) and not case.inside.any():
+        name, point = next((n, p) for n, p in marks.points.items() if isinstance(p, tuple))
+        raise DatasetError(
+            f"{marks.where}: none of the {len(case.inside)} points lies in '{image.path}'"
+            f" ({' x '.join(map(str, grid.size_ijk))}); '{name}' stands at {point}, read as"
+            f" {marks.frame.told}. Is that what the numbers are, and is it their image?"
+        )
+    return case

@@ -1,0 +1,80 @@
+"""DeepLabCut's CollectedData_NAME.csv: pixels from the top left.
+
+Three header rows (scorer, bodyparts, coords), or four with 'individuals' after the first, in
+projects of several animals. The image is the first cell, 'labeled-data/video/img1.png', or in newer
+files the first three. An empty pair of cells is a body part that nobody labelled.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from landmark_heatmap.errors import DatasetError
+
+from .frames import PictureFrame
+from .table import Marks, Stated, Table, check_names, csv_rows, place, point_of, read_text
+
+TAKES = ("spacing_mm",)
+_HEADERS = (["scorer", "bodyparts", "coords"], ["scorer", "individuals", "bodyparts", "coords"])
+# The individual of body parts that belong to no animal, corners of the cage say.
+_NOBODY = "single"
+
+
+def recognises(path: Path) -> bool:
+    return (
+        path.is_file()
+        and path.suffix.lower() == ".csv"
+        and read_text(path).split(",", 1)[0].strip().lower() == "scorer"
+    )
+
+
+def read(path: Path, stated: Stated) -> Table:
+    """Raises DatasetError, naming the line, for another header, and for a row that is not whole."""
+    rows = csv_rows(path)
+    titles = [cells[0].lower() for _, cells in rows[:4]]
+    header = next((h for h in _HEADERS if titles[: len(h)] == h), None)
+    if header is None:
+        raise DatasetError(
+            f"'{path}' has rows that begin with {', '.join(titles)}; DeepLabCut's begin with"
+            f" {', '.join(_HEADERS[0])}, with 'individuals' after the first for several animals."
+        )
+    head = {title: cells for title, (_, cells) in zip(header, rows)}
+    line = rows[len(header) - 1][0]
+    first = next((n for n, cell in enumerate(head["scorer"][1:], 1) if cell), len(head["scorer"]))
+    names = _names_in(head, first, place(path, line))
+    frame = PictureFrame("px", "top-left", stated.spacing_mm)
+    width = len(head["coords"])
+    marks = []
+    for line, cells in rows[len(header) :]:
+        where = place(path, line)
+        if len(cells) != width:
+            raise DatasetError(f"{where} has {len(cells)} cells, its header {width}.")
+        pairs = zip(cells[first::2], cells[first + 1 :: 2])
+        points = {name: point_of(pair, where, name) for name, pair in zip(names, pairs)}
+        marks.append(Marks("/".join(cells[:first]), points, frame, where))
+    return Table(tuple(marks), names)
+
+
+def _names_in(head: dict, first: int, where: str) -> tuple:
+    """The landmarks' names from the columns from `first` on."""
+    columns = {title: cells[first:] for title, cells in head.items()}
+    if "likelihood" in columns["coords"]:
+        raise DatasetError(
+            f"{where}: a column 'likelihood' is in what DeepLabCut predicts; import what a person"
+            " labelled, CollectedData_NAME.csv."
+        )
+    if len(set(columns["scorer"])) > 1:
+        raise DatasetError(
+            f"{where}: several people labelled, {', '.join(sorted(set(columns['scorer'])))}; give each"
+            " a file of their own, and import those with --combine mean."
+        )
+    labels = list(zip(columns.get("individuals", columns["scorer"]), columns["bodyparts"]))
+    if columns["coords"] != ["x", "y"] * (len(labels) // 2) or labels[::2] != labels[1::2]:
+        raise DatasetError(f"{where}: each body part needs the columns x and y, side by side.")
+    animals = {individual for individual, _ in labels} - {_NOBODY}
+    # Only where there are several does a name have to say which animal's.
+    names = [
+        part if len(animals) == 1 or individual == _NOBODY else f"{individual}_{part}"
+        for individual, part in labels[::2]
+    ]
+    return check_names(names, where)

@@ -1,0 +1,88 @@
+"""The formats that can be imported: a new one is a module with two functions, and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from landmark_heatmap.annotations import MARKUPS_SUFFIX
+from landmark_heatmap.errors import DatasetError
+
+from . import csv_points, deeplabcut, fcsv, isbi, nnlandmark, tps
+from .table import Stated, Table
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format. recognises: Path -> bool. read: (Path, Stated) -> Table.
+
+    takes: the fields of Stated that mean something for it; what else is stated is refused, for it
+    contradicts what the format defines, or will not be what the user thinks.
+    """
+
+    name: str
+    recognises: Callable
+    read: Callable
+    takes: tuple
+
+
+FORMATS = (
+    Format("csv", csv_points.recognises, csv_points.read, csv_points.TAKES),
+    Format("fcsv", fcsv.recognises, fcsv.read, fcsv.TAKES),
+    Format("tps", tps.recognises, tps.read, tps.TAKES),
+    Format("deeplabcut", deeplabcut.recognises, deeplabcut.read, deeplabcut.TAKES),
+    Format("nnlandmark", nnlandmark.recognises, nnlandmark.read, nnlandmark.TAKES),
+    Format("isbi", isbi.recognises, isbi.read, isbi.TAKES),
+)
+# The option by which each field of Stated is given.
+OPTIONS = {f.name: "--" + f.name.replace("_mm", "").replace("_", "-") for f in fields(Stated)}
+
+
+def read_table(path: Path, stated: Stated, name: str = None) -> Table:
+    """Read a file or folder in the format `name`, or in the one that it unmistakably is.
+
+    Raises DatasetError for a path that could be of several formats or of none, for a statement that
+    the format has no use for, and for whatever its reader refuses.
+    """
+    form = _recognised(path) if name is None else next(f for f in FORMATS if f.name == name)
+    useless = [
+        OPTIONS[field.name]
+        for field in fields(Stated)
+        if field.name not in ("images", *form.takes) and getattr(stated, field.name) is not None
+    ]
+    if useless:
+        raise DatasetError(
+            f"'{path}' is of the format {form.name}, which has no use for {' and '.join(useless)};"
+            " leave that out, or state another --format."
+        )
+    table = form.read(path, stated)
+    if not table.marks:
+        raise DatasetError(f"'{path}' has no rows to import.")
+    return table
+
+
+def _recognised(path: Path) -> Format:
+    if not path.exists():
+        raise DatasetError(f"There is no '{path}'.")
+    found = [form for form in FORMATS if form.recognises(path)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = " or ".join(f"--format {form.name}" for form in found)
+        raise DatasetError(f"'{path}' could be of several formats; state {names}.")
+    hint = f"state --format {', '.join(form.name for form in FORMATS)}"
+    if path.is_dir():
+        inside = [p.name for p in sorted(path.iterdir()) if _is_known(p)]
+        if any(path.rglob("*" + MARKUPS_SUFFIX)):
+            hint = f"images with {MARKUPS_SUFFIX} files need no import: give them to fit"
+        elif inside:
+            hint = f"give one of what is in it, {', '.join(inside[:5])}"
+    raise DatasetError(f"'{path}' is of no known format; {hint}.")
+
+
+def _is_known(path: Path) -> bool:
+    try:
+        return any(form.recognises(path) for form in FORMATS)
+    except DatasetError:
+        return False  # text that is none: something else

@@ -1,0 +1,69 @@
+"""Finding the images that a table names, and reading how large they are without reading them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from landmark_heatmap.errors import DatasetError
+from landmark_heatmap.geometry import Grid
+from landmark_heatmap.imageio import image_stem, is_image_file, read_grid
+
+# What cameras and screens write: a spacing in such a file is that of a printer.
+_PHOTOGRAPHS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+
+
+@dataclass(frozen=True, eq=False)
+class ImageFile:
+    """An image on disk with its grid, its values unread."""
+
+    path: Path
+    grid: Grid
+
+    @classmethod
+    def read(cls, path: Path) -> ImageFile:
+        return cls(path, read_grid(path))
+
+    @property
+    def states_spacing(self) -> bool:
+        return not self.path.name.lower().endswith(_PHOTOGRAPHS)
+
+
+class ImageFolder:
+    """The images below a folder, to be found by the names that tables give them."""
+
+    def __init__(self, folder: Path):
+        if not folder.is_dir():
+            raise DatasetError(f"There is no folder '{folder}' for the images.")
+        self._folder = folder
+        self._by_stem = {}
+        for path in sorted(p for p in folder.rglob("*") if is_image_file(p)):
+            self._by_stem.setdefault(image_stem(path), []).append(path)
+
+    def find(self, name: str):
+        """The image that a table calls `name`, or None.
+
+        The extension may be missing or another one, for photographs get converted. Folders in the
+        name have to agree with those below the image folder, if the image lies in one: frame 1 of
+        another video is another image. Raises DatasetError if several could be meant.
+        """
+        named = PurePosixPath(name.replace("\\", "/"))
+        stem = image_stem(named) if is_image_file(named) else named.name
+        candidates = self._by_stem.get(stem, [])
+        exact = [path for path in candidates if path == self._folder / named]
+        here = [path for path in candidates if path.parent == self._folder]
+        below = [path for path in candidates if self._agree(path, named)]
+        found = exact or here or below
+        if len(found) > 1:
+            found = [path for path in found if path.name == named.name] or found
+        if len(found) > 1:
+            paths = ", ".join(f"'{path}'" for path in found)
+            raise DatasetError(
+                f"'{name}' could be any of {paths}; give the folder of those that are meant."
+            )
+        return found[0] if found else None
+
+    def _agree(self, path: Path, named: PurePosixPath) -> bool:
+        """Whether the last folders of both are the same, as far as both have any."""
+        folders = path.relative_to(self._folder).parts[:-1]
+        return all(a == b for a, b in zip(reversed(folders), reversed(named.parts[:-1])))

@@ -1,0 +1,130 @@
+"""What every reader of a format returns, and how readers take in text and numbers."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from landmark_heatmap.errors import DatasetError
+from landmark_heatmap.landmarks import PointState
+
+# How tables write that a landmark was never marked: R and Python have words for an empty cell.
+_EMPTY = ("", "na", "nan")
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What the user says of the numbers, for where the file does not. None: nothing was said.
+
+    images: the folder of the images, or one image. unit: 'px' or 'mm'. origin: 'top-left' or
+    'bottom-left'. system: 'RAS' or 'LPS'. spacing_mm: the size of a pixel. scale_unit: of the SCALE
+    lines of a .tps. spacing_of: 'image' or 'annotation', where nnLandmark's files contradict each
+    other. endings: (of a table's name, of its image's name), where they differ.
+    """
+
+    images: Path = None
+    unit: str = None
+    origin: str = None
+    system: str = None
+    spacing_mm: float = None
+    scale_unit: str = None
+    spacing_of: str = None
+    endings: tuple = None
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What a table says of one image.
+
+    image: its name as the table has it, with or without folders and extension; or its Path, where
+    the format itself says where the image lies. points: by landmark, a tuple of numbers that mean
+    what `frame` says, or the PointState of a landmark that is not placed. where: the file and the
+    line, for messages. case: the name of the case, if it is not the image's. is_own_file: the
+    table's file holds this image only, and `image` is the file's own name. definitions: by landmark.
+    """
+
+    image: object
+    points: dict
+    frame: object
+    where: str
+    case: str = None
+    is_own_file: bool = False
+    definitions: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Table:
+    """All that a file, or a folder of one file a case, says. notes: what the user has to know."""
+
+    marks: tuple
+    names: tuple
+    notes: tuple = ()
+
+
+def read_text(path: Path) -> str:
+    """The text of a file. Raises DatasetError for what is no text."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"'{path}' is not a text file in UTF-8: {error}.") from error
+    except OSError as error:
+        raise DatasetError(f"'{path}' cannot be read: {error.strerror}.") from error
+
+
+def csv_rows(path: Path) -> list:
+    """[(number of the line, its cells without spaces around them)], empty lines left out."""
+    reader = csv.reader(io.StringIO(read_text(path)))
+    try:
+        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+    except csv.Error as error:
+        raise DatasetError(f"'{path}', line {reader.line_num}: {error}.") from error
+    rows = [(line, cells) for line, cells in rows if any(cells)]
+    if not rows:
+        raise DatasetError(f"'{path}' is empty.")
+    return rows
+
+
+def place(path: Path, line: int) -> str:
+    """How messages say where something stands."""
+    return f"'{path}', line {line}"
+
+
+def point_of(cells, where: str, landmark: str):
+    """The numbers in the cells as a tuple; PointState.UNJUDGED if all of them are empty.
+
+    Raises DatasetError for anything else.
+    """
+    if all(cell.lower() in _EMPTY for cell in cells):
+        return PointState.UNJUDGED
+    numbers = tuple(number_of(cell) for cell in cells)
+    if None in numbers:
+        raise DatasetError(
+            f"{where}: landmark '{landmark}' stands at ({', '.join(cells)}); that has to be"
+            f" {len(cells)} numbers with a decimal point, or nothing."
+        )
+    return numbers
+
+
+def number_of(text: str):
+    """The finite number that a text is, or None."""
+    try:
+        # Python would read '1_000' as a number; no other program does.
+        number = float(text.replace("_", "?"))
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def check_names(names, where: str) -> tuple:
+    """The landmarks' names of a table. Raises DatasetError if one is empty or stands there twice."""
+    for name in names:
+        if not name.strip():
+            raise DatasetError(f"{where}: landmark {names.index(name) + 1} has no name.")
+        if names.count(name) > 1:
+            raise DatasetError(f"{where}: the landmark '{name}' stands there twice.")
+    if not names:
+        raise DatasetError(f"{where}: there are no landmarks.")
+    return tuple(names)
