@@ -121,7 +121,7 @@ def test_nothing_imports_what_lies_above_it(path, forbidden):
 
 
 def test_every_floor_is_there():
-    assert {path.parent for path, _ in SOURCES} == set(FORBIDDEN)
+    assert {path.parent for path, _ in SOURCES} >= set(FORBIDDEN)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from landmark_heatmap.errors import DatasetError
 
 from .config import TrainConfig
 from .data import new_folder
-from .importing import ORIGINS, UNITS, TableFrame, import_table
+from .import_cli import add_import
 from .judge_cli import add_commands
 
 
@@ -61,20 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--name", help="the name that the model will show")
     fit.add_argument("--licence", help="the licence under which the model may be passed on")
     fit.set_defaults(command=_fit)
-    table = commands.add_parser("import", help="turn a 2D table of landmarks into training pairs")
-    table.add_argument("table", type=Path, help="csv: image, x1, y1, x2, y2 ...")
-    table.add_argument("--images", required=True, type=Path, metavar="DIR")
-    table.add_argument("--output", required=True, type=Path, metavar="DIR", help="a new folder")
-    table.add_argument("--unit", required=True, choices=UNITS, help="of the numbers")
-    table.add_argument("--origin", required=True, choices=ORIGINS, help="where they count from")
-    table.add_argument(
-        "--spacing", type=float, default=1.0, metavar="MM", help="the size of a pixel (default 1)"
-    )
-    table.add_argument("--names", type=Path, metavar="FILE", help="a landmark's name on each line")
-    table.add_argument(
-        "--rows", nargs=2, type=int, metavar=("FIRST", "LAST"), help="only these rows, from 1"
-    )
-    table.set_defaults(command=_import)
+    add_import(commands)
     hips = commands.add_parser(
         "synthetic-hips", help="make synthetic hip CTs with exact landmarks to train on"
     )
@@ -129,18 +116,6 @@ def settings_of(texts) -> dict:
         except ValueError:
             settings[name] = value  # a word needs no quotes
     return settings
-
-
-def _import(options) -> int:
-    frame = TableFrame(options.unit, options.origin, options.spacing)
-    try:
-        names = options.names and options.names.read_text(encoding="utf-8").split("\n")
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"'{options.names}' is not a text file in UTF-8: {error}.") from error
-    names = names and [name.strip() for name in names if name.strip()]
-    count = import_table(options.table, options.images, options.output, frame, names, options.rows)
-    print(f"{count} cases in {options.output}")
-    return 0
 
 
 def _synthetic_hips(options) -> int:
