@@ -31,9 +31,9 @@ _FEATURES = {2: (24, 48, 96, 128, 128), 3: (12, 24, 48, 96)}
 _BATCH = {2: 4, 3: 2}
 _SIGMA_VOXELS = {2: 2.0, 3: 1.5}
 _JOINT_LEVEL = 3
-# The fine stage is worth having if the images are finer than this share of the coarse spacing. Its
-# crops reach some five to ten coarse voxels to each side.
-_WORTH_REFINING = 0.75
+# The fine stage is worth half of the time if the images are finer than this share of the coarse
+# spacing. Its crops reach some five to ten coarse voxels to each side.
+_WORTH_REFINING = 0.4
 _FINER = 3
 _CROP = {2: 64, 3: 32}
 _FINE_FEATURES = {2: (24, 48, 64, 96), 3: (16, 32, 64)}
@@ -132,7 +132,7 @@ def _fine_stage(config, coarse: Stage, grids, reasons) -> Stage:
         finest < _WORTH_REFINING * min(coarse.spacing_mm) if config.fine is None else config.fine
     )
     if not wanted:
-        reasons.append("one stage: it sees the images as finely as they are")
+        reasons.append("one stage: it sees the images nearly as finely as they are")
         return None
     spacing = config.fine_spacing_mm or (max(finest, min(coarse.spacing_mm) / _FINER),)
     spacing = _for_each_axis("fine_spacing_mm", spacing, dimension)
