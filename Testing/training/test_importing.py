@@ -132,6 +132,21 @@ def test_slicer_files_say_where_they_are_in_space(tmp_path, write):
         )
 
 
+def test_nnlandmark_counts_voxels_of_the_image_whichever_way_it_lies(tmp_path, write):
+    images = tmp_path / "imagesTr"
+    images.mkdir()
+    turned = np.array([[0, 0, 3.0, 9], [-2, 0, 0, 40], [0, 2, 0, -7], [0, 0, 0, 1]])
+    image = Image(np.zeros((5, 6, 7), np.int16), turned)
+    write_image(images / "case1_0000.nii.gz", image)
+    table = write(
+        '{"case1": {"AC": [1, 2.5, 3], "PC": [null, null, null]}}', "all_landmarks_voxel.json"
+    )
+    run(table, images, tmp_path / "out")
+    annotation = read_annotation(tmp_path / "out" / "case1.mrk.json")
+    np.testing.assert_allclose(annotation.position_lps("AC"), image.grid.to_lps([1, 2.5, 3]))
+    assert annotation.state("PC") is PointState.UNJUDGED
+
+
 def test_several_readers_marks_become_their_mean_and_their_distance_is_told(
     pictures, tmp_path, write
 ):
@@ -187,7 +202,9 @@ def test_a_table_that_leaves_a_doubt_is_refused(pictures, tmp_path, write, text,
         ("t.tps", "LM=2\n4 6\nIMAGE=a.jpg\n", {}, "line 3"),
         ("t.tps", "LM3=1\n4 6 8\nIMAGE=a.jpg\n", {}, "3D"),
         ("t.tps", "hello\n", {}, "no tps file"),
-        ("t.fcsv", fcsv("LPS", ("AC", (1, 2, 3))), {"unit": "mm"}, "in space"),
+        ("t.fcsv", fcsv("LPS", ("AC", (1, 2, 3))), {"unit": "mm"}, "say where"),
+        ("all_landmarks_voxel.json", '{"a": {"AC": [1, 2]}}', {}, "three voxel indices"),
+        ("all_landmarks_voxel.json", '[1]', {}, "is not"),
         ("t.csv", "scorer,m,m\nbodyparts,N,N\ncoords,x,y\na.png,4,6\n", {"format": "csv"}, "deeplabcut"),
         ("t.csv", "id,x1,y1\na,4,6\n", {"format": "deeplabcut"}, "bodyparts"),
         ("t.csv",

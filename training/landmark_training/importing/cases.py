@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,17 +20,19 @@ from landmark_heatmap.landmarks import Annotation, Point, PointState
 from ..data import check_free
 from .marks import Frame2D, Marked
 from .tables import is_deeplabcut, read_csv, read_deeplabcut
-from .texts import read_isbi, read_slicer, read_tps
+from .texts import read_isbi, read_nnlandmark, read_slicer, read_tps
 
-WORLD = "world"
+WORLD, VOXELS = "world", "voxels"
+# nnU-Net ends an image's name with the number of its channel.
+_CHANNEL = re.compile(r"(.+)_\d{4}")
 ISBI_SPACING_MM = 0.1
 
 
 @dataclass(frozen=True)
 class Format:
     """read: path, names -> Marked images. frame: (unit, origin) where the format defines them, WORLD
-    for positions in space, None where the user has to. suffixes: of its files. spacing_mm: of its
-    images, where it is known.
+    for positions in space, VOXELS for indices into the image, None where the user has to. suffixes:
+    of its files. spacing_mm: of its images, where it is known.
     """
 
     read: object
@@ -43,6 +46,7 @@ FORMATS = {
     "deeplabcut": Format(read_deeplabcut, ("px", "top-left"), (".csv",)),
     "tps": Format(read_tps, ("px", "bottom-left"), (".tps",)),
     "isbi": Format(read_isbi, ("px", "top-left"), (".txt",), ISBI_SPACING_MM),
+    "nnlandmark": Format(read_nnlandmark, VOXELS, ("all_landmarks_voxel.json",)),
     "slicer": Format(read_slicer, WORLD, (".fcsv", MARKUPS_SUFFIX)),
 }
 
@@ -95,7 +99,7 @@ def import_cases(job: ImportJob, say=print) -> int:
     with new_folder(job.output) as temporary:
         for each in tqdm(marked, unit="case", leave=False, disable=None):
             image = read_image(images[each.image])
-            if frame is not None:
+            if isinstance(frame, Frame2D):
                 image = _on_pixels(each, image, frame)
             _write_pair(temporary, each, image, frame)
     return len(marked)
@@ -141,14 +145,14 @@ def _told_format(files) -> str:
 
 
 def _frame(job: ImportJob, chosen: Format):
-    """The Frame2D, or None for positions in space. DatasetError for what is open or contradicts."""
+    """A Frame2D, WORLD or VOXELS. DatasetError for what is open or contradicts."""
     stated = (job.unit, job.origin)
-    if chosen.frame == WORLD:
+    if chosen.frame in (WORLD, VOXELS):
         if any(stated) or job.spacing_mm is not None:
             raise DatasetError(
-                "The files state positions in space: no unit, origin or spacing is needed."
+                "These files say where their points are; leave out unit, origin and spacing."
             )
-        return None
+        return chosen.frame
     if chosen.frame is None:
         if None in stated:
             raise DatasetError(
@@ -206,6 +210,9 @@ def _images(images: Path, marked) -> dict:
     wanted, found = {each.image for each in marked}, {}
     for path in sorted(p for p in images.rglob("*") if is_image_file(p)):
         name = image_stem(path)
+        channel = _CHANNEL.fullmatch(name)
+        if channel and name not in wanted and channel[1] in wanted:
+            name = channel[1]
         if name in wanted and name in found:
             raise DatasetError(f"'{found[name]}' and '{path}' have the same name; which is meant?")
         found[name] = path
@@ -229,7 +236,10 @@ def _write_pair(output: Path, marked: Marked, image: Image, frame) -> None:
     def point(value) -> Point:
         if value is None:
             return Point(PointState.UNJUDGED)
-        position = value if frame is None else frame.to_lps(*value, height_px)
+        if frame == VOXELS:
+            position = image.grid.to_lps(value)
+        else:
+            position = value if frame == WORLD else frame.to_lps(*value, height_px)
         return Point(PointState.PLACED, tuple(map(float, position)))
 
     annotation = Annotation({name: point(value) for name, value in marked.points.items()})

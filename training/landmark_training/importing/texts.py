@@ -1,7 +1,8 @@
-"""Text files that are no tables: tps, ISBI 2015, and Slicer's own."""
+"""Text files that are no tables: tps, ISBI 2015, nnLandmark's, and Slicer's own."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path, PureWindowsPath
 
 from landmark_heatmap.annotations import MARKUPS_SUFFIX, read_annotation
@@ -80,6 +81,38 @@ def read_isbi(path: Path, names=None) -> list:
         for n, pair in enumerate(pairs, 1)
     ]
     return [Marked(path.stem, dict(zip(named(names, len(points), path), points)))]
+
+
+def read_nnlandmark(path: Path, names=None) -> list:
+    """Marked images of nnLandmark's all_landmarks_voxel.json: {case: {landmark: [i, j, k]}}.
+
+    The numbers are voxel indices in the order of the image's axes, from the first voxel's centre. A
+    landmark of nulls was not marked.
+    """
+    if names is not None:
+        raise DatasetError(f"'{path}' names its landmarks itself; leave out --names.")
+    try:
+        cases = json.loads("\n".join(read_lines(path)))
+        listed = {case: dict(points.items()) for case, points in cases.items()}
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise DatasetError(
+            f"'{path}' is not {{case: {{landmark: [i, j, k]}}}}: {error}."
+        ) from error
+    return [
+        Marked(case, {name: _indices(path, case, name, value) for name, value in points.items()})
+        for case, points in listed.items()
+    ]
+
+
+def _indices(path: Path, case: str, name: str, value):
+    where = f"case '{case}', '{name}'"
+    if not isinstance(value, list) or len(value) != 3:
+        raise DatasetError(
+            f"'{path}', {where}: three voxel indices are needed, there is {value!r}."
+        )
+    if all(each is None for each in value):
+        return None
+    return tuple(number(str(each), path, where) for each in value)
 
 
 def read_slicer(path: Path, names=None) -> list:
