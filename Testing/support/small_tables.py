@@ -8,7 +8,7 @@ import numpy as np
 from landmark_heatmap.annotations import read_annotation
 from landmark_heatmap.geometry import Image
 from landmark_heatmap.imageio import read_image, write_image
-from landmark_training.importing.command import add_import_command
+from landmark_training.import_cli import add_import
 
 WIDTH, HEIGHT = 30, 20
 
@@ -55,7 +55,7 @@ def oblique():
 def run_import(*arguments) -> int:
     """landmark-train import, with everything that it refuses raised."""
     parser = argparse.ArgumentParser()
-    add_import_command(parser.add_subparsers())
+    add_import(parser.add_subparsers())
     options = parser.parse_args(["import", *map(str, arguments)])
     return options.command(options)
 

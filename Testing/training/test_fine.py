@@ -8,19 +8,16 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from landmark_heatmap.annotations import write_annotation  # noqa: E402
-from landmark_heatmap.evaluation import evaluate  # noqa: E402
 from landmark_heatmap.geometry import Image  # noqa: E402
-from landmark_heatmap.imageio import write_image  # noqa: E402
 from landmark_heatmap.landmarks import Annotation, Point, PointState  # noqa: E402
 from landmark_heatmap.model_file import read_description  # noqa: E402
-from landmark_heatmap.predict import Predictor  # noqa: E402
 from landmark_training.coarse import CoarseTask  # noqa: E402
 from landmark_training.config import TrainConfig  # noqa: E402
 from landmark_training.fine import FineTask, fine_case  # noqa: E402
 from landmark_training.fit import _Job, _ready, fit, resume  # noqa: E402
 from landmark_training.run import Run  # noqa: E402
 from landmark_training.targets import TargetShape  # noqa: E402
+from training_examples import error_on_new, write_pairs  # noqa: E402
 
 SIZE = 144
 NAMES = ("Eye_L", "Eye_R", "Nose")
@@ -49,26 +46,12 @@ def make_face(seed):
 
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("faces")
-    for seed in range(12):
-        image, annotation = make_face(seed)
-        write_image(folder / f"face{seed:02d}.nrrd", image)
-        write_annotation(folder / f"face{seed:02d}.mrk.json", annotation)
-    return folder
+    return write_pairs(tmp_path_factory.mktemp("faces"), make_face)
 
 
 @pytest.fixture(scope="module")
 def trained(faces, tmp_path_factory):
     return fit([faces], tmp_path_factory.mktemp("out") / "run", QUICK, say=lambda line: None)
-
-
-def error_on_new_faces(model_path):
-    predictor = Predictor(model_path, "cpu")
-    compared = []
-    for seed in range(100, 108):
-        image, annotation = make_face(seed)
-        compared.append((str(seed), predictor.predict(image).annotation(), annotation))
-    return evaluate(compared).overall.mean_mm.value
 
 
 def fine_task(faces, config):
@@ -94,7 +77,7 @@ def test_one_command_trains_both_stages_and_the_fine_one_is_finer(trained, faces
     config = replace(QUICK, fine=False)
     coarse = fit([faces], tmp_path / "coarse", config, say=lambda line: None)
     assert len(read_description(coarse).stages) == 1
-    assert error_on_new_faces(trained) < 0.7 * error_on_new_faces(coarse)
+    assert error_on_new(make_face, trained) < 0.7 * error_on_new(make_face, coarse)
 
 
 def test_images_no_finer_than_the_coarse_stage_get_one_stage(faces, tmp_path):
@@ -182,4 +165,4 @@ def test_both_stages_go_on_from_a_model(trained, faces, tmp_path):
     config = replace(QUICK, epochs=1, steps_per_epoch=1, learning_rate=1e-6)
     model = fit([faces], tmp_path / "run", config, trained, say=lambda line: None)
     assert len(read_description(model).stages) == 2
-    assert error_on_new_faces(model) < 1.3 * error_on_new_faces(trained)
+    assert error_on_new(make_face, model) < 1.3 * error_on_new(make_face, trained)

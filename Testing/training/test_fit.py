@@ -13,7 +13,6 @@ torch = pytest.importorskip("torch")
 from landmark_heatmap.annotations import write_annotation  # noqa: E402
 from landmark_heatmap.dataset import CaseRecord, Review, add_case, create_dataset  # noqa: E402
 from landmark_heatmap.errors import DatasetError  # noqa: E402
-from landmark_heatmap.evaluation import Outcome, evaluate  # noqa: E402
 from landmark_heatmap.geometry import Image  # noqa: E402
 from landmark_heatmap.imageio import write_image  # noqa: E402
 from landmark_heatmap.landmarks import (  # noqa: E402
@@ -24,12 +23,12 @@ from landmark_heatmap.landmarks import (  # noqa: E402
     PointState,
 )
 from landmark_heatmap.model_file import read_description, read_model  # noqa: E402
-from landmark_heatmap.predict import Predictor  # noqa: E402
 from landmark_training.cli import main  # noqa: E402
 from landmark_training.coarse import CoarseTask  # noqa: E402
 from landmark_training.config import TrainConfig  # noqa: E402
 from landmark_training.fit import _Job, _prepared, _ready, fit, resume  # noqa: E402
 from landmark_training.run import Run  # noqa: E402
+from training_examples import error_on_new, write_pairs  # noqa: E402
 
 SIZE = 48
 NAMES = ("Eye_L", "Eye_R", "Nose")
@@ -55,28 +54,12 @@ def make_face(seed):
 
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("faces")
-    for seed in range(12):
-        image, annotation = make_face(seed)
-        write_image(folder / f"face{seed:02d}.nrrd", image)
-        write_annotation(folder / f"face{seed:02d}.mrk.json", annotation)
-    return folder
+    return write_pairs(tmp_path_factory.mktemp("faces"), make_face)
 
 
 @pytest.fixture(scope="module")
 def trained(faces, tmp_path_factory):
     return fit([faces], tmp_path_factory.mktemp("out") / "run", QUICK, say=lambda line: None)
-
-
-def error_on_new_faces(model_path):
-    predictor = Predictor(model_path, "cpu")
-    compared = []
-    for seed in range(100, 108):
-        image, annotation = make_face(seed)
-        compared.append((str(seed), predictor.predict(image).annotation(), annotation))
-    overall = evaluate(compared).overall
-    assert overall.counts[Outcome.MISSED] == 0
-    return overall.mean_mm.value
 
 
 def run_for(data, config):
@@ -88,7 +71,7 @@ def run_for(data, config):
 
 
 def test_a_trained_model_finds_the_landmarks_of_new_images(trained):
-    assert error_on_new_faces(trained) < 1.5
+    assert error_on_new(make_face, trained) < 1.5
 
 
 def test_the_model_file_says_where_it_comes_from(trained, faces):
@@ -109,7 +92,7 @@ def test_the_model_file_says_where_it_comes_from(trained, faces):
 def test_training_goes_on_from_a_model_and_names_it(trained, faces, tmp_path):
     config = replace(QUICK, epochs=1, steps_per_epoch=2, learning_rate=1e-4)
     model = fit([faces], tmp_path / "run", config, trained, say=lambda line: None)
-    assert error_on_new_faces(model) < 1.5
+    assert error_on_new(make_face, model) < 1.5
     started_from = read_description(model).training["started_from"]
     assert started_from["sha256"] == read_model(trained).identity.sha256
 
@@ -264,7 +247,7 @@ def test_independent_channels_can_be_trained_to_compare_with(faces, tmp_path):
     assert description.stages[0].network.head == "independent"
     assert description.stages[0].network.joint_features == 0
     assert read_model(model).prior is None
-    assert error_on_new_faces(model) < 3
+    assert error_on_new(make_face, model) < 3
 
 
 def test_settings_are_given_on_the_command_line(faces, tmp_path):

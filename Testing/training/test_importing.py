@@ -231,6 +231,7 @@ def test_every_format_is_recognised_as_itself_and_no_other(tmp_path):
     examples = {
         "csv": text_file(tmp_path / "points.csv", "id,x1,y1\na,1,2\n"),
         "fcsv": text_file(tmp_path / "a.fcsv", "# CoordinateSystem = RAS\n"),
+        "mrk.json": text_file(tmp_path / "a.mrk.json", "{}"),
         "tps": text_file(tmp_path / "a.tps", "LM=1\n1 2\nIMAGE=a.jpg\n"),
         "deeplabcut": text_file(tmp_path / "CollectedData.csv", "scorer,me,me\n"),
         "nnlandmark": text_file(tmp_path / "d" / "all_landmarks_voxel.json", "{}").parent,
@@ -261,19 +262,24 @@ def test_of_a_folder_of_folders_what_is_in_it_is_named(tmp_path):
         run_import(tmp_path / "by_hand", "--images", tmp_path, "--output", tmp_path / "out")
 
 
-def test_what_the_format_says_itself_is_not_to_be_stated(pictures, tmp_path):
+def test_what_contradicts_the_format_is_refused(pictures, tmp_path):
     text = table(tmp_path, "scorer,me,me\nbodyparts,nose,nose\ncoords,x,y\na.png,4,6\n")
     command = [text, "--images", pictures, "--output", tmp_path / "out"]
     with pytest.raises(
-        DatasetError, match="format deeplabcut, which has no use for --unit and --origin"
+        DatasetError, match="DeepLabCut defines top-left, and bottom-left is stated"
     ):
-        run_import(*command, *PX)
+        run_import(*command, "--origin", "bottom-left")
+    with pytest.raises(DatasetError, match="format deeplabcut, which has no use for --system"):
+        run_import(*command, "--system", "RAS")
+    run_import(*command, *PX)
+    assert value_at(tmp_path / "out", "a", "nose") == 255
 
 
 def test_pairs_need_no_import(pictures, tmp_path):
-    run_import(table(tmp_path, "a,4,6\n"), "--images", pictures, "--output", tmp_path / "out", *PX)
+    out = tmp_path / "pairs" / "heads"
+    run_import(table(tmp_path, "a,4,6\n"), "--images", pictures, "--output", out, *PX)
     with pytest.raises(DatasetError, match="need no import"):
-        run_import(tmp_path / "out", "--images", pictures, "--output", tmp_path / "again")
+        run_import(tmp_path / "pairs", "--images", pictures, "--output", tmp_path / "again")
 
 
 def test_voxels_of_another_spacing_stay_the_same_voxels(tmp_path):

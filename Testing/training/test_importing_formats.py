@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from landmark_heatmap.annotations import write_annotation
 from landmark_heatmap.errors import AnnotationError, DatasetError
-from landmark_heatmap.landmarks import PointState
+from landmark_heatmap.landmarks import Annotation, Point, PointState
 from small_tables import (
     HEIGHT,
     imported,
@@ -212,7 +213,13 @@ def test_of_both_isbi_readers_one_has_to_be_chosen(cephalograms, tmp_path):
         run_import(tmp_path / "by_hand", *cephalograms, "--format", "isbi")
 
 
-# --- fcsv ---------------------------------------------------------------------------------------
+def test_another_spacing_than_the_challenges_is_refused(cephalograms, tmp_path):
+    text_file(tmp_path / "400_senior" / "001.txt", "\n".join(NINETEEN))
+    with pytest.raises(DatasetError, match="challenge defines 0.1, and 0.2 is stated"):
+        run_import(tmp_path / "400_senior", *cephalograms, "--spacing", "0.2")
+
+
+# --- Slicer's files -----------------------------------------------------------------------------
 
 
 def fcsv(path, system, rows):
@@ -263,6 +270,24 @@ def test_several_fcsv_are_several_cases_and_a_slip_of_the_pen_is_told(tmp_path, 
         "Not each of the 3 lists has all landmarks: 'AC' (2), 'CA' (1)." in capsys.readouterr().out
     )
     assert imported(tmp_path / "out", "c")[1].state("AC") is PointState.UNJUDGED
+
+
+def test_of_a_mrk_json_only_what_a_person_said_is_taken(tmp_path):
+    image = volume(tmp_path / "images" / "a.nrrd", (1, 2, 3))
+    position = tuple(image.grid.to_lps((1, 2, 3)))
+    points = {
+        "AC": Point(PointState.PLACED, position, definition="anterior commissure"),
+        "PC": Point(PointState.PREDICTED, position, 0.9),
+        "PMJ": Point(PointState.ABSENT),
+    }
+    write_annotation(tmp_path / "a.mrk.json", Annotation(points))
+    command = ["--images", tmp_path / "images", "--output", tmp_path / "out"]
+    run_import(tmp_path / "a.mrk.json", *command)
+    found = imported(tmp_path / "out", "a")[1]
+    assert value_at(tmp_path / "out", "a", "AC") == 100
+    assert found.points["AC"].definition == "anterior commissure"
+    assert found.state("PC") is PointState.UNJUDGED
+    assert found.state("PMJ") is PointState.ABSENT
 
 
 # --- nnLandmark ---------------------------------------------------------------------------------

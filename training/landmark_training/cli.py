@@ -14,7 +14,7 @@ from landmark_heatmap.errors import DatasetError
 
 from .config import TrainConfig
 from .data import new_folder
-from .importing.command import add_import_command
+from .import_cli import add_import
 from .judge_cli import add_commands
 
 
@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--name", help="the name that the model will show")
     fit.add_argument("--licence", help="the licence under which the model may be passed on")
     fit.set_defaults(command=_fit)
-    add_import_command(commands)
+    add_import(commands)
     hips = commands.add_parser(
         "synthetic-hips", help="make synthetic hip CTs with exact landmarks to train on"
     )

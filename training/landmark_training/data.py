@@ -38,11 +38,17 @@ def image_id(path) -> str:
     return sha256_of(path)[:16]
 
 
-def new_folder(path) -> Path:
-    """Make a folder for output. Raises DatasetError if there is anything in it already."""
+def check_free(path) -> None:
+    """Raises DatasetError if there is anything at `path` but an empty folder."""
     path = Path(path)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise DatasetError(f"'{path}' is not an empty folder; nothing in it is overwritten.")
+
+
+def new_folder(path) -> Path:
+    """Make a folder for output. Raises DatasetError if there is anything in it already."""
+    path = Path(path)
+    check_free(path)
     path.mkdir(parents=True, exist_ok=True)
     return path
 

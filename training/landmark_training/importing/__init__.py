@@ -24,6 +24,7 @@ from landmark_heatmap.geometry import Image
 from landmark_heatmap.imageio import read_image, write_image
 from landmark_heatmap.landmarks import PointState
 
+from ..data import check_free
 from .cases import find_cases_of, renamed
 from .formats import FORMATS, read_table
 from .frames import ORIGINS, SPACINGS, SYSTEMS, UNITS, told_mm
@@ -51,10 +52,11 @@ def import_tables(
     anything that cannot be read or leaves a doubt; then nothing is written.
     """
     output = Path(output)
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise DatasetError(f"'{output}' is not an empty folder; nothing in it is overwritten.")
+    check_free(output)
     if combine and len(paths) < 2:
-        raise DatasetError("--combine mean needs the tables of at least two readers.")
+        raise DatasetError(
+            "--combine mean needs the tables of at least two readers; a folder is one reader's."
+        )
     tables = [_table(Path(path), stated, form, names, rows) for path in paths]
     for note in (*(note for table in tables for note in table.notes), *_unevenly_listed(tables)):
         say(note)
@@ -134,9 +136,10 @@ def _told(cases, output: Path) -> str:
     if any(case.assumes_spacing for case in cases):
         size += " (nothing says how large they are: --spacing)"
     landmarks = len({name for case in cases for name in case.annotation.names})
+    frames = " or ".join(sorted({case.frame for case in cases}))
     return (
-        f"{len(cases)} cases in {output}: {landmarks} landmarks, read as"
-        f" {' or '.join(sorted({case.frame for case in cases}))}, {'pixels' if flat else 'voxels'} of {size}\n"
+        f"{len(cases)} cases in {output}: {landmarks} landmarks, read as {frames},"
+        f" {'pixels' if flat else 'voxels'} of {size}\n"
         f"{states.count(PointState.PLACED)} points placed, {outside} of them outside their image,"
         f" {states.count(PointState.ABSENT)} absent, {states.count(PointState.UNJUDGED)} not marked"
     )

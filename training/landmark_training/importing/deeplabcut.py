@@ -11,10 +11,10 @@ from pathlib import Path
 
 from landmark_heatmap.errors import DatasetError
 
-from .frames import PictureFrame
+from .frames import defined_frame
 from .table import Marks, Stated, Table, check_names, csv_rows, place, point_of, read_text
 
-TAKES = ("spacing_mm",)
+TAKES = ("unit", "origin", "spacing_mm")
 _HEADERS = (["scorer", "bodyparts", "coords"], ["scorer", "individuals", "bodyparts", "coords"])
 # The individual of body parts that belong to no animal, corners of the cage say.
 _NOBODY = "single"
@@ -42,7 +42,7 @@ def read(path: Path, stated: Stated) -> Table:
     line = rows[len(header) - 1][0]
     first = next((n for n, cell in enumerate(head["scorer"][1:], 1) if cell), len(head["scorer"]))
     names = _names_in(head, first, place(path, line))
-    frame = PictureFrame("px", "top-left", stated.spacing_mm)
+    frame = defined_frame("DeepLabCut", stated)
     width = len(head["coords"])
     marks = []
     for line, cells in rows[len(header) :]:

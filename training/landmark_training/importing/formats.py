@@ -9,7 +9,7 @@ from pathlib import Path
 from landmark_heatmap.annotations import MARKUPS_SUFFIX
 from landmark_heatmap.errors import DatasetError
 
-from . import csv_points, deeplabcut, fcsv, isbi, nnlandmark, tps
+from . import csv_points, deeplabcut, isbi, nnlandmark, slicer_files, tps
 from .table import Stated, Table
 
 
@@ -29,7 +29,10 @@ class Format:
 
 FORMATS = (
     Format("csv", csv_points.recognises, csv_points.read, csv_points.TAKES),
-    Format("fcsv", fcsv.recognises, fcsv.read, fcsv.TAKES),
+    Format("fcsv", slicer_files.recognises_fcsv, slicer_files.read_fcsv, slicer_files.TAKES),
+    Format(
+        "mrk.json", slicer_files.recognises_markups, slicer_files.read_markups, slicer_files.TAKES
+    ),
     Format("tps", tps.recognises, tps.read, tps.TAKES),
     Format("deeplabcut", deeplabcut.recognises, deeplabcut.read, deeplabcut.TAKES),
     Format("nnlandmark", nnlandmark.recognises, nnlandmark.read, nnlandmark.TAKES),

@@ -78,6 +78,19 @@ class PictureFrame:
         return (float(x), float(y), 0.0)
 
 
+def defined_frame(what: str, stated, spacing_mm: float = None) -> PictureFrame:
+    """px from the top left, as a format defines it; spacing_mm too, if it defines that.
+
+    Raises DatasetError if the user states anything else.
+    """
+    frame = PictureFrame("px", "top-left", spacing_mm or stated.spacing_mm)
+    said = (stated.unit, stated.origin, stated.spacing_mm)
+    for own, other in zip((frame.unit, frame.origin, frame.spacing_mm), said):
+        if other not in (None, own):
+            raise DatasetError(f"{what} defines {own}, and {other} is stated; leave that out.")
+    return frame
+
+
 @dataclass(frozen=True)
 class WorldFrame:
     """Three numbers in mm in the image's own world. system: 'RAS' or 'LPS'.

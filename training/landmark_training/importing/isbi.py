@@ -11,10 +11,10 @@ from pathlib import Path
 
 from landmark_heatmap.errors import DatasetError
 
-from .frames import PictureFrame
+from .frames import PictureFrame, defined_frame
 from .table import Marks, Stated, Table, number_of, place, point_of, read_text
 
-TAKES = ("endings",)
+TAKES = ("unit", "origin", "spacing_mm", "endings")
 SPACING_MM = 0.1
 NAMES = (
     "Sella",
@@ -57,7 +57,8 @@ def read(path: Path, stated: Stated) -> Table:
             f"'{path}' has no .txt files"
             + (f"; give one of its folders, {', '.join(folders)}." if folders else ".")
         )
-    return Table(tuple(_read_file(file) for file in files), NAMES)
+    frame = defined_frame("The format of the challenge", stated, SPACING_MM)
+    return Table(tuple(_read_file(file, frame) for file in files), NAMES)
 
 
 def _files(path: Path) -> list:
@@ -66,7 +67,7 @@ def _files(path: Path) -> list:
     return [path] if path.suffix.lower() == ".txt" and path.is_file() else []
 
 
-def _read_file(path: Path) -> Marks:
+def _read_file(path: Path, frame: PictureFrame) -> Marks:
     lines = [(n, text.strip()) for n, text in enumerate(read_text(path).splitlines(), 1)]
     lines = [(number, text) for number, text in lines if text]
     points = [(number, text.split(",")) for number, text in lines if "," in text]
@@ -80,5 +81,4 @@ def _read_file(path: Path) -> Marks:
         if len(cells) != 2:
             raise DatasetError(f"{place(path, number)}: {len(cells)} numbers, not 2.")
         marks[name] = point_of([c.strip() for c in cells], place(path, number), name)
-    frame = PictureFrame("px", "top-left", SPACING_MM)
     return Marks(path.stem, marks, frame, f"'{path}'", is_own_file=True)

@@ -1,4 +1,4 @@
-"""landmark-train import: its options."""
+"""The command that imports other people's landmarks."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from pathlib import Path
 
 from landmark_heatmap.errors import DatasetError
 
-from . import FORMATS, MM_OF, ORIGINS, SPACINGS, SYSTEMS, UNITS, Stated, import_tables
+from .importing import FORMATS, MM_OF, ORIGINS, SPACINGS, SYSTEMS, UNITS, Stated, import_tables
 
 
-def add_import_command(commands) -> None:
+def add_import(commands) -> None:
     """commands: the subparsers of landmark-train."""
     parser = commands.add_parser(
         "import", help="turn other people's tables of landmarks into pairs to train on"

@@ -1,0 +1,66 @@
+"""Slicer's .fcsv and .mrk.json, a file a case, in mm; each file says itself whether in RAS or LPS.
+
+A file belongs to the image of the same name. Where the names end differently ('a_afids.fcsv' and
+'a_T1w.nii.gz') the endings have to be stated; a single image can be given itself.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from landmark_heatmap.annotations import MARKUPS_SUFFIX, read_annotation
+from landmark_heatmap.errors import DatasetError
+from landmark_heatmap.landmarks import PointState
+
+from .frames import WorldFrame
+from .table import Marks, Stated, Table
+
+TAKES = ("endings",)
+
+
+def recognises_fcsv(path: Path) -> bool:
+    return bool(_files(path, ".fcsv"))
+
+
+def recognises_markups(path: Path) -> bool:
+    return bool(_files(path, MARKUPS_SUFFIX))
+
+
+def read_fcsv(path: Path, stated: Stated) -> Table:
+    return _read(path, ".fcsv")
+
+
+def read_markups(path: Path, stated: Stated) -> Table:
+    return _read(path, MARKUPS_SUFFIX)
+
+
+def _read(path: Path, ending: str) -> Table:
+    """Raises AnnotationError, naming file and point, for a file that leaves a point in doubt."""
+    files = _files(path, ending)
+    if not files:
+        raise DatasetError(f"'{path}' is no {ending}, and no folder with some.")
+    marks = tuple(_read_file(file, ending) for file in files)
+    names = dict.fromkeys(name for each in marks for name in each.points)
+    return Table(marks, tuple(names))
+
+
+def _files(path: Path, ending: str) -> list:
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    return [file for file in files if file.name.lower().endswith(ending) and file.is_file()]
+
+
+def _read_file(path: Path, ending: str) -> Marks:
+    annotation = read_annotation(path)
+    points = {name: _placed(point) for name, point in annotation.points.items()}
+    definitions = {name: point.definition for name, point in annotation.points.items()}
+    # The annotation is in LPS, whatever the file was in.
+    frame = WorldFrame("LPS", f"mm in RAS or LPS, as each {ending} says")
+    stem = path.name[: -len(ending)]
+    return Marks(stem, points, frame, f"'{path}'", None, True, definitions)
+
+
+def _placed(point):
+    """The position that a person gave; nobody has judged a prediction."""
+    if point.state is PointState.PREDICTED:
+        return PointState.UNJUDGED
+    return point.position_lps or point.state
