@@ -4,8 +4,8 @@ import pytest
 
 pytest.importorskip("slicer_core")
 
-from headless.scene import Application, Complaints  # noqa: E402
-from headless.views import SLICE_VIEWS, SliceView  # noqa: E402
+from headless.scene import Complaints, shared_application  # noqa: E402
+from headless.views import shared_slice_views  # noqa: E402
 from LandmarkHeatmapLib.result import DetectionResult  # noqa: E402
 from LandmarkHeatmapLib.volumes import add_volume  # noqa: E402
 from mrml_examples import make_image, make_prediction  # noqa: E402
@@ -13,7 +13,7 @@ from mrml_examples import make_image, make_prediction  # noqa: E402
 
 @pytest.fixture(scope="session")
 def application():
-    return Application()
+    return shared_application()
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def scene(application, complaints):
 
 @pytest.fixture(scope="session")
 def all_slice_views(application):
-    return {name: SliceView(application, name) for name in SLICE_VIEWS}
+    return shared_slice_views()
 
 
 @pytest.fixture

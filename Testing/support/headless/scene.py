@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes.util
+import functools
 import os
 import sys
 import tempfile
@@ -71,6 +72,12 @@ class Application:
         manager.SetMRMLApplicationLogic(self.logic)
         manager.SetAndObserveDataIOManager(remote.GetDataIOManager())
         self._file_logics = (remote, manager)
+
+
+@functools.lru_cache(maxsize=1)
+def shared_application() -> Application:
+    """The process's one application: displayable managers of VTK know only one."""
+    return Application()
 
 
 class Complaints:

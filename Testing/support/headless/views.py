@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import numpy as np
 
-from .scene import Application, slicer, vtk  # isort: skip, it chooses how VTK renders
+from .scene import Application, shared_application, slicer, vtk  # isort: skip, it chooses how VTK renders
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 # As in Slicer: which view looks along which axis, and the colour of its bar.
@@ -170,6 +171,12 @@ class SliceView(_View):
         x, y = (int(round(value)) for value in pixel)
         self.interactor.SetEventInformation(x, y, 0, 0, chr(0), 0, None)
         self.interactor.InvokeEvent(f"{name}Event")
+
+
+@functools.lru_cache(maxsize=1)
+def shared_slice_views() -> dict:
+    """The three slice views of the shared application by name; a scene has each only once."""
+    return {name: SliceView(shared_application(), name) for name in SLICE_VIEWS}
 
 
 class ThreeDView(_View):

@@ -1,0 +1,448 @@
+"""Stand-ins for the ctk and qMRML widgets, with the properties, signals and methods that Slicer's have.
+
+Only what is in widget_api.json may be called on them: a name that Slicer does not have must not
+work here. What a stand-in keeps for itself starts with an underscore.
+"""
+
+from __future__ import annotations
+
+from .pythonqt import QtCore, QtGui, QtWidgets
+
+Property, Signal = QtCore.Property, QtCore.Signal
+HEADER_HEIGHT = 22
+
+
+class _Observers:
+    """Observers on VTK objects that go with a widget."""
+
+    def __init__(self, widget):
+        self._tags = []
+        # Not a method of the widget: when it is destroyed, that can no longer be called.
+        widget.destroyed.connect(self.release)
+
+    def add(self, target, events, callback):
+        for event in events:
+            self._tags.append((target, target.AddObserver(event, callback)))
+
+    def release(self, *_):
+        for target, tag in self._tags:
+            target.RemoveObserver(tag)
+        self._tags.clear()
+
+
+class qMRMLWidget(QtWidgets.QWidget):
+    SIGNALS = {"mrmlSceneChanged(vtkMRMLScene*)"}
+    mrmlSceneChanged = Signal(object)
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._scene = None
+
+    def mrmlScene(self):
+        return self._scene
+
+    def setMRMLScene(self, scene):
+        if scene is not self._scene:
+            self._scene = scene
+            self.mrmlSceneChanged.emit(scene)
+
+
+class ctkCollapsibleButton(QtWidgets.QAbstractButton):
+    """A header with an arrow; the layout below it shows while the button is checked."""
+
+    SIGNALS = {"clicked()", "clicked(bool)", "toggled(bool)", "contentsCollapsed(bool)"}
+    contentsCollapsed = Signal(bool)
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._hidden_by_us = []
+        self.setCheckable(True)
+        self.setChecked(True)
+        self.setContentsMargins(0, HEADER_HEIGHT, 0, 0)
+        self.setSizePolicy(QtWidgets.QSizePolicy.Preferred, QtWidgets.QSizePolicy.Preferred)
+        self.toggled.connect(self._follow)
+
+    def _follow(self, is_open):
+        if is_open:
+            for child in self._hidden_by_us:
+                child.setVisible(True)
+            self._hidden_by_us = []
+        else:
+            self._hidden_by_us = [
+                child
+                for child in self.children()
+                if isinstance(child, QtWidgets.QWidget) and not child.isHidden()
+            ]
+            for child in self._hidden_by_us:
+                child.setVisible(False)
+        self.setMaximumHeight(16777215 if is_open else HEADER_HEIGHT)
+        self.contentsCollapsed.emit(not is_open)
+
+    def _get_collapsed(self):
+        return not self.isChecked()
+
+    def _set_collapsed(self, collapsed):
+        self.setChecked(not collapsed)
+
+    collapsed = Property(bool, _get_collapsed, _set_collapsed)
+
+    def hitButton(self, point):
+        return point.y() < HEADER_HEIGHT
+
+    def minimumSizeHint(self):
+        return self._with_header(self.layout().minimumSize() if self.layout() else QtCore.QSize())
+
+    def sizeHint(self):
+        return self._with_header(self.layout().sizeHint() if self.layout() else QtCore.QSize())
+
+    def _with_header(self, size):
+        if not self.isChecked():
+            return QtCore.QSize(max(size.width(), 0), HEADER_HEIGHT)
+        return QtCore.QSize(max(size.width(), 120), max(size.height(), HEADER_HEIGHT))
+
+    def paintEvent(self, event):
+        painter = QtGui.QPainter(self)
+        header = QtCore.QRect(0, 0, self.width, HEADER_HEIGHT - 2)
+        painter.fillRect(header, self.palette.button().color().darker(108))
+        arrow = QtWidgets.QStyleOption()
+        arrow.rect = QtCore.QRect(5, 5, 11, 11)
+        arrow.palette = self.palette
+        arrow.state = QtWidgets.QStyle.State_Enabled
+        shape = QtWidgets.QStyle.PE_IndicatorArrowDown
+        if not self.isChecked():
+            shape = QtWidgets.QStyle.PE_IndicatorArrowRight
+        self.style().drawPrimitive(shape, arrow, painter, self)
+        painter.setPen(self.palette.windowText().color())
+        painter.drawText(header.adjusted(22, 0, 0, 0), QtCore.Qt.AlignVCenter, self.text)
+
+
+class ctkSliderWidget(QtWidgets.QWidget):
+    """A slider and a spin box for one floating-point value."""
+
+    SIGNALS = {"valueChanged(double)", "valueIsChanging(double)", "decimalsChanged(int)"}
+    valueChanged = Signal(float)
+    valueIsChanging = Signal(float)
+    decimalsChanged = Signal(int)
+    _STEPS = 1000
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._slider = QtWidgets.QSlider(QtCore.Qt.Horizontal, self)
+        self._slider.setRange(0, self._STEPS)
+        self._box = QtWidgets.QDoubleSpinBox(self)
+        self._box.setRange(0, 99)
+        layout = QtWidgets.QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._slider, 1)
+        layout.addWidget(self._box)
+        self._box.valueChanged.connect(self._from_box)
+        self._slider.valueChanged.connect(self._from_slider)
+
+    def _from_slider(self, step):
+        low, high = self._box.minimum, self._box.maximum
+        self._box.setValue(low + (high - low) * step / self._STEPS)
+
+    def _from_box(self, value):
+        self._move_slider()
+        self.valueIsChanging.emit(value)
+        self.valueChanged.emit(value)
+
+    def _move_slider(self):
+        low, high = self._box.minimum, self._box.maximum
+        step = round(self._STEPS * (self._box.value - low) / (high - low)) if high > low else 0
+        blocked = self._slider.blockSignals(True)
+        self._slider.setValue(step)
+        self._slider.blockSignals(blocked)
+
+    def setValue(self, value):
+        self._box.setValue(value)
+
+    def setDecimals(self, decimals):
+        self._box.setDecimals(decimals)
+        self.decimalsChanged.emit(decimals)
+
+    def setSpinBoxVisible(self, visible):
+        self._box.setVisible(visible)
+
+    def reset(self):
+        self._box.setValue(self._box.minimum)
+
+    def _forward(kind, name):  # noqa: N805
+        def get(self):
+            return self._box.property(name)
+
+        def put(self, value):
+            self._box.setProperty(name, value)
+            self._move_slider()
+
+        return Property(kind, get, put)
+
+    value = _forward(float, "value")
+    minimum = _forward(float, "minimum")
+    maximum = _forward(float, "maximum")
+    singleStep = _forward(float, "singleStep")
+    decimals = _forward(int, "decimals")
+    prefix = _forward(str, "prefix")
+    suffix = _forward(str, "suffix")
+
+    def _get_page(self):
+        return self._slider.pageStep * (self._box.maximum - self._box.minimum) / self._STEPS
+
+    def _set_page(self, step):
+        width = self._box.maximum - self._box.minimum
+        self._slider.setPageStep(max(1, round(self._STEPS * step / width)) if width else 1)
+
+    pageStep = Property(float, _get_page, _set_page)
+
+    def _get_tracking(self):
+        return self._slider.hasTracking()
+
+    def _set_tracking(self, tracking):
+        self._slider.setTracking(tracking)
+
+    tracking = Property(bool, _get_tracking, _set_tracking)
+
+
+class ctkPathLineEdit(QtWidgets.QWidget):
+    """A path, typed or browsed for, with a history in the settings."""
+
+    SIGNALS = {"currentPathChanged(QString)", "validInputChanged(bool)"}
+    currentPathChanged = Signal(str)
+    validInputChanged = Signal(bool)
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._values = {"filters": 0, "options": 0, "settingKey": "", "label": ""}
+        self._box = QtWidgets.QComboBox(self)
+        self._box.setEditable(True)
+        self._box.setSizePolicy(QtWidgets.QSizePolicy.Expanding, QtWidgets.QSizePolicy.Fixed)
+        self._button = QtWidgets.QToolButton(self)
+        self._button.setText("...")
+        self._button.clicked.connect(self.browse)
+        layout = QtWidgets.QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._box, 1)
+        layout.addWidget(self._button)
+        self._box.currentTextChanged.connect(self._changed)
+
+    def _changed(self, path):
+        self.currentPathChanged.emit(path)
+
+    def comboBox(self):
+        return self._box
+
+    def browse(self):
+        import qt
+
+        path = qt.QFileDialog.getExistingDirectory(self, "", self.currentPath)
+        if path:
+            self.currentPath = path
+
+    def addCurrentPathToHistory(self):
+        """The newest first, in the settings under settingKey."""
+        path = self.currentPath
+        if path and self._values["settingKey"]:
+            history = [path] + [each for each in self._history() if each != path]
+            QtCore.QSettings().setValue(self._values["settingKey"], history)
+            self.retrieveHistory()
+
+    def retrieveHistory(self):
+        there, current = self._history(), self.currentPath
+        blocked = self._box.blockSignals(True)
+        self._box.clear()
+        self._box.addItems(there)
+        self._box.blockSignals(blocked)
+        self._box.setEditText(current or (there[0] if there else ""))
+
+    def _history(self):
+        there = QtCore.QSettings().value(self._values["settingKey"]) or []
+        return [there] if isinstance(there, str) else list(there)
+
+    def setCurrentPath(self, path):
+        self._box.setEditText(path)
+
+    def _get_path(self):
+        return self._box.currentText
+
+    currentPath = Property(str, _get_path, setCurrentPath)
+
+    def _plain(kind, name):  # noqa: N805
+        def get(self):
+            return self._values.get(name)
+
+        def put(self, value):
+            self._values[name] = value
+            if name == "settingKey":
+                self.retrieveHistory()
+
+        return Property(kind, get, put)
+
+    filters = _plain(int, "filters")
+    options = _plain(int, "options")
+    settingKey = _plain(str, "settingKey")
+    label = _plain(str, "label")
+    nameFilters = _plain("QStringList", "nameFilters")
+
+
+class _FilterModel(QtCore.QObject):
+    """qMRMLSortFilterProxyModel as far as a panel uses it: nodes that are not offered."""
+
+    def __init__(self, changed, parent=None):
+        super().__init__(parent)
+        self._ids, self._told = [], changed
+
+    def _get_hidden(self):
+        return list(self._ids)
+
+    def _set_hidden(self, ids):
+        self._ids = list(ids)
+        self._told()
+
+    hiddenNodeIDs = Property("QStringList", _get_hidden, _set_hidden)
+
+
+class qMRMLNodeComboBox(QtWidgets.QWidget):
+    """The nodes of some classes in the scene; follows the scene."""
+
+    SIGNALS = {
+        "currentNodeChanged(bool)",
+        "currentNodeChanged(vtkMRMLNode*)",
+        "currentNodeIDChanged(QString)",
+        "nodeActivated(vtkMRMLNode*)",
+    }
+    currentNodeChanged = Signal(object)
+    currentNodeIDChanged = Signal(str)
+    nodeActivated = Signal(object)
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._scene = self._current = self._last_told = None
+        self._observers = _Observers(self)
+        self._values = {
+            "nodeTypes": [],
+            "hideChildNodeTypes": [],
+            "showChildNodeTypes": True,
+            "showHidden": False,
+            "noneEnabled": False,
+            "addEnabled": True,
+            "removeEnabled": True,
+            "editEnabled": False,
+            "renameEnabled": False,
+            "noneDisplay": "None",
+            "baseName": "",
+            "selectNodeUponCreation": True,
+        }
+        self._filter = _FilterModel(self._fill, self)
+        self._box = QtWidgets.QComboBox(self)
+        self._box.setSizeAdjustPolicy(QtWidgets.QComboBox.AdjustToMinimumContentsLengthWithIcon)
+        layout = QtWidgets.QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._box)
+        self._box.activated.connect(self._chosen)
+
+    def mrmlScene(self):
+        return self._scene
+
+    def setMRMLScene(self, scene):
+        self._observers.release()
+        self._scene = scene
+        if scene is not None:
+            events = (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndBatchProcessEvent)
+            self._observers.add(scene, events, self._fill)
+        self._fill()
+
+    def sortFilterProxyModel(self):
+        return self._filter
+
+    def _nodes(self):
+        """The nodes that are offered, in the scene's order."""
+        values, found = self._values, []
+        for index in range(self._scene.GetNumberOfNodes() if self._scene else 0):
+            node = self._scene.GetNthNode(index)
+            shown = any(
+                node.IsA(kind) if values["showChildNodeTypes"] else node.GetClassName() == kind
+                for kind in values["nodeTypes"]
+            )
+            shown &= not any(node.IsA(kind) for kind in values["hideChildNodeTypes"])
+            shown &= values["showHidden"] or not node.GetHideFromEditors()
+            if shown and node.GetID() not in self._filter._ids:
+                found.append(node)
+        return found
+
+    def _fill(self, *_):
+        if self._scene is None or self._scene.IsBatchProcessing():
+            return
+        nodes = self._nodes()
+        blocked = self._box.blockSignals(True)
+        self._box.clear()
+        if self._values["noneEnabled"]:
+            self._box.addItem(self._values["noneDisplay"], "")
+        for node in nodes:
+            self._box.addItem(node.GetName(), node.GetID())
+        self._box.blockSignals(blocked)
+        if self._current not in nodes:
+            self._current = None if self._values["noneEnabled"] or not nodes else nodes[0]
+        self._show_current()
+
+    def _show_current(self):
+        blocked = self._box.blockSignals(True)
+        self._box.setCurrentIndex(
+            self._box.findData(self._current.GetID() if self._current else "")
+        )
+        self._box.blockSignals(blocked)
+        if self._current is not self._last_told:
+            self._last_told = self._current
+            self.currentNodeChanged.emit(self._current)
+            self.currentNodeIDChanged.emit(self.currentNodeID)
+
+    def _chosen(self, index):
+        node_id = self._box.itemData(index)
+        self.setCurrentNode(self._scene.GetNodeByID(node_id) if node_id else None)
+        self.nodeActivated.emit(self._current)
+
+    def currentNode(self):
+        return self._current
+
+    def setCurrentNode(self, node):
+        """A node that is not offered chooses none, as in Slicer."""
+        self._current = node if node in self._nodes() else None
+        self._show_current()
+
+    def setCurrentNodeID(self, node_id):
+        self.setCurrentNode(self._scene.GetNodeByID(node_id) if node_id else None)
+
+    def nodeCount(self):
+        return len(self._nodes())
+
+    def _get_id(self):
+        return self._current.GetID() if self._current else ""
+
+    currentNodeID = Property(str, _get_id, setCurrentNodeID)
+
+    def _plain(kind, name):  # noqa: N805
+        def get(self):
+            return self._values[name]
+
+        def put(self, value):
+            self._values[name] = value
+            self._fill()
+
+        return Property(kind, get, put)
+
+    nodeTypes = _plain("QStringList", "nodeTypes")
+    hideChildNodeTypes = _plain("QStringList", "hideChildNodeTypes")
+    showChildNodeTypes = _plain(bool, "showChildNodeTypes")
+    showHidden = _plain(bool, "showHidden")
+    noneEnabled = _plain(bool, "noneEnabled")
+    addEnabled = _plain(bool, "addEnabled")
+    removeEnabled = _plain(bool, "removeEnabled")
+    editEnabled = _plain(bool, "editEnabled")
+    renameEnabled = _plain(bool, "renameEnabled")
+    noneDisplay = _plain(str, "noneDisplay")
+    baseName = _plain(str, "baseName")
+    selectNodeUponCreation = _plain(bool, "selectNodeUponCreation")
+
+
+CTK = (ctkCollapsibleButton, ctkSliderWidget, ctkPathLineEdit)
+QMRML = (qMRMLWidget, qMRMLNodeComboBox)
+STAND_INS = {each.__name__: each for each in (*CTK, *QMRML)}
