@@ -10,12 +10,13 @@ import types
 from pathlib import Path
 
 import slicer
+from PySide6 import QtTest
 
 from headless.scene import shared_application
-from headless.views import shared_slice_views
+from headless.views import ThreeDView, shared_slice_views
 
 from . import parameter_node, scripted_module, widgets
-from .pythonqt import QtCore, QtWidgets, make_qt_module
+from .pythonqt import QtCore, QtGui, QtWidgets, make_qt_module
 from .ui_loader import UiLoader
 from .views import LayoutManager
 
@@ -267,6 +268,10 @@ class Host:
             module.close()
         self.process()
 
+    def show_3d(self):
+        """Fill the place of the 3D view; it takes seconds to draw, so tests do without."""
+        self.app.layoutManager().add_3d_view(ThreeDView(shared_application()))
+
     def start_afresh(self):
         """Everything as after a new start of the application: panel, scene, settings, user."""
         self.close_modules()
@@ -291,6 +296,80 @@ class Host:
             loop = QtCore.QEventLoop()
             QtCore.QTimer.singleShot(milliseconds, loop.quit)
             loop.exec()
+
+    # A hand on mouse and keyboard. Positions are in the widget, from its upper left corner.
+
+    @staticmethod
+    def point(x, y):
+        return QtCore.QPoint(x, y)
+
+    def drag(self, widget, start, end, button=QtCore.Qt.LeftButton, steps=6):
+        """Hover, press, move, release, as a hand does."""
+        for kind, place, held in [
+            (QtCore.QEvent.MouseMove, start, False),
+            (QtCore.QEvent.MouseMove, start, False),
+            (QtCore.QEvent.MouseButtonPress, start, True),
+            *(
+                (QtCore.QEvent.MouseMove, start + (end - start) * (n / steps), True)
+                for n in range(1, steps + 1)
+            ),
+            (QtCore.QEvent.MouseButtonRelease, end, False),
+        ]:
+            self._mouse(widget, kind, place, button, held)
+        self.process()
+
+    def click_at(self, widget, place, button=QtCore.Qt.LeftButton):
+        self.drag(widget, place, place, button, steps=0)
+
+    def _mouse(self, widget, kind, place, button, held):
+        is_move = kind == QtCore.QEvent.MouseMove
+        nothing = QtCore.Qt.NoButton
+        event = QtGui.QMouseEvent(
+            kind,
+            QtCore.QPointF(place),
+            QtCore.QPointF(widget.mapToGlobal(place)),
+            nothing if is_move else button,
+            button if held else nothing,
+            QtCore.Qt.NoModifier,
+        )
+        self.app.sendEvent(widget, event)
+
+    def wheel(self, widget, notches):
+        """Turn the mouse wheel over the middle of a widget."""
+        middle = QtCore.QPointF(widget.rect.center())
+        event = QtGui.QWheelEvent(
+            middle,
+            QtCore.QPointF(widget.mapToGlobal(middle.toPoint())),
+            QtCore.QPoint(),
+            QtCore.QPoint(0, 120 * notches),
+            QtCore.Qt.NoButton,
+            QtCore.Qt.NoModifier,
+            QtCore.Qt.NoScrollPhase,
+            False,
+        )
+        self.app.sendEvent(widget, event)
+        self.process()
+
+    def press(self, key, widget=None, modifiers=QtCore.Qt.NoModifier):
+        """Press and release a key where the focus is, shortcuts included."""
+        QtTest.QTest.keyClick(widget or self.app.focusWidget() or self.window, key, modifiers)
+        self.process()
+
+    def drop(self, widget, paths):
+        """Drag files from the desktop over a widget and let them go; returns if it took them."""
+        data = QtCore.QMimeData()
+        data.setUrls([QtCore.QUrl.fromLocalFile(str(path)) for path in paths])
+        place, copy = widget.rect.center(), QtCore.Qt.CopyAction
+        held = (data, QtCore.Qt.LeftButton, QtCore.Qt.NoModifier)
+        enter = QtGui.QDragEnterEvent(place, copy, *held)
+        enter.ignore()
+        self.app.sendEvent(widget, enter)
+        if not enter.isAccepted():
+            return False
+        drop = QtGui.QDropEvent(QtCore.QPointF(place), copy, *held)
+        self.app.sendEvent(widget, drop)
+        self.process()
+        return drop.isAccepted()
 
     def wait_until(self, condition, seconds=10.0):
         """Run the event loop until a condition holds; fails if it never does."""

@@ -21,12 +21,12 @@ KEYS = {
 }
 
 
-class SliceWidget(QtWidgets.QWidget):
-    """qMRMLSliceWidget: one slice view. Renders only while it can be seen."""
+class _ViewWidget(QtWidgets.QWidget):
+    """A view that renders off screen, only while it can be seen, at most once per turn of the loop."""
 
-    def __init__(self, view: SliceView, name: str, parent=None):
+    def __init__(self, view, colour, parent=None):
         super().__init__(parent)
-        self._view, self._name = view, name
+        self._view, self._colour = view, QtGui.QColor.fromRgbF(*colour)
         self._picture = None
         self.setMouseTracking(True)
         self.setFocusPolicy(QtCore.Qt.StrongFocus)
@@ -35,18 +35,8 @@ class SliceWidget(QtWidgets.QWidget):
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.forceRender)
         view.managers.AddObserver("UpdateEvent", self._later)
-        view.logic.AddObserver("ModifiedEvent", self._later)
 
-    # What Slicer's widget and the view in it have.
-
-    def sliceLogic(self):
-        return self._view.logic
-
-    def mrmlSliceNode(self):
-        return self._view.node
-
-    def sliceView(self):
-        return self
+    # What Slicer's views have.
 
     def renderWindow(self):
         return self._view.window
@@ -60,16 +50,6 @@ class SliceWidget(QtWidgets.QWidget):
 
     scheduleRender = forceRender
 
-    def fitSliceToBackground(self):
-        self._view.logic.FitSliceToBackground()
-
-    # For tests
-
-    def position_of(self, world_ras) -> QtCore.QPoint:
-        """Where a world point is in this widget."""
-        x, y = self._view.pixel_of(world_ras)
-        return QtCore.QPoint(round(x), round(self.height - 1 - y))
-
     # Qt
 
     def _later(self, *_):
@@ -82,7 +62,6 @@ class SliceWidget(QtWidgets.QWidget):
     def resizeEvent(self, event):
         self._view.window.SetSize(self.width, self.height)
         self._view.interactor.SetSize(self.width, self.height)
-        self._view.logic.ResizeSliceNode(self.width, self.height)
         self._timer.start(0)
 
     def paintEvent(self, event):
@@ -94,24 +73,16 @@ class SliceWidget(QtWidgets.QWidget):
                 self._picture.data, width, height, 3 * width, QtGui.QImage.Format_RGB888
             )
             painter.drawImage(0, 0, image)
-        red, green, blue = SLICE_VIEWS[self._name][1]
-        painter.fillRect(0, 0, self.width, 4, QtGui.QColor.fromRgbF(red, green, blue))
+        painter.fillRect(0, 0, self.width, 4, self._colour)
 
     def _pass_on(self, event, name, key="\0", symbol=None):
-        position = event.position() if hasattr(event, "position") else None
         x, y = self._view.interactor.GetEventPosition()
-        if position is not None:
-            x, y = int(position.x()), int(self.height - 1 - position.y())
-        modifiers = event.modifiers()
-        self._view.interactor.SetEventInformation(
-            x,
-            y,
-            int(bool(modifiers & QtCore.Qt.ControlModifier)),
-            int(bool(modifiers & QtCore.Qt.ShiftModifier)),
-            key,
-            0,
-            symbol,
-        )
+        if hasattr(event, "position"):
+            x, y = int(event.position().x()), int(self.height - 1 - event.position().y())
+        held = event.modifiers()
+        ctrl = bool(held & QtCore.Qt.ControlModifier)
+        shift = bool(held & QtCore.Qt.ShiftModifier)
+        self._view.interactor.SetEventInformation(x, y, ctrl, shift, key, 0, symbol)
         self._view.interactor.InvokeEvent(f"{name}Event")
 
     def mousePressEvent(self, event):
@@ -128,30 +99,89 @@ class SliceWidget(QtWidgets.QWidget):
         self._pass_on(event, f"MouseWheel{'Forward' if forward else 'Backward'}")
 
     def keyPressEvent(self, event):
-        symbol = KEYS.get(event.key(), event.text())
-        self._pass_on(event, "KeyPress", event.text()[:1] or "\0", symbol)
+        self._key(event, "KeyPress")
 
     def keyReleaseEvent(self, event):
-        symbol = KEYS.get(event.key(), event.text())
-        self._pass_on(event, "KeyRelease", event.text()[:1] or "\0", symbol)
+        self._key(event, "KeyRelease")
+
+    def _key(self, event, name):
+        self._pass_on(event, name, event.text()[:1] or "\0", KEYS.get(event.key(), event.text()))
+
+
+class SliceWidget(_ViewWidget):
+    """qMRMLSliceWidget: one slice view."""
+
+    def __init__(self, view: SliceView, name: str, parent=None):
+        super().__init__(view, SLICE_VIEWS[name][1], parent)
+        view.logic.AddObserver("ModifiedEvent", self._later)
+
+    def sliceLogic(self):
+        return self._view.logic
+
+    def mrmlSliceNode(self):
+        return self._view.node
+
+    def sliceView(self):
+        return self
+
+    def fitSliceToBackground(self):
+        self._view.logic.FitSliceToBackground()
+
+    def resizeEvent(self, event):
+        super().resizeEvent(event)
+        self._view.logic.ResizeSliceNode(self.width, self.height)
+
+    def position_of(self, world_ras) -> QtCore.QPoint:
+        """For tests: where a world point is in this widget."""
+        x, y = self._view.pixel_of(world_ras)
+        return QtCore.QPoint(round(x), round(self.height - 1 - y))
+
+
+class ThreeDWidget(_ViewWidget):
+    """qMRMLThreeDWidget and the view in it."""
+
+    def __init__(self, view, parent=None):
+        super().__init__(view, (0.45, 0.45, 0.75), parent)
+
+    def threeDView(self):
+        return self
+
+    def mrmlViewNode(self):
+        return self._view.node
+
+    def resetFocalPoint(self):
+        self._view.look_from_front()
+        self._later()
 
 
 class LayoutManager(QtCore.QObject):
-    """slicer.app.layoutManager(): the slice views side by side, or one alone. No 3D view."""
+    """slicer.app.layoutManager(): the slice views side by side, or one alone; a 3D view on request."""
 
-    threeDViewCount = tableViewCount = plotViewCount = 0
+    tableViewCount = plotViewCount = 0
 
     def __init__(self, application, views: dict):
         super().__init__()
         self._application = application
         self.viewport_widget = QtWidgets.QWidget()
-        grid = QtWidgets.QGridLayout(self.viewport_widget)
+        grid = self._grid = QtWidgets.QGridLayout(self.viewport_widget)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(2)
         self._widgets = {name: SliceWidget(view, name) for name, view in views.items()}
         for place, widget in zip(((0, 0), (1, 0), (1, 1)), self._widgets.values()):
             grid.addWidget(widget, *place)
-        self._layout = 2  # FourUp
+        self._threed = []
+        self._layout = slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
+
+    def add_3d_view(self, view):
+        self._threed.append(ThreeDWidget(view))
+        self._grid.addWidget(self._threed[0], 0, 1)
+
+    @property
+    def threeDViewCount(self):
+        return len(self._threed)
+
+    def threeDWidget(self, index):
+        return self._threed[index]
 
     def sliceViewNames(self):
         return tuple(self._widgets)
@@ -175,6 +205,8 @@ class LayoutManager(QtCore.QObject):
         }.get(layout)
         for name, widget in self._widgets.items():
             widget.setVisible(alone in (None, name))
+        for widget in self._threed:
+            widget.setVisible(alone is None)
         self._layout = layout
 
     @property

@@ -1,0 +1,196 @@
+"""What our code and our .ui file ask of Qt, and whether Slicer's widgets have it. Reads, runs nothing.
+
+`widget_api.json` says which properties, signals and names each class has in a running Slicer.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+API_FILE = Path(__file__).parent / "qt_host" / "widget_api.json"
+SCALARS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+class Api:
+    """The classes of Slicer's Qt: what they have, ancestors included."""
+
+    def __init__(self, classes: dict):
+        self.classes = classes
+
+    @classmethod
+    def read(cls, path: Path = API_FILE) -> Api:
+        return cls(json.loads(path.read_text(encoding="utf-8"))["classes"])
+
+    def _parts(self, name: str, part: str):
+        for each in {name, *self.classes[name]["inherits"]} & set(self.classes):
+            yield from self.classes[each][part]
+
+    def properties(self, name: str) -> dict:
+        found = {}
+        for each in {name, *self.classes[name]["inherits"]} & set(self.classes):
+            found.update(self.classes[each]["properties"])
+        return found
+
+    def signals(self, name: str) -> set:
+        return set(self._parts(name, "signals"))
+
+    def names(self, name: str) -> set:
+        """All that can be read: properties, signals, methods, enumerators."""
+        signals = {each.partition("(")[0] for each in self.signals(name)}
+        return set(self._parts(name, "names")) | set(self.properties(name)) | signals
+
+
+def widgets_in(ui: str) -> dict:
+    """Object name to class of every widget and action in a .ui file."""
+    tree = ElementTree.fromstring(ui)
+    found = {node.get("name"): node.get("class") for node in tree.iter("widget")}
+    return {**found, **{node.get("name"): "QAction" for node in tree.iter("action")}}
+
+
+def faults_of_ui(ui: str, api: Api) -> list:
+    """Properties that a .ui file sets and that the widget's class does not have, as sentences."""
+    faults = []
+    for widget in ElementTree.fromstring(ui).iter("widget"):
+        kind, name = widget.get("class"), widget.get("name")
+        if kind not in api.classes:
+            faults.append(f"{name}: the class {kind} is unknown")
+            continue
+        for found in widget.findall("property"):
+            if found.get("stdset") != "0" and found.get("name") not in api.properties(kind):
+                faults.append(f"{name}: {kind} has no property {found.get('name')}")
+            value = found.findtext("enum") or found.findtext("set") or ""
+            for part in value.split("|"):
+                owner, _, enumerator = part.rpartition("::")
+                if owner in api.classes and enumerator not in api.names(owner):
+                    faults.append(f"{name}: {owner} has no {enumerator}")
+    return faults
+
+
+def faults_of_code(source: str, widgets: dict, api: Api) -> list:
+    """What the code asks of widgets that they do not have, as sentences with line numbers.
+
+    Followed: `self.ui.X`, `ui.X`, `qt.X(...)`, `ctk.X(...)`, `slicer.qX(...)`, and the names they
+    are assigned to, `self.Y` within the class and local ones within the function.
+    """
+    check = _Check(widgets, api)
+    tree = ast.parse(source)
+    for node in tree.body:
+        check.visit_scope(node, {})
+    return sorted(set(check.faults), key=lambda fault: int(fault.split()[1].rstrip(":")))
+
+
+class _Check:
+    def __init__(self, widgets, api):
+        self.widgets, self.api, self.faults = widgets, api, []
+
+    def visit_scope(self, scope, known: dict) -> None:
+        """known: dotted name to class, of what surrounds the scope."""
+        known = dict(known)
+        if isinstance(scope, ast.ClassDef):
+            for node in ast.walk(scope):
+                self._learn(node, known, only="self.")
+        else:
+            for node in _own(scope):
+                self._learn(node, known)
+        parents = {child: node for node in ast.walk(scope) for child in ast.iter_child_nodes(node)}
+        for node in _own(scope):
+            if node is not scope and isinstance(node, (*SCALARS, ast.ClassDef)):
+                self.visit_scope(node, known)
+            elif isinstance(node, ast.Attribute):
+                self._use(node, parents, known)
+
+    def _learn(self, node, known, only="") -> None:
+        if isinstance(node, ast.Assign):
+            kind = self._kind(node.value, known)
+            for target in node.targets:
+                dotted = _dotted(target)
+                if dotted and dotted.startswith(only):
+                    if kind:
+                        known[dotted] = kind
+                    else:
+                        known.pop(dotted, None)
+
+    def _kind(self, node, known):
+        """The class of an expression if it is a widget that we know, else None."""
+        dotted = _dotted(node)
+        if dotted in known:
+            return known[dotted]
+        if isinstance(node, ast.Attribute) and _is_ui(node.value):
+            return self.widgets.get(node.attr)
+        if isinstance(node, ast.Call):
+            owner, _, name = (_dotted(node.func) or "").rpartition(".")
+            if owner in ("qt", "ctk", "slicer") and name in self.api.classes:
+                return name
+        return None
+
+    def _use(self, node, parents, known) -> None:
+        if _is_ui(node.value) and node.attr not in self.widgets:
+            self._fault(node, f"there is no widget {node.attr} in the .ui file")
+        kind = self._kind(node.value, known)
+        if kind is None:
+            return
+        if kind not in self.api.classes:
+            self._fault(node, f"the class {kind} is unknown")
+            return
+        if node.attr not in self.api.names(kind):
+            self._fault(node, f"{kind} has no {node.attr}")
+            return
+        found = self.api.properties(kind).get(node.attr)
+        parent = parents.get(node)
+        is_called = isinstance(parent, ast.Call) and parent.func is node
+        if isinstance(node.ctx, ast.Store) and (found is None or "read only" in found):
+            self._fault(node, f"{kind}.{node.attr} cannot be set")
+        if is_called and found is not None and node.attr != "singleShot":
+            self._fault(node, f"{kind}.{node.attr} is a property and cannot be called")
+        if is_called and parent.args and isinstance(parent.args[0], ast.Constant):
+            self._named(node, kind, parent.args[0].value)
+
+    def _named(self, node, kind, text) -> None:
+        """connect("clicked(bool)", f), setProperty("value", 3)"""
+        if node.attr in ("connect", "disconnect") and text not in self.api.signals(kind):
+            self._fault(node, f"{kind} has no signal {text}")
+        if node.attr == "setProperty" and text not in self.api.properties(kind):
+            self._fault(node, f"{kind} has no property {text}")
+
+    def _fault(self, node, text) -> None:
+        self.faults.append(f"line {node.lineno}: {text}")
+
+
+def classes_used(sources: list, ui: str) -> set:
+    """The Qt classes that code makes or asks for by name, and those in the .ui file."""
+    found = set(widgets_in(ui).values()) | {"QObject", "QWidget"}
+    for source in sources:
+        for node in ast.walk(ast.parse(source)):
+            owner, _, name = (_dotted(node) or "").rpartition(".")
+            if owner in ("qt", "ctk") or (owner == "slicer" and name.startswith("q")):
+                found.add(name)
+    return found
+
+
+def _own(scope):
+    """The nodes of a scope without what lies in functions and classes within it, but these."""
+    waiting = list(ast.iter_child_nodes(scope)) if isinstance(scope, _SCOPES) else [scope]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, (*SCALARS, ast.ClassDef)):
+            waiting.extend(ast.iter_child_nodes(node))
+
+
+_SCOPES = (*SCALARS, ast.ClassDef, ast.Module)
+
+
+def _is_ui(node) -> bool:
+    name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+    return name in ("ui", "_ui")
+
+
+def _dotted(node):
+    parts = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else None
