@@ -2,6 +2,7 @@
 
 python3 dev.py demo    the whole loop on a synthetic hip: detect, see, correct, export, retrain
 python3 dev.py test    the checks and the tests
+python3 dev.py screenshots    the panel in its main states, without Slicer
 python3 dev.py setup   only set up
 """
 
@@ -85,6 +86,10 @@ def demo(arguments) -> int:
     return run("-m", "headless.demo", *arguments)
 
 
+def screenshots(arguments) -> int:
+    return run("-m", "qt_host.screenshots", *arguments)
+
+
 def test(arguments) -> int:
     # The networks of the tests are small: several threads would only wait for each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -97,7 +102,12 @@ def run(*arguments) -> int:
     return subprocess.run([PYTHON, *arguments], cwd=ROOT, env=environment).returncode
 
 
-JOBS = {"demo": demo, "test": test, "setup": lambda arguments: 0}
+JOBS = {
+    "demo": demo,
+    "test": test,
+    "screenshots": screenshots,
+    "setup": lambda arguments: 0,
+}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))
