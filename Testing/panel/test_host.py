@@ -117,3 +117,33 @@ def test_a_parameter_node_keeps_fields_as_slicer_does(host):
         parameters.share = 2.0
     with pytest.raises(AttributeError):
         parameters.nmae = "x"
+
+
+def test_a_shortcut_of_the_panel_works_in_the_panel_only(host, panel, qt):
+    heard = []
+    shortcut = qt.QShortcut(panel.parent)
+    shortcut.setKey(qt.QKeySequence("Ctrl+J"))
+    shortcut.setContext(qt.Qt.WidgetWithChildrenShortcut)
+    shortcut.connect("activated()", lambda: heard.append(True))
+    panel.ui.annotatorLineEdit.setFocus()
+    host.press(qt.Qt.Key_J, modifiers=qt.Qt.ControlModifier)
+    assert heard == [True]
+    slicer.app.layoutManager().sliceWidget("Red").setFocus()
+    host.press(qt.Qt.Key_J, modifiers=qt.Qt.ControlModifier)
+    assert heard == [True]
+
+
+def test_a_held_up_event_loop_is_noticed(host, qt):
+    def work():
+        total = 0
+        while clock.elapsed() < 80:
+            total += 1
+
+    clock = qt.QElapsedTimer()
+    with host.watching_the_loop() as watch:
+        host.process(20)
+        clock.start()
+        qt.QTimer.singleShot(0, work)
+        host.process(20)
+    assert watch.wall_ms >= 79
+    assert watch.cpu_ms > 20

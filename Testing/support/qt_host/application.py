@@ -6,7 +6,9 @@ import functools
 import importlib.util
 import sys
 import tempfile
+import time
 import types
+from contextlib import contextmanager
 from pathlib import Path
 
 import slicer
@@ -180,6 +182,32 @@ class App(QtWidgets.QApplication):
         return self._folder.name
 
 
+class LoopWatch:
+    """The longest times between two turns of the event loop.
+
+    cpu_ms: what the application's own thread worked; other work on the machine does not count.
+    wall_ms: by the clock, waiting included.
+    """
+
+    def __init__(self):
+        self.cpu_ms = self.wall_ms = 0.0
+        self._last = None
+        self._timer = QtCore.QTimer()
+        self._timer.timeout.connect(self._turn)
+        self._timer.start(0)
+
+    def _turn(self):
+        now = (time.thread_time(), time.perf_counter())
+        if self._last is not None:
+            self.cpu_ms = max(self.cpu_ms, 1000 * (now[0] - self._last[0]))
+            self.wall_ms = max(self.wall_ms, 1000 * (now[1] - self._last[1]))
+        self._last = now
+
+    def stop(self):
+        self._turn()
+        self._timer.stop()
+
+
 class Host:
     """Boots once a process; `open` gives a module's panel as the user has it in front of them."""
 
@@ -296,6 +324,13 @@ class Host:
             loop = QtCore.QEventLoop()
             QtCore.QTimer.singleShot(milliseconds, loop.quit)
             loop.exec()
+
+    @contextmanager
+    def watching_the_loop(self):
+        """Measures how long the event loop was held up; use its results after the block."""
+        watch = LoopWatch()
+        yield watch
+        watch.stop()
 
     # A hand on mouse and keyboard. Positions are in the widget, from its upper left corner.
 
