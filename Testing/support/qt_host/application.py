@@ -353,6 +353,19 @@ class Host:
             self._mouse(widget, kind, place, button, held)
         self.process()
 
+    def click(self, button):
+        """Click a button with the left mouse key; it must be there to be clicked."""
+        assert button.isVisible(), f"{button.name} cannot be seen"
+        assert button.enabled, f"{button.name} is disabled"
+        QtTest.QTest.mouseClick(button, QtCore.Qt.LeftButton)
+        self.process()
+
+    def type(self, text, widget):
+        QtTest.QTest.keyClicks(widget, text.rstrip("\n"))
+        if text.endswith("\n"):
+            QtTest.QTest.keyClick(widget, QtCore.Qt.Key_Return)
+        self.process()
+
     def click_at(self, widget, place, button=QtCore.Qt.LeftButton):
         self.drag(widget, place, place, button, steps=0)
 

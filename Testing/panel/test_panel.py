@@ -1,0 +1,166 @@
+"""The panel as its user meets it: clicked, typed into and looked at."""
+
+import numpy as np
+import pytest
+import slicer
+
+from landmark_heatmap.dataset import read_cases
+from LandmarkHeatmapLib.volumes import add_volume
+from mrml_examples import LANDMARKS, linear_transform, make_image, make_prediction
+
+
+class Predictor:
+    """Stands in for a network: it needs no torch and is quick."""
+
+    def __init__(self, path=None):
+        pass
+
+    def predict(self, image, progress=None):
+        if progress:
+            progress("Detecting", 0.5)
+        return make_prediction(image)
+
+
+@pytest.fixture
+def panel(host, module):
+    panel = host.open()
+    panel.logic = module.LandmarkHeatmapLogic(Predictor)
+    return panel
+
+
+@pytest.fixture
+def add(panel, host):
+    """Puts a volume into the scene and chooses it as input."""
+
+    def put(name="Scan", image=None):
+        volume = add_volume(slicer.mrmlScene, image or make_image(), name)
+        panel.ui.inputVolumeSelector.setCurrentNode(volume)
+        host.process()
+        return volume
+
+    return put
+
+
+def detect(host, panel):
+    """Click the button and wait; returns the newest result of the volume that is chosen."""
+    volume = panel.ui.inputVolumeSelector.currentNode()
+    before = len(panel.logic.results(volume))
+    host.click(panel.ui.detectButton)
+    host.wait_until(lambda: len(panel.logic.results(volume)) > before)
+    host.process()
+    return panel.logic.results(volume)[-1]
+
+
+def test_without_a_volume_the_button_says_what_is_missing(panel):
+    assert not panel.ui.detectButton.enabled
+    assert "volume" in panel.ui.detectButton.toolTip
+
+
+def test_one_click_finds_the_landmarks_and_shows_them(host, panel, add):
+    volume = add()
+    result = detect(host, panel)
+    assert result.landmarks.names == LANDMARKS.names
+    assert panel.logic.isInSliceViews(volume)
+    assert host.user.told == []
+
+
+def test_each_volume_has_its_own_results(host, panel, add):
+    first = add("First")
+    result = detect(host, panel)
+    add("Second")
+    assert not panel.ui.exportButton.enabled
+    panel.ui.inputVolumeSelector.setCurrentNode(first)
+    host.process()
+    assert panel.ui.exportButton.enabled
+    assert panel.logic.getParameterNode().result is result.node
+
+
+def test_heatmaps_are_not_offered_as_input(host, panel, add):
+    add()
+    detect(host, panel)
+    assert panel.ui.inputVolumeSelector.nodeCount() == 1
+
+
+def test_a_transformed_volume_is_exported_where_it_was_scanned(host, panel, add, tmp_path):
+    volume = add()
+    plain = detect(host, panel).annotation().positions_lps(LANDMARKS.names)
+    volume.SetAndObserveTransformNodeID(linear_transform(slicer.mrmlScene).GetID())
+    result = detect(host, panel)
+    export(host, panel, tmp_path / "dataset")
+    (case,) = read_cases(tmp_path / "dataset")
+    exported = case.annotation.positions_lps(LANDMARKS.names)
+    np.testing.assert_allclose(exported, result.annotation().positions_lps(LANDMARKS.names))
+    np.testing.assert_allclose(exported, plain, atol=0.01)
+
+
+def export(host, panel, folder):
+    panel.ui.datasetPathLineEdit.currentPath = str(folder)
+    host.click(panel.ui.exportButton)
+    host.wait_until(lambda: (folder / "cases").exists() or list(folder.glob("*")))
+
+
+def test_a_file_that_is_no_model_is_refused_in_words(host, panel, tmp_path):
+    bad = tmp_path / "bad.safetensors"
+    bad.write_bytes(b"nothing")
+    count = panel.ui.modelComboBox.count
+    host.user.chooses = [str(bad)]
+    host.click(panel.ui.addModelButton)
+    assert len(host.user.told) == 1
+    assert "bad.safetensors" in host.user.told[0]
+    assert panel.ui.modelComboBox.count == count
+
+
+def test_refusing_torch_leaves_review_and_export_usable(host, panel, add, tmp_path):
+    add()
+    detect(host, panel)
+    panel.logic.missingPackages = lambda: ["torch"]
+    host.user.agrees = False
+    host.click(panel.ui.detectButton)
+    assert "torch" in panel.ui.statusLabel.text
+    assert panel.ui.detectButton.enabled
+    export(host, panel, tmp_path / "dataset")
+    assert len(read_cases(tmp_path / "dataset")) == 1
+
+
+def test_what_belongs_to_the_user_is_kept_in_the_settings(host, panel):
+    panel.ui.annotatorLineEdit.setFocus()
+    host.type("AB\n", panel.ui.annotatorLineEdit)
+    host.close_modules()
+    assert host.open().ui.annotatorLineEdit.text == "AB"
+
+
+def test_closing_the_scene_leaves_an_empty_panel(host, panel, add):
+    add()
+    detect(host, panel)
+    slicer.mrmlScene.Clear(False)
+    host.process()
+    assert not panel.ui.detectButton.enabled
+    assert not panel.ui.exportButton.enabled
+    add()
+    detect(host, panel)
+
+
+def test_a_scene_that_is_loaded_brings_its_results_and_corrections(host, panel, add, tmp_path):
+    add()
+    result = detect(host, panel)
+    result.move("Tip", (1, 2, 3))
+    path = str(tmp_path / "scene.mrb")
+    assert slicer.util.saveScene(path)
+    slicer.mrmlScene.Clear(False)
+    slicer.util.loadScene(path)
+    host.process()
+    volume = panel.ui.inputVolumeSelector.currentNode()
+    (again,) = panel.logic.results(volume)
+    np.testing.assert_allclose(again.annotation().position_lps("Tip"), (-1, -2, 3), atol=0.001)
+    assert panel.ui.exportButton.enabled
+
+
+def test_reloading_the_module_shows_the_result_again(host, panel, add):
+    add()
+    result = detect(host, panel)
+    slicer.util.reloadScriptedModule("LandmarkHeatmap")
+    host.process()
+    fresh = slicer.util.getModuleWidget("LandmarkHeatmap")
+    assert fresh is not panel
+    assert fresh.logic.getParameterNode().result is result.node
+    assert fresh.ui.exportButton.enabled
