@@ -63,10 +63,11 @@ def pip(*arguments) -> None:
 
 
 def need_graphics_libraries() -> None:
-    """Off-screen rendering on Linux needs EGL or OSMesa; install it where that is possible."""
-    if not sys.platform.startswith("linux") or has_graphics_library():
+    """What off-screen rendering and Qt's windows need on Linux; install it where that is possible."""
+    if not sys.platform.startswith("linux") or (has_graphics_library() and has_qt_libraries()):
         return
     packages = ["libegl1", "libgl1", "libosmesa6", "libxrender1"]
+    packages += ["libxkbcommon0", "libfontconfig1", "libglib2.0-0", "fonts-dejavu-core"]
     if shutil.which("apt-get") and os.geteuid() == 0:
         print(f"Installing {' '.join(packages)} for off-screen rendering...", flush=True)
         subprocess.run(["apt-get", "update", "-qq"], check=False)
@@ -76,10 +77,16 @@ def need_graphics_libraries() -> None:
             "Off-screen rendering needs libEGL or libOSMesa. Install one, for instance:\n"
             f"  sudo apt-get install {' '.join(packages)}"
         )
+    if not has_qt_libraries():
+        print("Without libxkbcommon, libfontconfig and libglib the panel's tests are skipped.")
 
 
 def has_graphics_library() -> bool:
     return any(ctypes.util.find_library(name) for name in ("EGL", "OSMesa"))
+
+
+def has_qt_libraries() -> bool:
+    return all(ctypes.util.find_library(name) for name in ("xkbcommon", "fontconfig", "glib-2.0"))
 
 
 def demo(arguments) -> int:

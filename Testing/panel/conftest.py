@@ -3,7 +3,9 @@
 import pytest
 
 pytest.importorskip("slicer_core")
-pytest.importorskip("PySide6", reason="the panel's tests need PySide6-Essentials")
+pytest.importorskip(
+    "PySide6.QtWidgets", reason="needs PySide6-Essentials and its libraries", exc_type=ImportError
+)
 
 from headless.scene import Complaints  # noqa: E402
 from qt_host.application import the_host  # noqa: E402
