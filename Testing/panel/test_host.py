@@ -147,3 +147,11 @@ def test_a_held_up_event_loop_is_noticed(host, qt):
         host.process(20)
     assert watch.wall_ms >= 79
     assert watch.cpu_ms > 20
+
+
+def test_what_is_collapsed_cannot_be_seen_until_it_is_opened(host, panel):
+    section = panel.ui.exportCollapsibleButton
+    section.collapsed = True
+    assert not panel.ui.exportButton.isVisible()
+    host.click_at(section, host.point(30, 8))
+    assert panel.ui.exportButton.isVisible()

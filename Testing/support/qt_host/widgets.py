@@ -68,15 +68,19 @@ class ctkCollapsibleButton(QtWidgets.QAbstractButton):
                 child.setVisible(True)
             self._hidden_by_us = []
         else:
-            self._hidden_by_us = [
-                child
-                for child in self.children()
-                if isinstance(child, QtWidgets.QWidget) and not child.isHidden()
-            ]
-            for child in self._hidden_by_us:
-                child.setVisible(False)
+            self._hide_contents()
         self.setMaximumHeight(16777215 if is_open else HEADER_HEIGHT)
         self.contentsCollapsed.emit(not is_open)
+
+    def showEvent(self, event):
+        if not self.isChecked():
+            self._hide_contents()  # what came into it after it was collapsed
+
+    def _hide_contents(self):
+        for child in self.children():
+            if isinstance(child, QtWidgets.QWidget) and not child.isHidden():
+                self._hidden_by_us.append(child)
+                child.setVisible(False)
 
     def _get_collapsed(self):
         return not self.isChecked()
