@@ -1,19 +1,17 @@
-"""The Slicer module: its panel, its logic and its test. The only file that knows qt.
+"""The Slicer module: what Slicer lists, the life of its panel, its logic and its test.
 
-Everything that needs no window lies below: detection in landmark_heatmap, results and corrections in
-LandmarkHeatmapLib. Both are torch-free to import; torch is looked for on the click that needs it.
+The sections of the panel lie in LandmarkHeatmapPanel; everything that needs no window lies below:
+results and corrections in LandmarkHeatmapLib, images, models and the worker process in
+landmark_heatmap. All are torch-free to import; torch is looked for on the click that needs it.
 """
 
 # No `from __future__ import annotations`: parameterNodeWrapper reads the types of the fields.
 
-import importlib.util
-import json
-import logging
-import re
 import shutil
+import sys
 import tempfile
+import time
 import unittest
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +19,7 @@ import numpy as np
 import qt
 import slicer
 import vtk
-from slicer import vtkMRMLScalarVolumeNode, vtkMRMLScriptedModuleNode
+from slicer import vtkMRMLMarkupsFiducialNode, vtkMRMLScalarVolumeNode, vtkMRMLScriptedModuleNode
 from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
@@ -34,24 +32,22 @@ from slicer.ScriptedLoadableModule import (
 from slicer.util import VTKObservationMixin
 
 from landmark_heatmap.dataset import Review, read_cases
-from landmark_heatmap.errors import LandmarkHeatmapError, ModelFileError, PredictionError
-from landmark_heatmap.model_file import MODEL_SUFFIX, read_description
-from LandmarkHeatmapLib.export import export_case
-from LandmarkHeatmapLib.overlay import (
-    DEFAULT_OPACITY,
-    DEFAULT_THRESHOLD,
-    hide_heatmaps,
-    set_threshold,
-    show_heatmap,
-)
+from landmark_heatmap.errors import PredictionError
+from landmark_heatmap.imageio import write_image
+from landmark_heatmap.worker.client import Cancelled, Failed, Finished, Progress, WorkerClient
+from LandmarkHeatmapLib.overlay import DEFAULT_OPACITY, DEFAULT_THRESHOLD
 from LandmarkHeatmapLib.result import MODULE_NAME, DetectionResult
-from LandmarkHeatmapLib.review import CorrectionTracker
 from LandmarkHeatmapLib.volumes import add_volume, image_of
+from LandmarkHeatmapPanel.compare_section import CompareSection
+from LandmarkHeatmapPanel.detection_section import DetectionSection
+from LandmarkHeatmapPanel.export_section import ExportSection
+from LandmarkHeatmapPanel.models import InputSection, ModelDrop, ModelList
+from LandmarkHeatmapPanel.overlay_section import OverlaySection
+from LandmarkHeatmapPanel.packages import install_packages, missing_packages
+from LandmarkHeatmapPanel.review_section import SHORTCUTS, ReviewSection
+from LandmarkHeatmapPanel.sample_data import add_synthetic_hip, register
 
-RESOURCES = Path(__file__).parent / "Resources"
-# The models a user added, as JSON: a list setting of one element would come back as a plain string.
-ADDED_MODELS_SETTING = "LandmarkHeatmap/AddedModels"
-ANNOTATOR_SETTING = "LandmarkHeatmap/Annotator"
+PACKAGES = ("landmark_heatmap", "LandmarkHeatmapLib", "LandmarkHeatmapPanel")
 
 
 class LandmarkHeatmap(ScriptedLoadableModule):
@@ -67,11 +63,15 @@ class LandmarkHeatmap(ScriptedLoadableModule):
             "Finds anatomical landmarks in 2D and 3D images with a U-Net, shows what the network"
             " believes as heatmaps, and turns your corrections into training data. Not a medical"
             ' device. See <a href="https://github.com/LandmarkHeatmap/LandmarkHeatmap#readme">the'
-            " documentation</a>."
+            " documentation</a>.<br>Keys while the module is open: N and Shift+N next and previous"
+            " landmark, U next unreviewed, C confirm, A mark absent, X back to the prediction, K"
+            " snap to the peak, D place by click, Z and Shift+Z undo and redo."
         )
         self.parent.acknowledgementText = _(
             "Made by the LandmarkHeatmap contributors; under the MIT licence."
         )
+        # Slicer loads the modules in an order of its own: only then is Sample Data there for sure.
+        slicer.app.connect("startupCompleted()", register)
 
 
 @parameterNodeWrapper
@@ -79,37 +79,40 @@ class LandmarkHeatmapParameterNode:
     """What the panel remembers in the scene.
 
     inputVolume: the image. model: a key of LandmarkHeatmapLogic.models. result: the node of the
-    DetectionResult that is shown. channel: the landmark whose heatmap is shown, all if empty.
-    opacity, threshold: of the heatmaps. caseName: in the dataset; the one of
-    before, or a new number, if empty.
+    DetectionResult that is shown. landmark: the one under review. order: of the list, "anatomy",
+    "name" or "need". channel: whose heatmap is shown: of the landmark under review if empty, all
+    combined if "*", else a name. opacity, threshold, colourMap: of the heatmaps. show3D: as a
+    surface, too. caseName: in the dataset; the one of before, or a new number, if empty. withImage:
+    whether it is exported. reference, thresholds: what to compare with, and the distances in mm.
     """
 
     inputVolume: vtkMRMLScalarVolumeNode
     model: str
     result: vtkMRMLScriptedModuleNode
+    landmark: str
+    order: str = "anatomy"
     channel: str
     showHeatmaps: bool = True
     opacity: Annotated[float, WithinRange(0, 1)] = DEFAULT_OPACITY
     threshold: Annotated[float, WithinRange(0, 1)] = DEFAULT_THRESHOLD
+    colourMap: str
+    show3D: bool = False
     caseName: str
+    withImage: bool = True
+    reference: vtkMRMLMarkupsFiducialNode
+    thresholds: str = "2 2.5 3 4"
 
 
 class LandmarkHeatmapWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
-    """The panel. The parameter node is its state; `_updateFromParameterNode` follows it."""
+    """The panel's life. The parameter node is its state; `update` makes all sections follow it."""
 
     def __init__(self, parent=None):
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
         self.logic = None
-        self._parameterNode = None
+        self.parameterNode = None
         self._guiTag = None
-        self._tracker = None
-        self._followed = None
-        self._models = []
         self._isUpdating = False
-        self._isBusy = False
-
-    # --- life of the panel
 
     def setup(self):
         """Called when the user opens the module for the first time."""
@@ -120,39 +123,48 @@ class LandmarkHeatmapWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         uiWidget.setMRMLScene(slicer.mrmlScene)
         self.logic = LandmarkHeatmapLogic()
 
+        self.inputs = InputSection(self)
+        self.detection = DetectionSection(self, WorkerClient())
+        self.review = ReviewSection(self)
+        self.overlay = OverlaySection(self)
+        self.export = ExportSection(self)
+        self.comparison = CompareSection(self)
+        self._drop = ModelDrop(uiWidget, self.inputs.add_model)
+
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
         self.addObserver(scene, scene.EndBatchProcessEvent, self.onSceneEndBatchProcess)
-        self.addObserver(scene, scene.NodeRemovedEvent, self.onNodeRemoved)
-
-        self.ui.modelComboBox.connect("currentIndexChanged(int)", self.onModelChosen)
-        self.ui.addModelButton.connect("clicked(bool)", self.onAddModelButton)
-        self.ui.detectButton.connect("clicked(bool)", self.onDetectButton)
-        self.ui.resultComboBox.connect("currentIndexChanged(int)", self.onResultChosen)
-        self.ui.confirmButton.connect("clicked(bool)", self.onConfirmButton)
-        self.ui.channelComboBox.connect("currentIndexChanged(int)", self.onChannelChosen)
-        self.ui.annotatorLineEdit.connect("editingFinished()", self.onAnnotatorEdited)
-        self.ui.exportButton.connect("clicked(bool)", self.onExportButton)
-
-        self.ui.progressBar.setVisible(False)
-        self.ui.annotatorLineEdit.text = slicer.util.settingsValue(ANNOTATOR_SETTING, "")
+        self.addObserver(scene, scene.NodeAddedEvent, self.onNodesChanged)
+        self.addObserver(scene, scene.NodeRemovedEvent, self.onNodesChanged)
         self.initializeParameterNode()
 
     def cleanup(self):
         """Called when the application closes or the module is reloaded."""
+        self.review.exit()
+        self.detection.release()
+        self._drop.release()
         self.setParameterNode(None)
         self.removeObservers()
 
     def enter(self):
         """Called each time the user opens the module."""
         self.initializeParameterNode()
+        self.review.enter()
 
     def exit(self):
-        """Called each time the user opens another module."""
+        """Called each time the user opens another module. A detection that runs goes on."""
+        self.review.exit()
         self.setParameterNode(None)
 
+    def onReload(self):
+        """For developers: the packages are read anew, too."""
+        for name in [each for each in sys.modules if each.split(".")[0] in PACKAGES]:
+            del sys.modules[name]
+        ScriptedLoadableModuleWidget.onReload(self)
+
     def onSceneStartClose(self, caller, event):
+        self.detection.stop(_("The scene was closed; the detection was cancelled."))
         self.setParameterNode(None)
 
     def onSceneEndClose(self, caller, event):
@@ -161,386 +173,127 @@ class LandmarkHeatmapWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onSceneEndBatchProcess(self, caller, event):
         """A scene was read, or much has changed at once: everything may be another."""
-        if self._parameterNode:
+        if self.parameterNode:
             self.initializeParameterNode()
 
-    def onNodeRemoved(self, caller, event):
-        """It may have been a result, or a part of one."""
-        self._updateFromParameterNode()
+    def onNodesChanged(self, caller, event):
+        """It may have been an image, a result, or a part of one."""
+        if not self.detection.queue.is_busy:
+            self.update()
 
     def initializeParameterNode(self):
         """Follow the scene's parameter node, and choose what there is only one sensible choice for."""
         parameterNode = self.logic.getParameterNode()
-        self._fillModels()
-        keys = [key for key, _path, _description in self._models]
+        keys = [key for key, _path, _description in self.logic.models()]
         if parameterNode.model not in keys:
             parameterNode.model = keys[0] if keys else ""
         if parameterNode.inputVolume is None:
-            parameterNode.inputVolume = self.logic.firstInputVolume(slicer.mrmlScene)
+            volumes = self.logic.inputVolumes(slicer.mrmlScene)
+            parameterNode.inputVolume = volumes[0] if volumes else None
         self.setParameterNode(parameterNode)
 
     def setParameterNode(self, parameterNode):
         """Follow another parameter node, or none."""
-        if self._parameterNode:
-            self._parameterNode.disconnectGui(self._guiTag)
+        if self.parameterNode:
+            self.parameterNode.disconnectGui(self._guiTag)
             self.removeObserver(
-                self._parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.onModified
+                self.parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.onModified
             )
-            self._track(None)
-        self._parameterNode = parameterNode
+            self.review.release()
+        self.parameterNode = parameterNode
         if parameterNode:
             self._guiTag = parameterNode.connectGui(self.ui)
             self.addObserver(
                 parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.onModified
             )
-            # What the slice views show is the scene's affair until the user changes it here.
-            self._followed = (parameterNode.inputVolume, self._overlayState())
-            self._updateFromParameterNode()
-
-    # --- the parameter node to the panel
+            self.overlay.take_over()
+            self.update()
 
     def onModified(self, caller, event):
-        self._updateFromParameterNode()
+        self.update()
 
-    def _updateFromParameterNode(self):
-        """Make panel and slice views agree with the parameter node. Safe to call at any time."""
-        if self._isUpdating or self._parameterNode is None:
+    def update(self):
+        """Make panel and views agree with the parameter node. Safe to call at any time."""
+        if self._isUpdating or self.parameterNode is None:
             return
         if slicer.mrmlScene.IsBatchProcessing():
             return  # half of the nodes may not be there yet
         self._isUpdating = True
         try:
             self._followInputVolume()
-            self._hideOverlaysFromSelector()
-            self._fillResults()
-            self._fillChannels()
-            self._followOverlay()
-            self._select(self.ui.modelComboBox, self._parameterNode.model)
-            self._updateModelInfo()
-            self._track(self._result())
-            self._updateCorrections()
-            self._updateButtons()
+            for section in (
+                self.inputs,
+                self.detection,
+                self.review,
+                self.overlay,
+                self.export,
+                self.comparison,
+            ):
+                section.update()
         finally:
             self._isUpdating = False
 
     def _followInputVolume(self):
-        """A volume comes with its own results and its own case name."""
-        node = self._parameterNode
+        """A volume comes with its own results."""
+        node, result = self.parameterNode, self.result()
         volume = node.inputVolume
-        previous, shown = self._followed
-        if volume is not previous:
-            self._followed = (volume, shown)
-            # A name that was typed for one patient's image must not stay for the next.
-            node.caseName = ""
-            self.ui.exportedLabel.text = ""
-        result = self._result()
         if result is None or result.volume_node is not volume:
             newest = DetectionResult.for_volume(volume) if volume else None
             node.result = newest.node if newest else None
 
-    def _hideOverlaysFromSelector(self):
-        hidden = [node.GetID() for node in self.logic.overlayNodes(slicer.mrmlScene)]
-        proxy = self.ui.inputVolumeSelector.sortFilterProxyModel()
-        if list(proxy.hiddenNodeIDs) != hidden:
-            proxy.hiddenNodeIDs = hidden
-
-    def _fillModels(self):
-        self._models = self.logic.models()
-        items = [
-            (_("{name} ({count} landmarks)").format(name=d.name, count=len(d.landmarks)), key)
-            for key, _path, d in self._models
-        ]
-        self._fill(self.ui.modelComboBox, items)
-
-    def _fillResults(self):
-        volume = self._parameterNode.inputVolume
-        results = self.logic.results(volume) if volume else []
-        items = [(result.node.GetName(), result.node.GetID()) for result in results]
-        self._fill(self.ui.resultComboBox, items)
-        result = self._result()
-        self._select(self.ui.resultComboBox, result.node.GetID() if result else "")
-
-    def _fillChannels(self):
-        result = self._result()
-        names = result.landmarks.names if result else ()
-        items = [(_("All combined"), "")] + [(name, name) for name in names]
-        self._fill(self.ui.channelComboBox, items)
-        if self._parameterNode.channel not in names:
-            self._parameterNode.channel = ""
-        self._select(self.ui.channelComboBox, self._parameterNode.channel)
-
-    def _overlayState(self):
-        node = self._parameterNode
-        resultID = node.result.GetID() if node.result else ""
-        return (resultID, node.channel, node.showHeatmaps, node.opacity, node.threshold)
-
-    def _followOverlay(self):
-        """Change the slice views only when something was changed here."""
-        volume, shown = self._followed
-        wanted = self._overlayState()
-        if wanted == shown:
-            return
-        self._followed = (volume, wanted)
-        node, result = self._parameterNode, self._result()
-        if result is None:
-            return
-        if not self.logic.isInSliceViews(result.volume_node):
-            slicer.util.setSliceViewerLayers(background=result.volume_node, fit=True)
-        self.logic.showFiducialsOf(result)
-        set_threshold(result, node.threshold)
-        if node.showHeatmaps:
-            show_heatmap(result, node.channel or None, node.opacity)
-        else:
-            hide_heatmaps(result)
-
-    def _updateModelInfo(self):
-        chosen = self._parameterNode.model
-        description = next((d for key, _path, d in self._models if key == chosen), None)
-        if description is None:
-            self.ui.modelInfoLabel.text = _("No model: add one.")
-            self.ui.modelInfoLabel.toolTip = _("A model is a file that ends in .safetensors.")
-            return
-        facts = [
-            _("{count} landmarks in {dimension}D images").format(
-                count=len(description.landmarks), dimension=description.dimension
-            ),
-            _("version {version}").format(version=description.version),
-        ]
-        if description.licence:
-            facts.append(_("licence: {licence}").format(licence=description.licence))
-        self.ui.modelInfoLabel.text = "; ".join(facts)
-        self.ui.modelInfoLabel.toolTip = "\n".join(
-            f"{mark.name}: {mark.definition}" if mark.definition else mark.name
-            for mark in description.landmarks.landmarks
-        )
-
-    def _updateCorrections(self):
-        result = self._result()
-        if result is None:
-            self.ui.correctionLabel.text = _("nothing detected in this volume yet")
-            return
-        reviews = list(result.reviews().values())
-        corrected = sum(r in (Review.CORRECTED, Review.MARKED_ABSENT) for r in reviews)
-        self.ui.correctionLabel.text = _(
-            "{corrected} of {total} corrected, {confirmed} confirmed"
-        ).format(corrected=corrected, total=len(reviews), confirmed=reviews.count(Review.CONFIRMED))
-
-    def _updateButtons(self):
-        node, result = self._parameterNode, self._result()
-        if node.inputVolume is None:
-            hint = _("Choose an input volume first.")
-        elif not node.model:
-            hint = _("Add a model first.")
-        else:
-            hint = _("Find the landmarks in the input volume. Earlier results stay as they are.")
-        self.ui.detectButton.toolTip = hint
-        self.ui.detectButton.enabled = bool(node.inputVolume and node.model) and not self._isBusy
-        self.ui.confirmButton.enabled = result is not None
-        self.ui.exportButton.enabled = result is not None
-
-    def _result(self):
+    def result(self):
         """The result that is chosen, or None if there is none or it has lost a node it needs."""
-        node = self._parameterNode.result if self._parameterNode else None
+        node = self.parameterNode.result if self.parameterNode else None
         result = DetectionResult(node) if node else None
         return result if result and result.is_whole else None
 
-    def _track(self, result):
-        """Watch this result for corrections, and no other."""
-        watched = self._tracker.result.node if self._tracker else None
-        if result is not None and watched is result.node:
-            return
-        if self._tracker:
-            self._tracker.release()
-        self._tracker = CorrectionTracker(result, self.onCorrected) if result else None
-
-    @staticmethod
-    def _fill(comboBox, items):
-        """Give a combo box these (text, data) items, unless it has them already."""
-        there = [(comboBox.itemText(i), comboBox.itemData(i)) for i in range(comboBox.count)]
-        if there == items:
-            return
-        wasBlocked = comboBox.blockSignals(True)
-        comboBox.clear()
-        for text, data in items:
-            comboBox.addItem(text, data)
-        comboBox.blockSignals(wasBlocked)
-
-    @staticmethod
-    def _select(comboBox, data):
-        wasBlocked = comboBox.blockSignals(True)
-        comboBox.setCurrentIndex(comboBox.findData(data))
-        comboBox.blockSignals(wasBlocked)
-
-    # --- the panel to the parameter node
-
-    def onModelChosen(self, index):
-        if self._parameterNode:
-            self._parameterNode.model = self.ui.modelComboBox.itemData(index) or ""
-
-    def onResultChosen(self, index):
-        if self._parameterNode:
-            nodeID = self.ui.resultComboBox.itemData(index)
-            self._parameterNode.result = slicer.mrmlScene.GetNodeByID(nodeID) if nodeID else None
-
-    def onChannelChosen(self, index):
-        if self._parameterNode:
-            self._parameterNode.channel = self.ui.channelComboBox.itemData(index) or ""
-
-    def onAnnotatorEdited(self):
-        qt.QSettings().setValue(ANNOTATOR_SETTING, self.ui.annotatorLineEdit.text)
-
-    def onCorrected(self, names):
-        self._updateCorrections()
-
-    def onAddModelButton(self, checked=False):
-        path = qt.QFileDialog.getOpenFileName(
-            slicer.util.mainWindow(),
-            _("Add a model"),
-            "",
-            _("Landmark models") + f" (*{MODEL_SUFFIX})",
-        )
-        if path:
-            self.addModel(path)
-
-    def addModel(self, path):
-        """Add a model file to the list and choose it."""
-        with self._showingErrors(_("The model could not be added.")):
-            key = self.logic.addModel(path)
-            self._fillModels()
-            self._parameterNode.model = key
-
-    def onConfirmButton(self, checked=False):
-        result = self._result()
-        for name, review in result.reviews().items():
-            if review is Review.UNTOUCHED:
-                result.confirm(name)
-        self._updateCorrections()
-
-    def onDetectButton(self, checked=False):
-        """Detect, publish beside what is there, and show it."""
-        with self._showingErrors(_("The detection failed.")):
-            if not self.ensurePackages():
-                self.ui.statusLabel.text = _(
-                    "Detection needs torch, which is not installed. Review and export work without."
-                )
-                return
-            node = self._parameterNode
-            self._setBusy(True)
-            try:
-                with slicer.util.WaitCursor():
-                    result = self.logic.detect(node.inputVolume, node.model, self.showProgress)
-            finally:
-                self._setBusy(False)
-            node.result = result.node
-            self.ui.statusLabel.text = _("{count} landmarks detected: '{name}'.").format(
-                count=len(result.landmarks), name=result.node.GetName()
-            )
-
-    def showProgress(self, stage, fraction):
-        """stage: what is being done. fraction: 0 to 1."""
-        self.ui.progressBar.value = round(100 * fraction)
-        self.ui.statusLabel.text = stage
-        # Paint, but take no clicks: nothing may change under a detection that is running.
-        slicer.app.processEvents(qt.QEventLoop.ExcludeUserInputEvents)
-
-    def _setBusy(self, isBusy):
-        self._isBusy = isBusy
-        self.ui.progressBar.setVisible(isBusy)
-        self._updateButtons()
-
-    def onExportButton(self, checked=False):
-        with self._showingErrors(_("The export failed.")):
-            folder = self.ui.datasetPathLineEdit.currentPath
-            if not folder:
-                raise LandmarkHeatmapError(_("Choose a dataset folder to export to."))
-            node = self._parameterNode
-            with slicer.util.WaitCursor():
-                revision = export_case(
-                    self._result(), folder, node.caseName, self.ui.annotatorLineEdit.text
-                )
-            self.ui.datasetPathLineEdit.addCurrentPathToHistory()
-            self.ui.exportedLabel.text = _("Wrote {case}, {revision}, to {folder}").format(
-                case=revision.parent.name, revision=revision.name, folder=revision
-            )
-
-    def ensurePackages(self) -> bool:
-        """Whether torch and what goes with it are there; installs them if the user agrees.
-
-        On the main thread, as pip needs it. Raises what the installer raises if it fails.
-        """
-        missing = self.logic.missingPackages()
-        # Questions answer themselves with yes while testing; a test must not install gigabytes.
-        if not missing or slicer.app.testingEnabled():
-            return not missing
-        pyTorchUtils = _pyTorchExtension()
-        if "torch" in missing and pyTorchUtils:
-            # It chooses the torch that fits the computer, and asks.
-            if pyTorchUtils.PyTorchUtilsLogic().installTorch(askConfirmation=True) is None:
-                return False
-            missing = self.logic.missingPackages()
-        if missing:
-            question = _(
-                "Detection needs the Python packages {names}. They will be downloaded and"
-                " installed into Slicer, which takes some minutes and, for torch, up to a few"
-                " gigabytes. Install them now?"
-            ).format(names=", ".join(missing))
-            if not slicer.util.confirmOkCancelDisplay(question, _("Install packages")):
-                return False
-            self.logic.installPackages(missing)
-        return not self.logic.missingPackages()
-
-    @contextmanager
-    def _showingErrors(self, message):
-        """Show what the user can mend as it is, and anything else with its details."""
-        with slicer.util.tryWithErrorDisplay(message):
-            try:
-                yield
-            except LandmarkHeatmapError as error:
-                logging.warning("%s %s", message, error)
-                self.ui.statusLabel.text = str(error)
-                slicer.util.errorDisplay(str(error))
+    def show_result(self, result):
+        """Choose a result, and its volume with it."""
+        self.parameterNode.inputVolume = result.volume_node
+        self.parameterNode.result = result.node
 
 
 class LandmarkHeatmapLogic(ScriptedLoadableModuleLogic):
-    """All that the panel does, for scripts too. Needs no window."""
+    """What scripts call. Needs no window.
+
+        logic = slicer.util.getModuleLogic("LandmarkHeatmap")
+        result = logic.detect(volumeNode, "synthetic_hip.safetensors")
+
+    `detect` works in the calling process and returns when it is done. `detectInWorker` does the
+    same in a process of its own, which a script can share between calls.
+    """
 
     def __init__(self, makePredictor=None):
         """makePredictor: from a model's path to something with `predict`; for tests."""
         ScriptedLoadableModuleLogic.__init__(self)
         self._makePredictor = makePredictor
         self._predictors = {}
+        self._models = ModelList()
 
     def getParameterNode(self):
         return LandmarkHeatmapParameterNode(super().getParameterNode())
 
-    # --- models
+    # --- models and packages
 
     def models(self) -> list:
-        """(key, path, ModelDescription) of each model that can be read: shipped first, then added.
-
-        The key of a shipped model is its file's name, so that a scene means the same model on
-        another computer; that of an added one is its path.
-        """
-        shipped = sorted((RESOURCES / "Models").glob(f"*{MODEL_SUFFIX}"))
-        models = []
-        for key, path in [(p.name, p) for p in shipped] + [(p, Path(p)) for p in _addedModels()]:
-            try:
-                models.append((key, path, read_description(path)))
-            except ModelFileError as error:
-                logging.warning(str(error))
-        return models
+        """(key, path, ModelDescription) of each model: shipped first, then added by the user."""
+        return self._models.all()
 
     def addModel(self, path) -> str:
         """Add a model file to the user's list; returns its key. Raises ModelFileError."""
-        read_description(path)
-        key = str(Path(path))
-        if key not in _addedModels():
-            qt.QSettings().setValue(ADDED_MODELS_SETTING, json.dumps([*_addedModels(), key]))
-        return key
+        return self._models.add(path)
 
     def modelPath(self, key) -> Path:
         """The file of a key of `models`; any other text is taken for a path."""
-        return next((path for k, path, _description in self.models() if k == key), Path(key))
+        return self._models.path(key)
+
+    def missingPackages(self) -> list:
+        """The names of the packages that detection needs and that are not there."""
+        return [] if self._makePredictor else missing_packages()
+
+    def installPackages(self, names) -> None:
+        """Install these of the required packages. Ask the user first."""
+        install_packages(names)
 
     # --- results
 
@@ -556,12 +309,17 @@ class LandmarkHeatmapLogic(ScriptedLoadableModuleLogic):
         results = [DetectionResult(node) for node in nodes if node.GetModuleName() == MODULE_NAME]
         return [node for result in results for node in result.overlay_nodes]
 
-    def firstInputVolume(self, scene):
-        """The scene's first volume that is no heatmap, or None."""
+    def inputVolumes(self, scene) -> list:
+        """The scene's volumes that are images: no heatmaps, no label maps, nothing hidden."""
         overlays = self.overlayNodes(scene)
         volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode", scene)
-        images = [volume for volume in volumes if not volume.IsA("vtkMRMLLabelMapVolumeNode")]
-        return next((volume for volume in images if volume not in overlays), None)
+        return [
+            volume
+            for volume in volumes
+            if volume not in overlays
+            and not volume.IsA("vtkMRMLLabelMapVolumeNode")
+            and not volume.GetHideFromEditors()
+        ]
 
     def showFiducialsOf(self, result) -> None:
         """Show this result's landmarks, and hide those of the volume's other results."""
@@ -572,7 +330,7 @@ class LandmarkHeatmapLogic(ScriptedLoadableModuleLogic):
         composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode", volumeNode.GetScene())
         return any(node.GetBackgroundVolumeID() == volumeNode.GetID() for node in composites)
 
-    # --- detection and export
+    # --- detection
 
     def detect(self, volumeNode, modelPath, progress=None) -> DetectionResult:
         """Detect the landmarks of a volume and publish them beside it; earlier results stay.
@@ -593,6 +351,24 @@ class LandmarkHeatmapLogic(ScriptedLoadableModuleLogic):
         progress(_("Done"), 1.0)
         return result
 
+    def detectInWorker(self, volumeNode, modelPath, device="auto", client=None) -> DetectionResult:
+        """The same in a process of its own: a crash there ends the detection, not the application.
+
+        client: a WorkerClient to use, which stays warm; without one it is started and ended here.
+        Waits until it is done. Raises PredictionError with what the worker says.
+        """
+        worker = client or WorkerClient()
+        try:
+            path = self.modelPath(modelPath)
+            worker.detect(image_of(volumeNode), path, device=device)
+            event = _lastEvent(worker)
+        finally:
+            if client is None:
+                worker.close()
+        if not isinstance(event, Finished):
+            raise PredictionError(getattr(event, "message", _("The detection was cancelled.")))
+        return DetectionResult.publish(volumeNode, event.prediction)
+
     def _predictor(self, path: Path):
         """Loading a model takes a moment, so the last one stays loaded; unless its file changed."""
         if self._makePredictor:
@@ -604,48 +380,14 @@ class LandmarkHeatmapLogic(ScriptedLoadableModuleLogic):
             self._predictors = {(path, changed): Predictor(path)}
         return self._predictors[path, changed]
 
-    # --- packages
 
-    def missingPackages(self) -> list:
-        """The names of the packages that detection needs and that are not there."""
-        if self._makePredictor:
-            return []
-        importlib.invalidate_caches()
-        return [name for name in _requirements() if importlib.util.find_spec(name) is None]
-
-    def installPackages(self, names) -> None:
-        """Install these of the required packages. Ask the user first."""
-        try:
-            from slicer.packaging import load_requirements, pip_ensure
-        except ImportError:  # before Slicer 5.11
-            slicer.util.pip_install([_requirements()[name] for name in names])
-        else:
-            required = load_requirements(RESOURCES / "requirements.txt")
-            pip_ensure(
-                [requirement for requirement in required if requirement.name in names],
-                prompt_install=False,
-                requester="Landmark Heatmap",
-            )
-
-
-def _pyTorchExtension():
-    """The module of the PyTorch extension, or None if that is not installed."""
-    try:
-        import PyTorchUtils
-    except ImportError:
-        return None
-    return PyTorchUtils
-
-
-def _addedModels() -> list:
-    return json.loads(slicer.util.settingsValue(ADDED_MODELS_SETTING, "[]"))
-
-
-def _requirements() -> dict:
-    """Package name to its line in requirements.txt."""
-    lines = (RESOURCES / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    lines = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-    return {re.match(r"[A-Za-z0-9_-]+", line)[0]: line for line in lines}
+def _lastEvent(worker):
+    """What a detection ended with: Finished, Failed or Cancelled."""
+    while True:
+        for event in worker.poll():
+            if not isinstance(event, Progress):
+                return event
+        time.sleep(0.02)
 
 
 class LandmarkHeatmapTest(ScriptedLoadableModuleTest):
@@ -655,6 +397,9 @@ class LandmarkHeatmapTest(ScriptedLoadableModuleTest):
         slicer.mrmlScene.Clear()
         self.folder = Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        for key in ("LandmarkHeatmap/DatasetFolders", "LandmarkHeatmap/DatasetFolder"):
+            self.keepSetting(key)
+        self.keepSetting("LandmarkHeatmap/Annotator")
 
     def runTest(self):
         """All tests: what 'Reload and Test' calls."""
@@ -662,12 +407,16 @@ class LandmarkHeatmapTest(ScriptedLoadableModuleTest):
         result = unittest.TextTestRunner(verbosity=2).run(suite)
         self.assertTrue(result.wasSuccessful() and result.testsRun)
 
-    def openPanel(self, truth):
-        """The module's panel, opened; for this test the truth takes the place of a network."""
+    def openPanel(self, *truths):
+        """The module's panel, opened, with the truth in the place of a network: one a detection."""
         slicer.util.selectModule("LandmarkHeatmap")
         panel = slicer.util.getModuleWidget("LandmarkHeatmap")
-        self.addCleanup(setattr, panel, "logic", panel.logic)
-        panel.logic = LandmarkHeatmapLogic(lambda path: _PredictorOfTruth(truth))
+        queue = panel.detection.queue
+        self.addCleanup(setattr, queue, "client", queue.client)
+        self.addCleanup(queue.cancel)
+        queue.client = _ClientOfTruth(truths)
+        self.addCleanup(setattr, panel.logic, "missingPackages", panel.logic.missingPackages)
+        panel.logic.missingPackages = list
         return panel
 
     def keepSetting(self, key):
@@ -678,71 +427,188 @@ class LandmarkHeatmapTest(ScriptedLoadableModuleTest):
         else:
             self.addCleanup(settings.remove, key)
 
+    def waitFor(self, condition, seconds=20):
+        end = time.monotonic() + seconds
+        while not condition():
+            self.assertLess(time.monotonic(), end, "waited in vain")
+            slicer.app.processEvents()
+            time.sleep(0.005)
+
+    def detect(self, panel, volume):
+        """Click as a user does, and wait; returns the new result."""
+        panel.ui.inputVolumeSelector.setCurrentNode(volume)
+        panel.ui.detectButton.click()
+        self.waitFor(lambda: not panel.detection.queue.is_busy)
+        return panel.logic.results(volume)[-1]
+
     def test_the_shipped_model_detects_the_synthetic_hip(self):
         logic = LandmarkHeatmapLogic()
         if logic.missingPackages():
             self.skipTest(f"needs {', '.join(logic.missingPackages())}")
         volume, truth = _addSyntheticHip(spacing_mm=3.0, size=(110, 80, 90))
-        result = logic.detect(volume, "synthetic_hip.safetensors")
+        result = logic.detectInWorker(volume, "synthetic_hip.safetensors")
         names = result.landmarks.names
         found = result.annotation().positions_lps(names)
         errors = np.linalg.norm(found - truth.positions_lps(names), axis=1)
         self.assertLess(np.median(errors), 5.0)
         self.assertLess(np.max(errors), 12.0)
 
-    def test_the_panel_detects_corrects_and_exports(self):
-        self.keepSetting("LandmarkHeatmap/DatasetFolders")
+    def test_the_panel_detects_reviews_and_exports(self):
         volume, truth = _addSyntheticHip()
         panel = self.openPanel(truth)
         panel.ui.inputVolumeSelector.setCurrentNode(volume)
         self.assertFalse(panel.ui.exportButton.enabled)
-        panel.ui.detectButton.click()
-        result = panel.logic.results(volume)[0]
+        result = self.detect(panel, volume)
         count = len(result.landmarks)
+        self.assertEqual(panel.ui.detectButton.text, "Detect landmarks")
         self.assertEqual(panel.ui.resultComboBox.currentText, result.node.GetName())
-        self.assertEqual(panel.ui.channelComboBox.count, count + 1)
+        self.assertEqual(panel.ui.reviewTable.rowCount, count)
         self.assertTrue(panel.logic.isInSliceViews(volume))
 
         name = result.landmarks.names[0]
         _drag(result, name)
         self.assertIs(result.review(name), Review.CORRECTED)
-        self.assertIn(f"1 of {count} corrected", panel.ui.correctionLabel.text)
-        panel.ui.confirmButton.click()
-        self.assertIn(f"{count - 1} confirmed", panel.ui.correctionLabel.text)
+        self.assertIn(f"1 of {count} reviewed", panel.ui.reviewProgressLabel.text)
+        panel.ui.nextUnreviewedButton.click()
+        for _number in range(count - 1):
+            self.assertIn("Partial", panel.ui.partialLabel.text)
+            panel.ui.confirmButton.click()
+        self.assertIn(f"{count} of {count} reviewed", panel.ui.reviewProgressLabel.text)
 
-        panel.ui.datasetPathLineEdit.currentPath = str(self.folder / "dataset")
+        panel.ui.datasetPathLineEdit.currentPath = str(self.folder / "data set")
         panel.ui.annotatorLineEdit.text = "tester"
         panel.ui.exportButton.click()
         panel.ui.exportButton.click()
-        (case,) = read_cases(self.folder / "dataset")
+        (case,) = read_cases(self.folder / "data set")
         self.assertIn(case.name, panel.ui.exportedLabel.text)
         self.assertEqual(case.annotation_path.parent.name, "revision-002")
         there = case.annotation.position_lps(name)
         np.testing.assert_allclose(there, result.annotation().position_lps(name), atol=0.01)
+        command = panel.ui.retrainLineEdit.text
+        self.assertIn("landmark-train fit --data", command)
+        panel.ui.copyCommandButton.click()
+        self.assertEqual(slicer.app.clipboard().text(), command)
+
+    def test_a_row_follows_the_landmark_and_undo_takes_back_each_step(self):
+        volume, truth = _addSyntheticHip()
+        panel = self.openPanel(truth)
+        result = self.detect(panel, volume)
+        first, second = result.landmarks.names[:2]
+        panel.ui.reviewTable.setCurrentCell(1, 0)
+        self.assertEqual(panel.review.session.current, second)
+        self.assertEqual(panel.parameterNode.landmark, second)
+        panel.ui.previousButton.click()
+        self.assertEqual(panel.ui.reviewTable.currentRow(), 0)
+        _drag(result, first)
+        panel.ui.absentButton.click()
+        self.assertIs(result.review(first), Review.MARKED_ABSENT)
+        panel.ui.undoButton.click()
+        self.assertIs(result.review(first), Review.CORRECTED)
+        panel.ui.undoButton.click()
+        self.assertIs(result.review(first), Review.UNTOUCHED)
+        self.assertFalse(panel.ui.undoButton.enabled)
+        panel.ui.redoButton.click()
+        self.assertIs(result.review(first), Review.CORRECTED)
+
+    def test_the_keys_are_there_in_the_module_only(self):
+        panel = self.openPanel()
+        window = slicer.util.mainWindow() or panel.parent
+
+        def keys():
+            found = slicer.util.findChildren(window, className="QShortcut")
+            return [each.key.toString() for each in found if each.enabled]
+
+        self.assertTrue(set(SHORTCUTS.values()) <= set(keys()))
+        panel.exit()
+        self.addCleanup(panel.enter)
+        self.assertEqual(set(SHORTCUTS.values()) & set(keys()), set())
 
     def test_detecting_again_keeps_the_corrections_of_before(self):
         volume, truth = _addSyntheticHip()
         panel = self.openPanel(truth)
-        panel.ui.inputVolumeSelector.setCurrentNode(volume)
-        panel.ui.detectButton.click()
-        (first,) = panel.logic.results(volume)
+        first = self.detect(panel, volume)
         name = first.landmarks.names[0]
         _drag(first, name)
-        panel.ui.detectButton.click()
+        self.detect(panel, volume)
         self.assertEqual(panel.ui.resultComboBox.count, 2)
         self.assertEqual(panel.ui.resultComboBox.currentIndex, 1)
         self.assertIs(first.review(name), Review.CORRECTED)
 
+    def test_detect_turns_into_cancel_and_nothing_is_left_behind(self):
+        volume, truth = _addSyntheticHip()
+        panel = self.openPanel(truth)
+        panel.detection.queue.client.holds = True
+        panel.ui.inputVolumeSelector.setCurrentNode(volume)
+        panel.ui.detectButton.click()
+        self.waitFor(lambda: panel.ui.progressBar.value > 0)
+        self.assertEqual(panel.ui.detectButton.text, "Cancel")
+        panel.ui.detectButton.click()
+        self.waitFor(lambda: not panel.detection.queue.is_busy, seconds=1)
+        self.assertIn("Cancelled", panel.ui.statusLabel.text)
+        self.assertEqual(panel.logic.results(volume), [])
+        panel.detection.queue.client.holds = False
+        self.detect(panel, volume)
+
+    def test_a_volume_removed_and_a_scene_closed_in_mid_run_are_told_of(self):
+        volume, truth = _addSyntheticHip()
+        panel = self.openPanel(truth)
+        panel.detection.queue.client.holds = True
+        for remove, word in (
+            (slicer.mrmlScene.RemoveNode, "removed"),
+            (lambda volume: slicer.mrmlScene.Clear(), "closed"),
+        ):
+            volume, _truth = _addSyntheticHip()
+            panel.ui.inputVolumeSelector.setCurrentNode(volume)
+            panel.ui.detectButton.click()
+            self.waitFor(lambda: panel.ui.progressBar.value > 0)
+            remove(volume)
+            self.waitFor(lambda: not panel.detection.queue.is_busy, seconds=1)
+            self.assertIn(word, panel.ui.statusLabel.text)
+
+    def test_a_worker_that_dies_says_so_and_the_next_click_works(self):
+        volume, truth = _addSyntheticHip()
+        panel = self.openPanel(truth)
+        panel.detection.queue.client.failures = ["The detection process died."]
+        panel.ui.inputVolumeSelector.setCurrentNode(volume)
+        panel.ui.detectButton.click()
+        self.waitFor(lambda: not panel.detection.queue.is_busy)
+        self.assertIn("died", panel.ui.statusLabel.text)
+        self.detect(panel, volume)
+
+    def test_one_failure_in_a_batch_is_reported_and_the_rest_go_on(self):
+        volumes, truths = zip(*[_addSyntheticHip() for _number in range(3)])
+        panel = self.openPanel(*truths)
+        panel.detection.queue.client.failures = [None, "This one is broken.", None]
+        panel.ui.batchAllButton.click()
+        panel.ui.batchDetectButton.click()
+        self.waitFor(lambda: not panel.detection.queue.is_busy)
+        self.assertEqual([len(panel.logic.results(volume)) for volume in volumes], [1, 0, 1])
+        self.assertIn("This one is broken.", panel.ui.batchReportLabel.text)
+        self.assertIn("2 of 3", panel.ui.statusLabel.text)
+
+    def test_a_folder_of_images_is_loaded_and_detected(self):
+        volume, truth = _addSyntheticHip()
+        write_image(self.folder / "scan.nrrd", image_of(volume))
+        (self.folder / "broken.nrrd").write_bytes(b"nothing")
+        panel = self.openPanel(truth)
+        panel.detection.add_folder(self.folder)
+        panel.ui.batchDetectButton.click()
+        self.waitFor(lambda: not panel.detection.queue.is_busy)
+        self.assertIn("scan: done", panel.ui.batchReportLabel.text)
+        self.assertIn("1 of 2", panel.ui.statusLabel.text)
+        loaded = slicer.mrmlScene.GetFirstNode("scan", "vtkMRMLScalarVolumeNode")
+        self.assertEqual(len(panel.logic.results(loaded)), 1)
+
     def test_the_overlay_follows_the_panel(self):
         volume, truth = _addSyntheticHip()
         panel = self.openPanel(truth)
-        panel.ui.inputVolumeSelector.setCurrentNode(volume)
-        panel.ui.detectButton.click()
-        result = panel.logic.results(volume)[0]
+        result = self.detect(panel, volume)
         composite = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")[0]
-        self.assertEqual(composite.GetForegroundVolumeID(), result.combined_node.GetID())
         panel.ui.channelComboBox.setCurrentIndex(1)
-        channel = result.heatmap_node(result.landmarks.names[0])
+        self.assertEqual(composite.GetForegroundVolumeID(), result.combined_node.GetID())
+        panel.ui.channelComboBox.setCurrentIndex(0)
+        panel.ui.reviewTable.setCurrentCell(2, 0)
+        channel = result.heatmap_node(result.landmarks.names[2])
         self.assertEqual(composite.GetForegroundVolumeID(), channel.GetID())
         panel.ui.opacitySlider.value = 0.25
         self.assertAlmostEqual(composite.GetForegroundOpacity(), 0.25)
@@ -754,10 +620,9 @@ class LandmarkHeatmapTest(ScriptedLoadableModuleTest):
     def test_the_scene_file_keeps_results_and_panel(self):
         volume, truth = _addSyntheticHip()
         panel = self.openPanel(truth)
-        panel.ui.inputVolumeSelector.setCurrentNode(volume)
-        panel.ui.detectButton.click()
-        result = panel.logic.results(volume)[0]
+        result = self.detect(panel, volume)
         name = result.landmarks.names[1]
+        panel.ui.reviewTable.setCurrentCell(1, 0)
         _drag(result, name)
         before = result.annotation().positions_lps(result.landmarks.names)
         panel.ui.thresholdSlider.value = 0.3
@@ -770,7 +635,21 @@ class LandmarkHeatmapTest(ScriptedLoadableModuleTest):
         np.testing.assert_allclose(after, before, atol=0.001)
         self.assertIs(result.review(name), Review.CORRECTED)
         self.assertAlmostEqual(panel.logic.getParameterNode().threshold, 0.3)
-        self.assertIn("1 of", panel.ui.correctionLabel.text)
+        self.assertIn("1 of", panel.ui.reviewProgressLabel.text)
+        self.assertEqual(panel.review.session.current, name)
+
+    def test_the_comparison_makes_a_table(self):
+        volume, truth = _addSyntheticHip()
+        panel = self.openPanel(truth)
+        result = self.detect(panel, volume)
+        reference = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", "Reference")
+        for name in result.landmarks.names:
+            x, y, z = truth.position_lps(name)
+            reference.AddControlPoint(vtk.vtkVector3d(-x, -y, z), name)
+        panel.ui.referenceSelector.setCurrentNode(reference)
+        panel.ui.compareButton.click()
+        self.assertIn("3.00 mm", panel.ui.comparisonLabel.text)
+        self.assertEqual(len(slicer.util.getNodesByClass("vtkMRMLTableNode")), 1)
 
     def test_without_torch_the_panel_says_so_and_stays_usable(self):
         if not slicer.app.testingEnabled():
@@ -784,29 +663,65 @@ class LandmarkHeatmapTest(ScriptedLoadableModuleTest):
         self.assertEqual(panel.logic.results(volume), [])
         self.assertTrue(panel.ui.detectButton.enabled)
 
+    def test_the_sample_is_made_without_a_download(self):
+        self.assertIsNotNone(add_synthetic_hip().GetImageData())
 
-class _PredictorOfTruth:
-    """Stands in for a network in tests: it finds every landmark three mm beside where it is."""
 
-    def __init__(self, truth):
-        self.truth = truth
+class _ClientOfTruth:
+    """Stands in for the worker in tests: it finds every landmark three mm beside where it is.
 
-    def predict(self, image, progress):
-        from landmark_heatmap.prediction import LandmarkPrediction, ModelIdentity, Prediction
-        from landmark_heatmap.synthetic_hip import SYNTHETIC_HIP_LANDMARKS as LANDMARKS
+    holds: it works for ever. failures: what the next detections fail with, None for those that do
+    not.
+    """
 
-        grid = image.grid
-        indices = np.stack(np.meshgrid(*map(np.arange, grid.size_ijk), indexing="ij"), axis=-1)
-        voxels_lps = grid.to_lps(indices)
-        points = []
-        for number, name in enumerate(LANDMARKS.names):
-            progress("Detecting", number / len(LANDMARKS))
-            position = self.truth.position_lps(name) + [3.0, 0, 0]
-            square = ((voxels_lps - position) ** 2).sum(axis=-1).transpose(2, 1, 0)
-            heatmap = np.exp(-square / (2 * 6.0**2)).astype(np.float32)
-            image_of_heatmap = type(image)(heatmap, grid.ijk_to_lps)
-            points.append(LandmarkPrediction(name, position, 1.0, 0.9, image_of_heatmap))
-        return Prediction(LANDMARKS, tuple(points), grid, ModelIdentity("truth", "1", "0" * 64))
+    def __init__(self, truths):
+        self._truths, self._image, self._calls = truths, None, 0
+        self.holds, self.failures, self.is_cancelled = False, [], False
+
+    @property
+    def is_busy(self):
+        return self._image is not None
+
+    def detect(self, image, model_path, device="auto"):
+        self._image, self.is_cancelled = image, False
+
+    def cancel(self):
+        self.is_cancelled = self.is_busy
+
+    def close(self):
+        pass
+
+    def poll(self):
+        if self._image is None:
+            return []
+        if self.holds and not self.is_cancelled:
+            return [Progress("Detecting", 0.5, 3.0)]
+        image, self._image = self._image, None
+        if self.is_cancelled:
+            return [Cancelled()]
+        failure = self.failures.pop(0) if self.failures else None
+        if failure:
+            return [Failed(failure, "what the process had printed")]
+        truth = self._truths[self._calls % len(self._truths)]
+        self._calls += 1
+        return [Progress("Detecting", 1.0, 0.0), Finished(_predict(truth, image), "cpu", "", 0.1)]
+
+
+def _predict(truth, image):
+    from landmark_heatmap.prediction import LandmarkPrediction, ModelIdentity, Prediction
+    from landmark_heatmap.synthetic_hip import SYNTHETIC_HIP_LANDMARKS as LANDMARKS
+
+    grid = image.grid
+    indices = np.stack(np.meshgrid(*map(np.arange, grid.size_ijk), indexing="ij"), axis=-1)
+    voxels_lps = grid.to_lps(indices)
+    points = []
+    for name in LANDMARKS.names:
+        position = truth.position_lps(name) + [3.0, 0, 0]
+        square = ((voxels_lps - position) ** 2).sum(axis=-1).transpose(2, 1, 0)
+        heatmap = np.exp(-square / (2 * 6.0**2)).astype(np.float32)
+        image_of_heatmap = type(image)(heatmap, grid.ijk_to_lps)
+        points.append(LandmarkPrediction(name, position, 1.0, 0.9, image_of_heatmap))
+    return Prediction(LANDMARKS, tuple(points), grid, ModelIdentity("truth", "1", "0" * 64))
 
 
 def _addSyntheticHip(size=(60, 30, 40), spacing_mm=6.0):

@@ -16,28 +16,61 @@ def publish_nodes(volume_node, prediction: Prediction):
 
     All of them come, or none.
     """
-    scene = volume_node.GetScene()
-    node = scene.CreateNodeByClass("vtkMRMLScriptedModuleNode")
-    node.UnRegister(None)  # CreateNodeByClass leaves a reference to its caller
-    node.SetModuleName(state.MODULE_NAME)
-    node.SetName(scene.GenerateUniqueName(f"{volume_node.GetName()} detection"))
-    state.write(node, state.initial(volume_node, prediction))
-    node = scene.AddNode(node)
-    added = []
+    steps = PublishingSteps(volume_node, prediction)
     try:
-        for role, each in _new_nodes(scene, volume_node, prediction):
-            added.append(each)
-            each.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
-            node.SetNodeReferenceID(role, each.GetID())
-        _gather_in_subject_hierarchy(node, added)
+        while steps.advance():
+            pass
     except Exception:
-        for each in (*added, node):
-            scene.RemoveNode(each)
+        steps.undo()
         raise
-    node.SetNodeReferenceID(state.PARENT, volume_node.GetTransformNodeID())
-    # Last, because the result is found by its volume from now on.
-    node.SetNodeReferenceID(state.INPUT, volume_node.GetID())
-    return node
+    return steps.node
+
+
+class PublishingSteps:
+    """The same one node at a time, for who must not hold up a window; `undo` after an error.
+
+    node: the one that refers to the others; a result only once `advance` has returned False.
+    """
+
+    def __init__(self, volume_node, prediction: Prediction):
+        self._volume, self._scene = volume_node, volume_node.GetScene()
+        node = self._scene.CreateNodeByClass("vtkMRMLScriptedModuleNode")
+        node.UnRegister(None)  # CreateNodeByClass leaves a reference to its caller
+        node.SetModuleName(state.MODULE_NAME)
+        node.SetName(self._scene.GenerateUniqueName(f"{volume_node.GetName()} detection"))
+        state.write(node, state.initial(volume_node, prediction))
+        self.node = self._scene.AddNode(node)
+        self._added = []
+        self._expected = 3 + len(prediction.points)
+        self._nodes = _new_nodes(self._scene, volume_node, prediction)
+
+    @property
+    def fraction(self) -> float:
+        """0 to 1 of the nodes are there."""
+        return len(self._added) / self._expected
+
+    def advance(self) -> bool:
+        """Make the next node; returns whether there is more to do."""
+        role, each = next(self._nodes, (None, None))
+        if each is None:
+            self._bind()
+            return False
+        self._added.append(each)
+        each.SetAndObserveTransformNodeID(self._volume.GetTransformNodeID())
+        self.node.SetNodeReferenceID(role, each.GetID())
+        return True
+
+    def undo(self) -> None:
+        """Take everything out of the scene again."""
+        for each in (*self._added, self.node):
+            if each.GetScene() is not None:
+                each.GetScene().RemoveNode(each)
+
+    def _bind(self) -> None:
+        _gather_in_subject_hierarchy(self.node, self._added)
+        self.node.SetNodeReferenceID(state.PARENT, self._volume.GetTransformNodeID())
+        # Last, because the result is found by its volume from now on.
+        self.node.SetNodeReferenceID(state.INPUT, self._volume.GetID())
 
 
 def _new_nodes(scene, volume_node, prediction: Prediction):

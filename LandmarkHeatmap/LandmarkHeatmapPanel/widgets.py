@@ -1,0 +1,53 @@
+"""What several sections need: combo boxes that follow, errors that are shown, settings."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+
+import qt
+import slicer
+
+from landmark_heatmap.errors import LandmarkHeatmapError
+
+SETTINGS = "LandmarkHeatmap/"
+
+
+def fill(combo_box, items) -> None:
+    """Give a combo box these (text, data) items, unless it has them already; tells nobody."""
+    there = [(combo_box.itemText(i), combo_box.itemData(i)) for i in range(combo_box.count)]
+    if there == items:
+        return
+    was_blocked = combo_box.blockSignals(True)
+    combo_box.clear()
+    for text, data in items:
+        combo_box.addItem(text, data)
+    combo_box.blockSignals(was_blocked)
+
+
+def select(combo_box, data) -> None:
+    """Show the item with this data; tells nobody."""
+    was_blocked = combo_box.blockSignals(True)
+    combo_box.setCurrentIndex(combo_box.findData(data))
+    combo_box.blockSignals(was_blocked)
+
+
+@contextmanager
+def showing_errors(message: str, status_label):
+    """Show what the user can mend as it is, and anything else with its details."""
+    with slicer.util.tryWithErrorDisplay(message):
+        try:
+            yield
+        except LandmarkHeatmapError as error:
+            logging.warning("%s %s", message, error)
+            status_label.text = str(error)
+            slicer.util.errorDisplay(str(error), windowTitle=message)
+
+
+def setting(name: str, default: str = "") -> str:
+    """One of the user's settings, which belong to no scene."""
+    return slicer.util.settingsValue(SETTINGS + name, default)
+
+
+def keep_setting(name: str, value: str) -> None:
+    qt.QSettings().setValue(SETTINGS + name, value)
