@@ -43,7 +43,8 @@ _PROBE = {2: 192, 3: 48}
 _LEARNING_RATE, _GENTLE_LEARNING_RATE = 2e-3, 5e-4
 # Images are rotated by at least so much; by any angle, if the cases lie too differently.
 _ROTATION_DEGREES = 15.0
-_ANY_POSE_DEGREES = 60.0
+_TOO_DIFFERENT_DEGREES = 60.0
+ANY_POSE_DEGREES = 180.0
 # The coarsest level keeps at least so many voxels along the longest side.
 _FEWEST_VOXELS = 4
 # float32 numbers that training keeps per voxel, feature of the level and image; and how much of the
@@ -80,6 +81,9 @@ def plan_run(
     grids = [canonical_grid(grid) for grid in grids]
     dimension = _dimension(grids)
     reasons = []
+    config = config.replaced(
+        rotation_degrees=_rotation(config, grids, labels, landmarks, dimension, reasons)
+    )
     if parent is not None:
         if parent.dimension != dimension:
             raise DatasetError(f"The model is {parent.dimension}D, the images are {dimension}D.")
@@ -104,9 +108,6 @@ def plan_run(
     reasons.append(
         f"{'half of the images are mirrored' if flip else 'no image is mirrored'}"
         f" ({len(landmarks.mirror_pairs)} left/right pairs)"
-    )
-    config = config.replaced(
-        rotation_degrees=_rotation(config, grids, labels, landmarks, dimension, reasons)
     )
     device = _device(config.device)
     rate = _LEARNING_RATE if parent is None else _GENTLE_LEARNING_RATE
@@ -147,7 +148,10 @@ def _fine_stage(config, coarse: Stage, grids, reasons) -> Stage:
         f"a fine stage: crops of {' x '.join(map(str, crop))} voxels of {spacing[0]:.3g} mm, sigma"
         f" {sigma:.3g} mm"
     )
-    return Stage(FINE, spacing, sigma, network, crop)
+    turned = config.prior and config.rotation_degrees >= ANY_POSE_DEGREES
+    if turned:
+        reasons.append("crops are turned with the anatomy")
+    return Stage(FINE, spacing, sigma, network, crop, turned)
 
 
 def _for_each_axis(name: str, values, dimension: int) -> tuple:
@@ -176,8 +180,8 @@ def _rotation(config, grids, labels, landmarks, dimension, reasons) -> float:
     if spread is None:
         return _ROTATION_DEGREES
     degrees = max(_ROTATION_DEGREES, spread)
-    if degrees > _ANY_POSE_DEGREES:
-        degrees = 180.0
+    if degrees > _TOO_DIFFERENT_DEGREES:
+        degrees = ANY_POSE_DEGREES
     reasons.append(f"rotated by up to {degrees:.0f} degrees: the cases differ by {spread:.0f}")
     return degrees
 
