@@ -24,7 +24,7 @@ from LandmarkHeatmapLib.result import DetectionResult
 from LandmarkHeatmapLib.volumes import add_volume, ijk_to_ras, image_of
 
 # How often the timer looks in, and how long it may work on nodes before it lets the window live.
-_INTERVAL_MS = 30
+_INTERVAL_MS = 20
 _STEP_SECONDS = 0.02
 
 
@@ -216,7 +216,7 @@ class DetectionQueue:
                     Outcome(
                         self._job.name,
                         DetectionResult(self._steps.node),
-                        seconds=event.seconds,
+                        seconds=time.monotonic() - self._began,
                         device=event.device,
                         device_note=event.device_note,
                     )
