@@ -92,7 +92,7 @@ def test_what_comes_from_outside_the_image_is_the_lowest_intensity():
 
 def test_intensities_change_and_stay_finite():
     images = torch.rand(4, 1, 20, 20) * 2 - 1
-    changed = jitter_intensities(images, TrainConfig(), torch.Generator().manual_seed(0))
+    changed = jitter_intensities(images.clone(), TrainConfig(), torch.Generator().manual_seed(0))
     assert torch.isfinite(changed).all()
     assert (changed - images).abs().mean() > 0.01
 
