@@ -16,7 +16,7 @@ from .prior import choose_peaks
 _SHOWN = 0.01
 # Peaks that are offered to the shape prior: so many, and none below this share of the highest.
 _MOST_PEAKS = 3
-_LOWEST_PEAK = 0.05
+LOWEST_PEAK = 0.05
 # Along an axis: all voxels that have one after them, and all that have one before.
 _NEIGHBOURS = (slice(None, -1), slice(1, None))
 
@@ -95,7 +95,7 @@ def grid_mm(position_kji, grid: Grid, stage: Stage) -> np.ndarray:
 def find_peaks(heatmap: np.ndarray, grid: Grid, sigma_mm: float) -> list:
     """Voxel indices (k, j, i) of up to three peaks, the highest first, three sigma apart."""
     peaks = [np.unravel_index(np.argmax(heatmap), heatmap.shape)]
-    is_candidate = _is_local_maximum(heatmap) & (heatmap > _LOWEST_PEAK * heatmap[peaks[0]])
+    is_candidate = _is_local_maximum(heatmap) & (heatmap > LOWEST_PEAK * heatmap[peaks[0]])
     while len(peaks) < _MOST_PEAKS:
         is_candidate &= _square_mm(peaks[-1], heatmap.shape, grid) > (3 * sigma_mm) ** 2
         if not is_candidate.any():

@@ -27,6 +27,7 @@ from landmark_training.augment import generators  # noqa: E402
 from landmark_training.cli import main  # noqa: E402
 from landmark_training.coarse import CoarseTask  # noqa: E402
 from landmark_training.config import TrainConfig  # noqa: E402
+from landmark_training.feed import Share  # noqa: E402
 from landmark_training.fit import _Job, _prepared, _ready, fit, resume  # noqa: E402
 from landmark_training.run import Run  # noqa: E402
 from training_examples import error_on_new, write_pairs  # noqa: E402
@@ -72,7 +73,8 @@ def run_for(data, config):
 
 
 def augmented(feed, cases, run):
-    return feed.augmented(cases, generators(len(cases), feed.generator), run.shape)
+    share = Share(cases, generators(len(cases), feed.generator), cases[0])
+    return feed.augmented(share, run.shape)
 
 
 def test_a_trained_model_finds_the_landmarks_of_new_images(trained):

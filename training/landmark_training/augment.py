@@ -96,7 +96,7 @@ def draw_maps(
         return torch.rand(*shape, generator=generator) * 2 - 1
 
     angles = uniform(batch, 3) * math.radians(config.rotation_degrees)
-    rotation = _rotations(angles, dimension)
+    rotation = rotations(angles, dimension)
     scale = torch.exp(uniform(batch, 1) * math.log1p(config.scaling))
     # A little different along each axis, too: anatomy is.
     scale = scale * torch.exp(uniform(batch, dimension) * math.log1p(config.scaling) / 3)
@@ -118,7 +118,7 @@ def _draw_waves(batch, extent, share, uniform):
     return frequency, amplitude, phase
 
 
-def _rotations(angles: torch.Tensor, dimension: int) -> torch.Tensor:
+def rotations(angles: torch.Tensor, dimension: int) -> torch.Tensor:
     """(B, 3) angles to (B, D, D): about the one axis in 2D, about the three axes in turn in 3D."""
     result = torch.eye(dimension).repeat(len(angles), 1, 1)
     planes = [(0, 1)] if dimension == 2 else [(0, 1), (0, 2), (1, 2)]
@@ -140,12 +140,19 @@ def warp(images, spacing_mm, spatial_map: SpatialMap, size, device="cpu") -> tor
     return warp_around(images, spacing_mm, spatial_map, centres, size, device)
 
 
-def warp_around(images, spacing_mm, spatial_map, centres, size, device="cpu") -> torch.Tensor:
-    """As `warp`, with the centres of the grids at `centres` (B, D), in mm from the images' centres."""
-    half = (torch.tensor(size) - 1) / 2 * torch.tensor(spacing_mm)
+def warp_around(
+    images, spacing_mm, spatial_map, centres, size, device="cpu", turn=None
+) -> torch.Tensor:
+    """As `warp`, with the centres of the grids at `centres` (B, D), in mm from the images' centres.
+
+    turn: (D, D), the axes of all grids as columns.
+    """
+    turn = torch.eye(len(size)) if turn is None else turn
+    half = turn.abs() @ ((torch.tensor(size) - 1) / 2 * torch.tensor(spacing_mm))
     # Bounds are found where the map was drawn: nobody has to wait for the device.
     bounds = spatial_map.reach(centres - half, centres + half)
     grid = centred_positions(size, spacing_mm, device).reshape(1, -1, len(size))
+    grid = grid @ turn.T.to(device)
     source = spatial_map.to(device).pull(grid + centres.to(device)[:, None])
     spacing = torch.tensor(spacing_mm)
     warped = [

@@ -35,7 +35,7 @@ class CoarseTask:
         self.feed = Feed(cases, plan, writer.landmarks.mirror_permutation(), generator)
 
     def batch(self, shape: TargetShape, done: float) -> tuple:
-        images, wanted = self.feed.augmented(*self.feed.next_batch(), shape, done)
+        images, wanted = self.feed.augmented(self.feed.next_share(), shape, done)
         return (images,), wanted
 
     def validate(self, network, stage) -> dict:

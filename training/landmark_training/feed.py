@@ -45,6 +45,16 @@ class TrainingCase:
         return tensor[0] if self.centred_mm.shape[1] == 2 else tensor
 
 
+@dataclass(frozen=True)
+class Share:
+    """A process's share of a batch. generators: of all that is drawn for each of the cases. lead: the
+    first case of the whole batch, whose size all of it gets."""
+
+    cases: list
+    generators: list
+    lead: TrainingCase
+
+
 class Feed:
     """Endless augmented batches of the cases; each comes once before any comes again."""
 
@@ -63,8 +73,8 @@ class Feed:
         self.generator.set_state(state["generator"].cpu())
         self.queue = list(state["queue"])
 
-    def next_batch(self) -> tuple:
-        """This process's share of the next batch: cases, and a generator for each."""
+    def next_share(self) -> Share:
+        """What this process does of the next batch."""
         wanted = self.plan.config.batch_size
         while len(self.queue) < wanted:
             self.queue += torch.randperm(len(self.cases), generator=self.generator).tolist()
@@ -72,37 +82,41 @@ class Feed:
         # Every process draws for all, or their generators would part.
         drawn = list(zip(batch, generators(wanted, self.generator)))
         mine = parallel.team().share(drawn)
-        return [self.cases[number] for number, _ in mine], [own for _, own in mine]
+        cases = [self.cases[number] for number, _ in mine]
+        return Share(cases, [own for _, own in mine], self.cases[batch[0]])
 
-    def augmented(self, batch, own, shape: TargetShape, done: float = 1.0) -> tuple:
-        """(images (B, 1, *size), Wanted) of the cases `batch`. own: the generator of each.
+    def augmented(self, share: Share, shape: TargetShape, done: float = 1.0) -> tuple:
+        """(images (B, 1, *size), Wanted).
 
         A point that the map carries out of the picture is absent from it; that teaches absence.
         """
         config, device = self.plan.config, self.plan.device
         spacing = self.plan.stage.spacing_mm[::-1]
-        extent = [n * s for n, s in zip(self.size, spacing)]
+        # As large as any one of them, in turn, so that each is seen as it will be in detection, and
+        # not only with the margin that a larger one leaves around it; what is cut off is absent.
+        size = tuple(share.lead.pixels.shape)
+        extent = [n * s for n, s in zip(size, spacing)]
         maps = SpatialMap.joined(
-            [draw_maps(1, extent, config, self.plan.flip, each) for each in own]
+            [draw_maps(1, extent, config, self.plan.flip, each) for each in share.generators]
         )
-        images = warp([case.pixels for case in batch], spacing, maps, self.size, device)
-        for image, each in zip(images.split(1), own):
+        images = warp([case.pixels for case in share.cases], spacing, maps, size, device)
+        for image, each in zip(images.split(1), share.generators):
             jitter_intensities(image, config, each)
             occlude(image, config, each)
-        points = maps.push(torch.stack([case.centred_mm for case in batch]))
-        absent = torch.stack([case.absent for case in batch])
-        weight = torch.stack([case.weight for case in batch])
+        points = maps.push(torch.stack([case.centred_mm for case in share.cases]))
+        absent = torch.stack([case.absent for case in share.cases])
+        weight = torch.stack([case.weight for case in share.cases])
         points, absent, weight = (
             self._mirrored(each, maps.flipped) for each in (points, absent, weight)
         )
-        voxels = points / torch.tensor(spacing) + (torch.tensor(self.size) - 1) / 2
-        inside = ((voxels > -0.5) & (voxels < torch.tensor(self.size) - 0.5)).all(-1)
+        voxels = points / torch.tensor(spacing) + (torch.tensor(size) - 1) / 2
+        inside = ((voxels > -0.5) & (voxels < torch.tensor(size) - 0.5)).all(-1)
         known = ~torch.isnan(points).any(-1)
         # An absent landmark is asked for nothing, not for what of its Gaussian reaches in.
         voxels = torch.where((known & inside)[..., None], voxels, torch.nan)
         energy = shape.energy().to(device)
         present, absent = (known & inside).to(device), (absent | (known & ~inside)).to(device)
-        target = shape.draw(voxels.to(device), self.size)
+        target = shape.draw(voxels.to(device), size)
         wanted = Wanted(target, energy, present, absent, weight.to(device), done)
         return images, wanted
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ from landmark_heatmap.refine import Refiner, Source
 from landmark_heatmap.resample import resample
 
 from . import parallel
-from .augment import draw_maps, jitter_intensities, warp_around
+from .augment import draw_maps, jitter_intensities, rotations, warp_around
 from .coarse import CoarseTask, found_in, metrics_of
 from .feed import Feed, TrainingCase
 from .losses import Wanted
@@ -23,6 +24,8 @@ from .targets import TargetShape
 
 # The share of crops that are not around their landmark, to learn what 'nowhere' looks like.
 _ELSEWHERE = 0.1
+# How far the pose may be off, about each axis, where crops are turned with the anatomy.
+_POSE_ERROR_DEGREES = 10.0
 # How far crops are off their landmark, in coarse voxels, where no case was held out to tell.
 _USUAL_ERROR_VOXELS = 1.0
 
@@ -82,7 +85,8 @@ class FineTask:
 
     def batch(self, shape: TargetShape, done: float) -> tuple:
         """((crops (C, 1, *crop), landmarks (C,)), Wanted with one channel a crop)."""
-        drawn = [self._crops(case, own) for case, own in zip(*self.feed.next_batch())]
+        share = self.feed.next_share()
+        drawn = [self._crops(case, own) for case, own in zip(share.cases, share.generators)]
         crops, seen_as, voxels, weight = map(torch.cat, zip(*drawn))
         wanted = self._wanted(voxels, weight, self.stage.crop_size[::-1], shape, done)
         return (crops, seen_as.to(self.plan.device)), wanted
@@ -94,15 +98,33 @@ class FineTask:
         size = self.stage.crop_size[::-1]
         drawn = draw_maps(1, self.extent, config, self.plan.flip, generator)
         moved = drawn.push(case.centred_mm[None])[0]
+        # In a mirrored image the landmarks are seen as their partners.
+        partner = self.feed.permutation if drawn.flipped[0] else torch.arange(len(moved))
         landmark = self._drawn(case, generator)
         centres = self._centres(moved, landmark, generator)
+        turn = self._turn(moved[partner], generator)
         maps, images = drawn.repeated(len(landmark)), [case.pixels] * len(landmark)
-        crops = warp_around(images, spacing, maps, centres, size, self.plan.device)
+        crops = warp_around(images, spacing, maps, centres, size, self.plan.device, turn)
         crops = jitter_intensities(crops, config, generator)
-        voxels = (moved[landmark] - centres) / torch.tensor(spacing) + (torch.tensor(size) - 1) / 2
-        # In a mirrored image the landmark is seen as its partner.
-        seen_as = self.feed.permutation[landmark] if drawn.flipped[0] else landmark
-        return crops, seen_as, voxels, case.weight[landmark]
+        apart = (moved[landmark] - centres) @ turn
+        voxels = apart / torch.tensor(spacing) + (torch.tensor(size) - 1) / 2
+        return crops, partner[landmark], voxels, case.weight[landmark]
+
+    def _turn(self, seen, generator) -> torch.Tensor:
+        """(D, D): the axes of the crops in an augmented image, as columns. seen: (L, D).
+
+        Where crops are turned with the anatomy: as its pose has it, and a little off, as the pose
+        that the coarse stage gives will be.
+        """
+        dimension = seen.shape[1]
+        if not self.stage.turned:
+            return torch.eye(dimension)
+        angles = (torch.rand(1, 3, generator=generator) * 2 - 1) * math.radians(_POSE_ERROR_DEGREES)
+        pose = self.writer.prior.pose_of(seen.numpy()[:, ::-1])  # array axes to i, j, k
+        if pose is None:
+            return torch.eye(dimension)
+        turn = torch.from_numpy(pose.rotation[::-1, ::-1].copy()).float()
+        return turn @ rotations(angles, dimension)[0]
 
     def _drawn(self, case: FineCase, generator) -> torch.Tensor:
         """(C,) landmarks, of those judged."""
