@@ -23,6 +23,7 @@ from landmark_heatmap.landmarks import (  # noqa: E402
     PointState,
 )
 from landmark_heatmap.model_file import read_description, read_model  # noqa: E402
+from landmark_training import augment  # noqa: E402
 from landmark_training.augment import generators  # noqa: E402
 from landmark_training.cli import main  # noqa: E402
 from landmark_training.coarse import CoarseTask  # noqa: E402
@@ -136,6 +137,16 @@ def test_a_point_carried_out_of_the_picture_is_taught_as_absent(faces):
         assert (heights[wanted.present] > 0.5).all()
         assert (heights[wanted.absent] == 0).all()
     assert seen > 0
+
+
+def test_augmentation_and_targets_are_made_on_the_device_that_trains(faces, monkeypatch):
+    run, feed, _ = run_for(faces, QUICK)
+    # This device computes nothing, but refuses to mix with any other; it has no chance of its own.
+    feed.plan = replace(feed.plan, device=torch.device("meta"))
+    monkeypatch.setattr(augment, "_on", lambda device, generator: None)
+    images, wanted = feed.augmented(feed.next_share(), run.shape)
+    made = images, wanted.target, wanted.energy, wanted.present, wanted.absent, wanted.weight
+    assert {each.device.type for each in made} == {"meta"}
 
 
 def test_predictions_that_nobody_judged_are_no_labels(tmp_path):

@@ -69,12 +69,13 @@ class SpatialMap:
         v = (output - self.shift[:, None]) @ torch.linalg.inv(self.linear).transpose(1, 2)
         return v + self.displacement(v)
 
-    def reach(self, low: torch.Tensor, high: torch.Tensor) -> tuple:
-        """Corners (B, D) of a box in the source that holds whatever is pulled to that of the corners
-        low, high (B, D). It may be a little too large."""
+    def reach(self, centres: torch.Tensor, half: torch.Tensor, turn: torch.Tensor) -> tuple:
+        """Lowest and highest corners (B, D) of boxes in the source that hold all that is pulled to
+        boxes around `centres` (B, D), of half the size `half` (D,) along the columns of `turn` (D, D).
+        """
         inverse = torch.linalg.inv(self.linear)
-        middle = (inverse @ ((low + high) / 2 - self.shift)[..., None])[..., 0]
-        half = (inverse.abs() @ ((high - low) / 2)[..., None])[..., 0] + self.amplitude.abs().sum(1)
+        middle = (inverse @ (centres - self.shift)[..., None])[..., 0]
+        half = (inverse @ turn).abs() @ half + self.amplitude.abs().sum(1)
         return middle - half, middle + half
 
     def push(self, source: torch.Tensor) -> torch.Tensor:
@@ -148,9 +149,9 @@ def warp_around(
     turn: (D, D), the axes of all grids as columns.
     """
     turn = torch.eye(len(size)) if turn is None else turn
-    half = turn.abs() @ ((torch.tensor(size) - 1) / 2 * torch.tensor(spacing_mm))
+    half = (torch.tensor(size) - 1) / 2 * torch.tensor(spacing_mm)
     # Bounds are found where the map was drawn: nobody has to wait for the device.
-    bounds = spatial_map.reach(centres - half, centres + half)
+    bounds = spatial_map.reach(centres, half, turn)
     grid = centred_positions(size, spacing_mm, device).reshape(1, -1, len(size))
     grid = grid @ turn.T.to(device)
     source = spatial_map.to(device).pull(grid + centres.to(device)[:, None])
