@@ -35,6 +35,7 @@ _BATCH = {2: 4, 3: 2}
 _COARSER = {2: 1.6, 3: 1.8}
 _FEATURES_ANY_POSE = {2: (32, 64, 96, 128, 128), 3: (24, 48, 96, 128)}
 _BATCH_ANY_POSE = {2: 8, 3: 4}
+_CROP_ANY_POSE = {2: 48, 3: 24}
 _SIGMA_VOXELS = {2: 2.0, 3: 1.5}
 _JOINT_LEVEL = 3
 # The fine stage is worth half of the time if the images are finer than this share of the coarse
@@ -152,7 +153,7 @@ def _fine_stage(config, coarse: Stage, grids, reasons) -> Stage:
     finer = _FINER * (_COARSER[dimension] if turned else 1)
     spacing = config.fine_spacing_mm or (max(finest, min(coarse.spacing_mm) / finer),)
     spacing = _for_each_axis("fine_spacing_mm", spacing, dimension)
-    crop = config.crop_size or (_CROP[dimension],)
+    crop = config.crop_size or ((_CROP_ANY_POSE if turned else _CROP)[dimension],)
     crop = _for_each_axis("crop_size", crop, dimension)
     features = config.fine_features or _FINE_FEATURES[dimension]
     network = NetworkConfig(
