@@ -39,8 +39,8 @@ from landmark_training.fit import _fine_task, _Job, _ready  # noqa: E402
 from landmark_training.run import Run  # noqa: E402
 
 # (K, J, I), and how many landmarks.
-_SETS = {"2d": ((1, 640, 512), 19), "3d": ((160, 144, 144), 28)}
-_CASES = 8
+_SETS = {"2d": ((1, 640, 512), 19), "3d": ((128, 112, 112), 28)}
+_CASES = 6
 _STAGES = ("coarse", "fine")
 
 
@@ -63,7 +63,7 @@ def main() -> int:
     if options.child:
         _measure(options)
         return 0
-    runs, steps = (1, 3) if options.quick else (5, 10)
+    runs, steps = (1, 2) if options.quick else (5, 10)
     print(f"{platform.machine()}, {options.threads} threads, torch {torch.__version__};", end=" ")
     print(f"medians of {runs} runs of {steps} steps\n")
     print(
