@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from landmark_heatmap.errors import DatasetError
 from landmark_heatmap.files import replacing
 from landmark_heatmap.network import belief_of
 
@@ -225,6 +226,11 @@ class Run:
             return False
         # weights_only: nothing in the file is run.
         state = torch.load(self.checkpoint, self.plan.device, weights_only=True)
+        if "feed" not in state:
+            raise DatasetError(
+                f"'{self.checkpoint}' was written by an earlier version; start a new run --from its"
+                " model."
+            )
         for part in ("network", "averaged", "shape", "optimiser", "scaler"):
             getattr(self, part).load_state_dict(state[part])
         self.task.feed.load_state_dict(state["feed"])
