@@ -41,6 +41,8 @@ _STATUS_OF_STATE = {
 _STATE_KEY = "landmarkHeatmapState"
 _CONFIDENCE_KEY = "landmarkHeatmapConfidence"
 _CONFIDENCE = "confidence"
+# Of the whole list. Slicer drops it when it saves: what a person had in hand is nobody's result.
+_MADE_BY_KEY = "landmarkHeatmapMadeBy"
 # The first two axes change sign between the frames; the factors lead to LPS.
 _TO_LPS = {"LPS": (1, 1, 1), "RAS": (-1, -1, 1)}
 _FCSV_SYSTEMS = {"0": "RAS", "1": "LPS", "RAS": "RAS", "LPS": "LPS"}
@@ -78,16 +80,32 @@ def read_annotation(path, landmarks: LandmarkSet = None) -> Annotation:
     return Annotation(points)
 
 
-def write_annotation(path, annotation: Annotation) -> None:
+def write_annotation(path, annotation: Annotation, made_by: dict = None, new: bool = False) -> None:
     """Write Slicer's .mrk.json in LPS and mm, atomically.
 
     Slicer shows definitions as descriptions and keeps the confidence as a measurement of each
-    control point. Raises AnnotationError for another extension.
+    control point. made_by: what `read_made_by` will give. new: nothing is replaced.
+    Raises AnnotationError for another extension; FileExistsError if `new` and it exists.
     """
     path = Path(path)
     if not path.name.endswith(MARKUPS_SUFFIX):
         raise AnnotationError(f"'{path}': annotations are written as {MARKUPS_SUFFIX} only.")
-    write_json(path, markups_document(annotation))
+    document = markups_document(annotation)
+    if made_by is not None:
+        document["markups"][0][_MADE_BY_KEY] = made_by
+    write_json(path, document, new)
+
+
+def read_made_by(path) -> dict:
+    """What wrote an annotation file, as it was given to `write_annotation`; empty if it does not say.
+
+    Slicer drops it from what it saves: a list that a person had in hand never says.
+    """
+    try:
+        made_by = json.loads(_text(Path(path)))["markups"][0][_MADE_BY_KEY]
+    except (AnnotationError, ValueError, LookupError, TypeError, RecursionError):
+        return {}
+    return made_by if isinstance(made_by, dict) else {}
 
 
 def markups_document(annotation: Annotation) -> dict:

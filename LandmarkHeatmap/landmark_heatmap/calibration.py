@@ -83,8 +83,9 @@ def calibration_points(
 
 
 def _point(prediction, point, shape, reference_lps) -> CalibrationPoint:
-    grid = prediction.grid
-    axes = [axis for axis in range(3) if grid.size_ijk[axis] > 1]
+    axes = [axis for axis in range(3) if prediction.grid.size_ijk[axis] > 1]
+    # Along the axes of the heatmap, as its covariance.
+    grid = point.heatmap.grid
     index = grid.to_ijk([reference_lps, point.position_lps])
     apart_mm = ((index[0] - index[1]) * grid.spacing_mm)[axes]
     variance = float(np.trace(shape.covariance_mm2)) / len(axes)

@@ -13,6 +13,7 @@ landmarks that are predicted as present count.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
@@ -189,8 +190,8 @@ def measure_shape(prediction: Prediction, prior: ShapePrior):
 
 
 def measure_channel(point: LandmarkPrediction, image: Grid, sigma_mm: float) -> ChannelShape:
-    """One heatmap. image: a grid along the same axes that covers the image; there is no voxel, of
-    heatmap or target, outside it."""
+    """One heatmap. image: a grid that covers the image; there is no voxel, of heatmap or target,
+    outside it (of a heatmap that lies obliquely: outside the box around it)."""
     heatmap, grid = point.heatmap.array, point.heatmap.grid
     axes = [axis for axis in range(3) if image.size_ijk[axis] > 1]
     centre = grid.to_ijk(point.position_lps)
@@ -238,7 +239,8 @@ def _shape(heatmap, centre, spacing_mm, axes, limits, sigma_mm) -> tuple:
 
 def _limits(grid: Grid, image: Grid) -> tuple:
     """The first and last voxel (i, j, k) of `grid`, continued, that lie in the image."""
-    corners = grid.to_ijk(image.to_lps([np.full(3, -0.5), np.array(image.size_ijk) - 0.5]))
+    corners = np.array(list(product(*((-0.5, n - 0.5) for n in image.size_ijk))))
+    corners = grid.to_ijk(image.to_lps(corners))
     # Rounding may put a voxel on the border outside.
     return np.ceil(corners.min(0) - 1e-6), np.floor(corners.max(0) + 1e-6)
 

@@ -81,7 +81,9 @@ class Stage:
     """One network of a model: a coarse one sees the whole image, a fine one sees crops.
 
     spacing_mm: along i, j, k of the canonical grid; for 2D along i, j. sigma_mm: of the target
-    Gaussians. crop_size: voxels along the same axes for a fine stage, None for a coarse one.
+    Gaussians. crop_size: voxels along the same axes for a fine stage, None for a coarse one. turned:
+    whether the crops lie along the axes of the prior's mean shape, as the anatomy does, and not along
+    those of the image.
     """
 
     role: str
@@ -89,6 +91,7 @@ class Stage:
     sigma_mm: float
     network: NetworkConfig
     crop_size: tuple = None
+    turned: bool = False
 
     def __post_init__(self):
         if self.role not in (COARSE, FINE):
@@ -97,6 +100,8 @@ class Stage:
             raise ModelFileError(f"The {self.role} stage has the crop size {self.crop_size}.")
         if self.role == FINE:
             self._check_fine()
+        if self.turned not in (False, self.role == FINE):
+            raise ModelFileError(f"The {self.role} stage has turned = {self.turned!r}.")
         object.__setattr__(self, "spacing_mm", tuple(float(s) for s in self.spacing_mm))
         lengths = (*self.spacing_mm, self.sigma_mm)
         if len(self.spacing_mm) != self.network.dimension or not all(
@@ -208,6 +213,8 @@ def _stage(document: dict) -> Stage:
         float(document["sigma_mm"]),
         network,
         None if crop is None else tuple(crop),
+        # Files from before crops were turned do not say it.
+        document.get("turned", False),
     )
 
 

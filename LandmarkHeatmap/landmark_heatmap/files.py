@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -15,11 +16,12 @@ _TEMPORARY = ".new-"
 
 
 @contextmanager
-def replacing(path):
+def replacing(path, new: bool = False):
     """Yield a temporary path beside `path`; on success it is synced and renamed over `path`.
 
     The temporary name ends as the name of `path` does, so that writers which choose a format by
     the extension choose the same one. On an exception `path` is left as it was.
+    new: nothing is replaced; FileExistsError if `path` exists by then, also if it came just now.
     """
     path = Path(path)
     temporary = None
@@ -31,8 +33,11 @@ def replacing(path):
         # mkstemp makes files private; this is the mode that a plain open() would have given.
         os.chmod(temporary, 0o666 & ~_umask())
         sync(temporary)
-        os.replace(temporary, path)
-        sync(path.parent)
+        if new:
+            rename_new(temporary, path)
+        else:
+            os.replace(temporary, path)
+            sync(path.parent)
     except OSError as error:
         if _is_named(error):
             raise
@@ -63,6 +68,8 @@ def new_folder(path):
         os.rename(temporary, path)
         sync(path.parent)
     except OSError as error:
+        if error.errno == errno.ENOTEMPTY:
+            raise FileExistsError(f"'{path}' exists already; nothing was written.") from error
         if _is_named(error):
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
@@ -84,16 +91,23 @@ def rename_new(source, path) -> None:
     except OSError:
         # No hard links here (FAT, some shares): take the name first, then replace what took it.
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-        os.replace(source, path)
+        try:
+            os.replace(source, path)
+        except BaseException:
+            os.unlink(path)
+            raise
     else:
         os.unlink(source)
     sync(Path(path).parent)
 
 
-def write_json(path, document) -> None:
-    """Write `document` as indented JSON, atomically. NaN and infinity are refused (ValueError)."""
+def write_json(path, document, new: bool = False) -> None:
+    """Write `document` as indented JSON, atomically. NaN and infinity are refused (ValueError).
+
+    new: nothing is replaced; FileExistsError if `path` exists.
+    """
     text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
-    with replacing(path) as temporary:
+    with replacing(path, new) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 

@@ -17,7 +17,7 @@ from .prior import choose_peaks
 _SHOWN = 0.01
 # Peaks that are offered to the shape prior: so many, and none below this share of the highest.
 _MOST_PEAKS = 3
-_LOWEST_PEAK = 0.05
+LOWEST_PEAK = 0.05
 # The steps (k, j, i) to the 26 neighbours of a voxel.
 _NEIGHBOURS = np.array([step for step in product((-1, 0, 1), repeat=3) if any(step)])
 
@@ -98,7 +98,7 @@ def grid_mm(position_kji, grid: Grid, stage: Stage) -> np.ndarray:
 def find_peaks(heatmap: np.ndarray, grid: Grid, sigma_mm: float) -> list:
     """Voxel indices (k, j, i) of up to three peaks, the highest first, three sigma apart."""
     peaks = [np.unravel_index(np.argmax(heatmap), heatmap.shape)]
-    candidates = _local_maxima(heatmap, _LOWEST_PEAK * heatmap[peaks[0]])
+    candidates = _local_maxima(heatmap, LOWEST_PEAK * heatmap[peaks[0]])
     while len(peaks) < _MOST_PEAKS:
         apart_mm = (candidates - peaks[-1]) * grid.spacing_mm[::-1]
         candidates = candidates[(apart_mm**2).sum(1) > (3 * sigma_mm) ** 2]

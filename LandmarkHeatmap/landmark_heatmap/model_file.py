@@ -68,6 +68,8 @@ def read_model(path) -> Model:
             raise ModelFileError("Its weights do not match their checksum: the file is damaged.")
         networks = tuple(_network(stage, tensors) for stage in description.stages)
         prior = _prior(tensors, description)
+        if description.stages[-1].turned and (prior is None or prior.shape is None):
+            raise ModelFileError("Its crops are turned with the anatomy, but it has no mean shape.")
     except (ModelFileError, SafetensorError, RuntimeError, OSError, ValueError) as error:
         raise ModelFileError(f"The model file '{path}' cannot be used. {error}") from error
     identity = ModelIdentity(description.name, description.version, sha256_of(path))
@@ -95,6 +97,8 @@ def write_model(path, description: ModelDescription, networks, prior=None) -> Mo
         for name in _PRIOR_PARTS:
             tensors[f"prior.{name}"] = torch.from_numpy(np.ascontiguousarray(getattr(prior, name)))
         tensors["prior.limit"] = torch.tensor(prior.limit, dtype=torch.float64)
+        if prior.shape is not None:
+            tensors["prior.shape"] = torch.from_numpy(np.ascontiguousarray(prior.shape))
     text = json.dumps(description.to_json(), ensure_ascii=False, allow_nan=False)
     metadata = {
         _DESCRIPTION: text,
@@ -200,8 +204,15 @@ def _prior(tensors, description: ModelDescription):
     limit = tensors.get("prior.limit")
     if limit is not None and limit.numel() != 1:
         raise ModelFileError("The limit of its shape prior is not one number.")
-    # Files from before there was a limit have none.
-    return ShapePrior(*(part.numpy() for part in parts), np.inf if limit is None else float(limit))
+    shape = tensors.get("prior.shape")
+    if shape is not None and tuple(shape.shape) != (count, dimension):
+        raise ModelFileError("The mean shape of its prior does not fit its landmarks.")
+    return ShapePrior(
+        *(part.numpy() for part in parts),
+        # Files from before there was a limit have none.
+        np.inf if limit is None else float(limit),
+        None if shape is None else shape.numpy(),
+    )
 
 
 def _checksum(tensors) -> str:

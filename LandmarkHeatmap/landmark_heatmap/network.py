@@ -142,8 +142,8 @@ class _Residual(nn.Module):
         self.past = nn.Identity() if same else conv(inputs, outputs, stride, stride=stride)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = functional.leaky_relu_(_normed(self.first_norm, _convolved(self.first, x)), 0.01)
-        y = _normed(self.second_norm, _convolved(self.second, y))
+        y = functional.leaky_relu_(self.first_norm(_convolved(self.first, x)), 0.01)
+        y = self.second_norm(_convolved(self.second, y))
         return functional.leaky_relu_(y + self.past(x), 0.01)
 
 
@@ -218,10 +218,6 @@ class _Joint(nn.Module):
         )
 
 
-def _normed(layer, x: torch.Tensor) -> torch.Tensor:
-    return layer(x)
-
-
 def _convolved(layer, x: torch.Tensor) -> torch.Tensor:
     """layer(x), by oneDNN where torch would take a loop of its own that is many times slower.
 
@@ -229,7 +225,12 @@ def _convolved(layer, x: torch.Tensor) -> torch.Tensor:
     """
     by_hand = x.ndim == 5 and len(x) == 1 and x.dtype == torch.float32 and x.device.type == "cpu"
     autocast = torch.is_autocast_enabled("cpu") if by_hand else False
-    if not by_hand or autocast or torch.is_grad_enabled() or not torch.backends.mkldnn.is_available():
+    if (
+        not by_hand
+        or autocast
+        or torch.is_grad_enabled()
+        or not torch.backends.mkldnn.is_available()
+    ):
         return layer(x)
     return torch.mkldnn_convolution(
         x, layer.weight, layer.bias, layer.padding, layer.stride, layer.dilation, layer.groups

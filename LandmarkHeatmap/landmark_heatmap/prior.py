@@ -4,6 +4,9 @@ A heatmap with two peaks leaves the choice open; the other landmarks settle it. 
 vector from one to the other has a mean and a covariance over the training cases, so cases that lack
 landmarks still teach the pairs they have. The prior only chooses among the peaks that the network
 offers: it cannot pull a position away from one, nor distort training.
+
+Where the cases lie in arbitrary poses these vectors say nothing along the image's axes. The prior then
+has a mean shape, and all it knows is along the axes of that: configurations are first turned onto it.
 """
 
 from __future__ import annotations
@@ -11,6 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+
+from .pose import Pose, fit_pose
 
 # Annotation noise: no pair is known better than this share of its length, or this many cases allow.
 _RELATIVE_NOISE = 0.05
@@ -28,16 +33,24 @@ class ShapePrior:
 
     mean: (L, L, D), the vector from landmark a to landmark b at [b, a]. covariance: (L, L, D, D),
     mm squared, over the cases. cases: (L, L), how many have both. limit: the implausibility that
-    99 % of the cases stay below.
+    99 % of the cases stay below. shape: (L, D) mm, the mean shape of cases in arbitrary poses, NaN for
+    landmarks that no case has; mean and covariance are along its axes then. None for cases that lie
+    alike.
     """
 
     mean: np.ndarray
     covariance: np.ndarray
     cases: np.ndarray
     limit: float = np.inf
+    shape: np.ndarray = None
+
+    def pose_of(self, positions_mm) -> Pose:
+        """How a configuration (L, D) lies; NaN for what is not there. None if the cases lie alike, or
+        if too little is there to tell."""
+        return None if self.shape is None else fit_pose(self.shape, np.asarray(positions_mm, float))
 
     def merged(self, other: ShapePrior) -> ShapePrior:
-        """The statistics of both sets of cases together."""
+        """The statistics of both sets of cases together, fitted along the same axes."""
         cases = self.cases + other.cases
         share = (other.cases / np.maximum(cases, 1))[..., None]
         between = other.mean - self.mean
@@ -46,7 +59,7 @@ class ShapePrior:
         share = share[..., None]
         covariance = (1 - share) * self.covariance + share * other.covariance
         spread = covariance + share * (1 - share) * outer
-        return ShapePrior(mean, spread, cases, max(self.limit, other.limit))
+        return ShapePrior(mean, spread, cases, max(self.limit, other.limit), self.shape)
 
     def precision(self) -> np.ndarray:
         """(L, L, D, D): inverses of the covariances, widened by what few cases cannot know."""
@@ -67,6 +80,8 @@ class ShapePrior:
         as a mean over all pairs: about one for a typical case. NaN if no pair is known.
         """
         positions = np.asarray(positions_mm, dtype=float)
+        if self.shape is not None:
+            positions = _turned_back(positions, self.pose_of(positions))
         apart = positions[:, None] - positions - self.mean
         square = np.einsum("bai,baij,baj->ba", apart, self.precision(), apart)
         known = (self.cases > 0) & np.isfinite(square) & ~np.eye(len(positions), dtype=bool)
@@ -77,8 +92,28 @@ class ShapePrior:
         return not self.implausibility(positions_mm) > self.limit
 
 
-def fit_prior(positions_mm) -> ShapePrior:
-    """From positions (N, L, D) of N cases along the grid's axes; NaN where there is none."""
+def fit_prior(positions_mm, shape=None) -> ShapePrior:
+    """From positions (N, L, D) of N cases along the grid's axes; NaN where there is none.
+
+    shape: (L, D), the mean shape if the cases lie in arbitrary poses (see pose.align).
+    """
+    turned = positions_mm
+    if shape is not None:
+        turned = np.array([_turned_back(each, fit_pose(shape, each)) for each in positions_mm])
+    prior = _statistics(turned, shape)
+    seen = [prior.implausibility(each) for each in positions_mm]
+    seen = [value for value in seen if np.isfinite(value)]
+    limit = float(np.percentile(seen, _PLAUSIBLE_PERCENT)) if seen else np.inf
+    return replace(prior, limit=limit)
+
+
+def _turned_back(positions, pose: Pose) -> np.ndarray:
+    """Positions (..., D) along the axes of the mean shape; NaN if the pose is not known."""
+    return np.full_like(positions, np.nan) if pose is None else positions @ pose.rotation
+
+
+def _statistics(positions_mm, shape) -> ShapePrior:
+    """The prior without its limit, of positions that lie alike."""
     vectors = positions_mm[:, :, None] - positions_mm[:, None]
     known = np.isfinite(vectors).all(-1)
     cases = known.sum(0)
@@ -86,11 +121,8 @@ def fit_prior(positions_mm) -> ShapePrior:
     mean = vectors.sum(0) / np.maximum(cases, 1)[..., None]
     apart = np.where(known[..., None], vectors - mean, 0.0)
     scatter = np.einsum("nbai,nbaj->baij", apart, apart)
-    prior = ShapePrior(mean, scatter / np.maximum(cases, 1)[..., None, None], cases)
-    seen = [prior.implausibility(each) for each in positions_mm]
-    seen = [value for value in seen if np.isfinite(value)]
-    limit = float(np.percentile(seen, _PLAUSIBLE_PERCENT)) if seen else np.inf
-    return replace(prior, limit=limit)
+    covariance = scatter / np.maximum(cases, 1)[..., None, None]
+    return ShapePrior(mean, covariance, cases, shape=shape)
 
 
 def choose_peaks(candidates, log_heights, votes, prior: ShapePrior) -> list:
@@ -103,6 +135,12 @@ def choose_peaks(candidates, log_heights, votes, prior: ShapePrior) -> list:
     to where the others expect it.
     """
     chosen = [0] * len(candidates)
+    if prior.shape is not None:
+        highest = np.array([options[0] for options in candidates], dtype=float)
+        pose = prior.pose_of(np.where(np.asarray(votes)[:, None], highest, np.nan))
+        if pose is None:
+            return chosen
+        candidates = [options @ pose.rotation for options in candidates]
     precision = prior.precision()
     for _ in range(_ROUNDS):
         before = list(chosen)

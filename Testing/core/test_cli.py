@@ -75,7 +75,7 @@ def test_every_image_gets_its_annotation_and_its_heatmaps(folder):
     for name in ("one", "two bild ü"):
         assert read_annotation(folder / f"out/{name}.mrk.json").names == ("A", "B/C")
         heatmaps = sorted(path.name for path in (folder / f"out/{name}-heatmaps").iterdir())
-        assert heatmaps == ["001-A.nrrd", "002-B_C.nrrd", "combined.nrrd"]
+        assert heatmaps == ["001-A.nrrd", "002-B_C.nrrd", "combined.nrrd", "made-by.json"]
 
 
 def test_a_bad_image_is_named_and_the_others_are_done_all_the_same(folder, capsys):
@@ -127,7 +127,8 @@ def test_overwriting_replaces_our_heatmaps_and_leaves_other_files(folder):
         (heatmaps / name).write_text("old")
     assert detect(folder, "one.nrrd", extra=["--heatmaps", "--overwrite"]) == 0
     names = sorted(path.name for path in heatmaps.iterdir())
-    assert names == ["001-A.nrrd", "002-B_C.nrrd", "combined.nrrd", "mine.nrrd", "notes.txt"]
+    ours = ["001-A.nrrd", "002-B_C.nrrd", "combined.nrrd", "made-by.json"]
+    assert names == [*ours, "mine.nrrd", "notes.txt"]
 
 
 @pytest.mark.parametrize("made", ["out", "out/one.mrk.json/", "out/one-heatmaps"])
@@ -151,13 +152,14 @@ def test_a_file_that_cannot_be_written_is_named_with_the_reason(folder, capsys, 
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(files.os, "replace", fails)
+    monkeypatch.setattr(files.os, "link", fails)
     assert detect(folder, "one.nrrd") == 2
     error = only_line(capsys.readouterr().err)
     assert "one.mrk.json" in error and os.strerror(code) in error and ".new-" not in error
     assert list((folder / "out").iterdir()) == []
 
 
-@pytest.mark.parametrize("stopped_in", ["replace", "WriteImage"])
+@pytest.mark.parametrize("stopped_in", ["link", "replace", "WriteImage"])
 def test_stopping_leaves_what_was_finished_and_nothing_by_halves(
     folder, capsys, monkeypatch, stopped_in
 ):
@@ -167,8 +169,10 @@ def test_stopping_leaves_what_was_finished_and_nothing_by_halves(
     def stops(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(files.os if stopped_in == "replace" else imageio.sitk, stopped_in, stops)
-    assert detect(folder, "two bild ü.nii.gz", extra=["--heatmaps"]) == 130
+    monkeypatch.setattr(imageio.sitk if stopped_in == "WriteImage" else files.os, stopped_in, stops)
+    # Heatmaps replace temporary files; an annotation is linked to its name.
+    extra = [] if stopped_in == "link" else ["--heatmaps"]
+    assert detect(folder, "two bild ü.nii.gz", extra=extra) == 130
     assert "Stopped" in only_line(capsys.readouterr().err)
     assert content_of(folder) == before
 

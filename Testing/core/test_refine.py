@@ -14,13 +14,15 @@ from landmark_heatmap.description import (  # noqa: E402
     Stage,
 )
 from landmark_heatmap.errors import ModelFileError  # noqa: E402
-from landmark_heatmap.geometry import Image  # noqa: E402
+from landmark_heatmap.geometry import Image, canonical_grid  # noqa: E402
+from landmark_heatmap.heatmap import decode_peak  # noqa: E402
 from landmark_heatmap.landmarks import Landmark, LandmarkSet  # noqa: E402
 from landmark_heatmap.locate import Choice, Found  # noqa: E402
 from landmark_heatmap.model_file import Model  # noqa: E402
 from landmark_heatmap.network import CropUNet, Logits, network_for  # noqa: E402
 from landmark_heatmap.predict import Predictor  # noqa: E402
 from landmark_heatmap.prediction import ModelIdentity  # noqa: E402
+from landmark_heatmap.prior import fit_prior  # noqa: E402
 from landmark_heatmap.refine import Refiner, Source, crop_grid, read_crop  # noqa: E402
 
 COARSE_NETWORK = NetworkConfig(3, 2, (4, 8), 0, 1)
@@ -77,6 +79,33 @@ def test_a_crop_is_centred_on_its_point_along_the_axes_of_the_image(name):
     np.testing.assert_allclose(grid.to_lps((np.array(grid.size_ijk) - 1) / 2), centre, atol=1e-9)
     apart = np.linalg.inv(image.ijk_to_lps) @ grid.ijk_to_lps
     assert (np.abs(apart[:3, :3]) > 1e-9).sum() == 3  # parallel, whatever the order of the axes
+
+
+@pytest.mark.parametrize("name", AFFINES)
+def test_a_turned_crop_is_centred_on_its_point_and_shows_the_image_turned(name):
+    """The blob lies four mm along the crop's first axis, wherever that points in the image."""
+    image = image_with_blob(AFFINES[name], (30, 25, 20))
+    blob = image.grid.to_lps([30, 25, 20])
+    canonical = canonical_grid(image.grid)
+    directions = canonical.ijk_to_lps[:3, :3] / canonical.spacing_mm
+    turn = TURN * np.sign(np.linalg.det(TURN))
+    grid = crop_grid(image.grid, blob - 4 * directions @ turn[:, 0], FINE, turn)
+    crop = read_crop(Source(image, WINDOW), grid)
+    np.testing.assert_allclose(grid.to_ijk(blob), [11.5 + 4, 9.5, 7.5], atol=1e-6)
+    np.testing.assert_allclose(decode_peak((crop + 1) / 2), [7.5, 9.5, 15.5], atol=0.15)
+
+
+def test_a_turned_crop_is_dark_outside_the_image():
+    image = Image(np.full((20, 20, 20), 1000, np.float32), np.eye(4))
+    corner = image.grid.to_lps([0, 0, 0])
+    turn = TURN * np.sign(np.linalg.det(TURN))
+    grid = crop_grid(image.grid, corner, FINE, turn)
+    crop = read_crop(Source(image, WINDOW), grid)
+    k, j, i = np.indices(crop.shape)
+    index = image.grid.to_ijk(grid.to_lps(np.stack([i, j, k], -1)))
+    inside = ((index > -0.5) & (index < 19.5)).all(-1)
+    assert 0 < inside.mean() < 1
+    assert (crop[inside] == 1).all() and (crop[~inside] == -1).all()
 
 
 @pytest.mark.parametrize("name", AFFINES)
@@ -157,6 +186,60 @@ def test_a_landmark_that_the_fine_stage_cannot_see_keeps_its_coarse_position():
         ("A", "B"), found, choice, Source(image, WINDOW)
     )
     np.testing.assert_allclose(points[0].position_lps, image.grid.to_lps([32, 26, 18]), atol=0.8)
+
+
+def test_a_landmark_on_a_wrong_peak_is_looked_for_where_the_pose_of_the_others_has_it():
+    """Only where crops are turned with the anatomy: there the pose is known."""
+    shape = np.array([[0.0, 0, 0], [16, 0, 0], [0, 14, 0], [0, 0, 12], [14, 12, 10]])
+    fine = replace(FINE, crop_size=(12, 12, 12))
+    turn = TURN * np.sign(np.linalg.det(TURN))
+    image = image_with_blob(affine(), (33.0, 27.0, 18.0))
+    grid = crop_grid(
+        image.grid, image.grid.to_lps([30, 25, 20]), replace(FINE, crop_size=(60, 50, 40))
+    )
+    truth = (shape - shape[4]) @ turn.T + grid.to_ijk(image.grid.to_lps([33.0, 27.0, 18.0]))
+    at = image.grid.to_ijk(grid.to_lps(truth))
+    image = Image(sum(image_with_blob(affine(), p, sigma_mm=1.5).array for p in at), affine())
+    peaks = [tuple(np.rint(p[::-1]).astype(int)) for p in truth]
+    peaks[4] = (3, 3, 3)
+    heatmaps = np.zeros((5, *grid.size_ijk[::-1]), np.float32)
+    for heatmap, peak in zip(heatmaps, peaks):
+        heatmap[peak] = 1.0
+    coarse = replace(COARSE, spacing_mm=(1.0, 1.0, 1.0), sigma_mm=1.5)
+    found = Found(heatmaps, np.full(5, 0.9), grid, coarse)
+    choice = Choice(tuple((peak,) for peak in peaks), (0,) * 5)
+    cases = shape + np.random.default_rng(0).normal(0, 0.3, (20, 5, 3))
+    prior = fit_prior(cases, shape)
+
+    def found_last(stage):
+        refiner = Refiner(BrightestPoint(), stage, "cpu")
+        points = refiner.refine("ABCDE", found, choice, Source(image, WINDOW), prior)
+        return image.grid.to_ijk(points[4].position_lps)
+
+    np.testing.assert_allclose(found_last(replace(fine, turned=True)), [33, 27, 18], atol=0.15)
+    assert np.linalg.norm(found_last(fine) - [33, 27, 18]) > 10
+
+
+class EverythingLiesAhead(torch.nn.Module):
+    """A 'network' that is sure of the crop's last voxel, whatever the crop shows."""
+
+    def forward(self, image, which):
+        voxels = torch.zeros_like(image)
+        voxels[:, :, -1, -1, -1] = 40.0
+        return Logits(voxels, torch.full((len(image), 1), -20.0))
+
+
+def test_a_landmark_is_not_moved_out_of_the_image():
+    """There is nothing to see: the coarse position stays. Within the image, the crop has its way."""
+    image = image_with_blob(affine(), (33.3, 26.8, 17.6))
+    for peak, moves in (((58, 48, 38), False), ((20, 20, 15), True)):
+        found, choice = found_with_peaks(image, [peak])
+        points = Refiner(EverythingLiesAhead(), FINE, "cpu").refine(
+            ("A", "B"), found, choice, Source(image, WINDOW)
+        )
+        assert image.grid.contains(points[0].position_lps)
+        moved = np.linalg.norm(points[0].position_lps - image.grid.to_lps(peak))
+        assert (moved > 5) == moves
 
 
 def test_heatmaps_are_as_small_as_their_crops_whatever_the_image():

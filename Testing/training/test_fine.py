@@ -88,9 +88,12 @@ def test_images_no_finer_than_the_coarse_stage_get_one_stage(faces, tmp_path):
     assert any("one stage" in line for line in said)
 
 
-def test_a_crop_shows_the_landmark_where_its_target_is(faces):
+@pytest.mark.parametrize("degrees", [30, 180])
+def test_a_crop_shows_the_landmark_where_its_target_is(faces, degrees):
     """The pupil is the darkest spot of an eye; the nose is dark altogether."""
-    still = replace(QUICK, intensity_jitter=0, noise=0, elastic_share=0.01, rotation_degrees=30)
+    still = replace(
+        QUICK, intensity_jitter=0, noise=0, elastic_share=0.01, rotation_degrees=degrees
+    )
     task = fine_task(faces, still)
     shape = TargetShape("fixed", 1, task.stage.sigma_mm, task.stage.spacing_mm)
     seen = 0
@@ -106,6 +109,20 @@ def test_a_crop_shows_the_landmark_where_its_target_is(faces):
             }
             seen += 1
     assert seen > 50
+
+
+def test_faces_in_any_pose_are_seen_in_crops_that_are_turned_with_them(faces):
+    task = fine_task(faces, replace(QUICK, rotation_degrees=180))
+    assert task.stage.turned
+    (batch,) = [task.feed.next_batch()]
+    moved = torch.stack([case.centred_mm for case in batch])
+    angle = torch.tensor(2.0)
+    turn = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()]).reshape(2, 2)
+    plain = task._turns(moved, torch.zeros(len(batch), dtype=torch.bool))
+    turned = task._turns(moved @ turn.T, torch.zeros(len(batch), dtype=torch.bool))
+    apart = plain.transpose(1, 2) @ turn.T @ turned
+    degrees = torch.rad2deg(torch.atan2(apart[:, 1, 0], apart[:, 0, 0])).abs()
+    assert degrees.max() <= 20.1  # each is up to ten degrees off
 
 
 def test_some_crops_are_elsewhere_and_teach_absence(faces):

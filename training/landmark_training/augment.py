@@ -76,7 +76,7 @@ def draw_maps(
         return torch.rand(*shape, generator=generator) * 2 - 1
 
     angles = uniform(batch, 3) * math.radians(config.rotation_degrees)
-    rotation = _rotations(angles, dimension)
+    rotation = rotations(angles, dimension)
     scale = torch.exp(uniform(batch, 1) * math.log1p(config.scaling))
     # A little different along each axis, too: anatomy is.
     scale = scale * torch.exp(uniform(batch, dimension) * math.log1p(config.scaling) / 3)
@@ -98,7 +98,7 @@ def _draw_waves(batch, extent, share, uniform):
     return frequency, amplitude, phase
 
 
-def _rotations(angles: torch.Tensor, dimension: int) -> torch.Tensor:
+def rotations(angles: torch.Tensor, dimension: int) -> torch.Tensor:
     """(B, 3) angles to (B, D, D): about the one axis in 2D, about the three axes in turn in 3D."""
     result = torch.eye(dimension).repeat(len(angles), 1, 1)
     planes = [(0, 1)] if dimension == 2 else [(0, 1), (0, 2), (1, 2)]

@@ -68,9 +68,12 @@ class Feed:
         A point that the map carries out of the picture is absent from it; that teaches absence.
         """
         spacing = self.plan.stage.spacing_mm[::-1]
-        extent = [n * s for n, s in zip(self.size, spacing)]
+        # As large as any one of them, in turn, so that each is seen as it will be in detection, and
+        # not only with the margin that a larger one leaves around it; what is cut off is absent.
+        size = tuple(batch[0].pixels.shape)
+        extent = [n * s for n, s in zip(size, spacing)]
         maps = draw_maps(len(batch), extent, self.plan.config, self.plan.flip, self.generator)
-        images = warp([case.pixels for case in batch], spacing, maps, self.size)
+        images = warp([case.pixels for case in batch], spacing, maps, size)
         images = jitter_intensities(images, self.plan.config, self.generator)
         images = occlude(images, self.plan.config, self.generator)
         points = maps.push(torch.stack([case.centred_mm for case in batch]))
@@ -79,15 +82,15 @@ class Feed:
         points, absent, weight = (
             self._mirrored(each, maps.flipped) for each in (points, absent, weight)
         )
-        voxels = points / torch.tensor(spacing) + (torch.tensor(self.size) - 1) / 2
-        inside = ((voxels > -0.5) & (voxels < torch.tensor(self.size) - 0.5)).all(-1)
+        voxels = points / torch.tensor(spacing) + (torch.tensor(size) - 1) / 2
+        inside = ((voxels > -0.5) & (voxels < torch.tensor(size) - 0.5)).all(-1)
         known = ~torch.isnan(points).any(-1)
         # An absent landmark is asked for nothing, not for what of its Gaussian reaches in.
         voxels = torch.where((known & inside)[..., None], voxels, torch.nan)
         device = self.plan.device
         energy = shape.energy().to(device)
         present, absent = (known & inside).to(device), (absent | (known & ~inside)).to(device)
-        target = shape.draw(voxels.to(device), self.size)
+        target = shape.draw(voxels.to(device), size)
         wanted = Wanted(target, energy, present, absent, weight.to(device), done)
         return images.to(device), wanted
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from landmark_heatmap.prepare import scaled
 from landmark_heatmap.refine import Refiner, Source
 from landmark_heatmap.resample import resample
 
-from .augment import centred_positions, draw_maps, jitter_intensities, warp_at
+from .augment import centred_positions, draw_maps, jitter_intensities, rotations, warp_at
 from .coarse import CoarseTask, found_in, metrics_of
 from .feed import Feed, TrainingCase
 from .losses import Wanted
@@ -22,6 +23,8 @@ from .targets import TargetShape
 
 # The share of crops that are not around their landmark, to learn what 'nowhere' looks like.
 _ELSEWHERE = 0.1
+# How far the pose may be off, about each axis, where crops are turned with the anatomy.
+_POSE_ERROR_DEGREES = 10.0
 # How far crops are off their landmark, in coarse voxels, where no case was held out to tell.
 _USUAL_ERROR_VOXELS = 1.0
 
@@ -85,17 +88,44 @@ class FineTask:
         case_index, landmark = self._drawn(cases)
         centres = self._centres(moved, case_index, landmark)
         size = self.stage.crop_size[::-1]
-        output = centres[:, None] + centred_positions(size, spacing).reshape(1, -1, len(size))
+        turns = self._turns(moved, maps.flipped)[case_index]
+        offsets = centred_positions(size, spacing).reshape(1, -1, len(size))
+        output = centres[:, None] + offsets @ turns.transpose(1, 2)
         images = [cases[i].pixels for i in case_index.tolist()]
         crops = warp_at(images, spacing, maps.taken(case_index), output, size)
         crops = jitter_intensities(crops, config, self.generator)
-        voxels = (moved[case_index, landmark] - centres) / spacing + (torch.tensor(size) - 1) / 2
+        apart = (moved[case_index, landmark] - centres)[:, None] @ turns
+        voxels = apart[:, 0] / spacing + (torch.tensor(size) - 1) / 2
         weight = torch.stack([case.weight for case in cases])[case_index, landmark]
         wanted = self._wanted(voxels, weight, size, shape, done)
         # In a mirrored image the landmark is seen as its partner.
         seen_as = torch.where(maps.flipped[case_index], self.feed.permutation[landmark], landmark)
         device = self.plan.device
         return (crops.to(device), seen_as.to(device)), wanted
+
+    def _turns(self, moved, flipped) -> torch.Tensor:
+        """(B, D, D): the axes of the crops in each augmented image, as columns.
+
+        Where crops are turned with the anatomy: as its pose has it, and a little off, as the pose
+        that the coarse stage gives will be.
+        """
+        dimension = moved.shape[-1]
+        turns = torch.eye(dimension).repeat(len(moved), 1, 1)
+        if not self.stage.turned:
+            return turns
+        off = rotations(
+            (torch.rand(len(moved), 3, generator=self.generator) * 2 - 1)
+            * math.radians(_POSE_ERROR_DEGREES),
+            dimension,
+        )
+        for number, points in enumerate(moved):
+            # In a mirrored image the landmarks are seen as their partners.
+            seen = points[self.feed.permutation] if flipped[number] else points
+            pose = self.writer.prior.pose_of(seen.numpy()[:, ::-1])  # array axes to i, j, k
+            if pose is not None:
+                turn = pose.rotation[::-1, ::-1].copy()
+                turns[number] = torch.from_numpy(turn).float() @ off[number]
+        return turns
 
     def _drawn(self, cases) -> tuple:
         """(index into the cases, landmark), both (C,): as many for each case, of those judged."""

@@ -19,6 +19,7 @@ from landmark_heatmap.imageio import read_image
 from landmark_heatmap.landmarks import PointState
 from landmark_heatmap.model_file import Model, read_model
 from landmark_heatmap.network import network_for
+from landmark_heatmap.pose import align
 from landmark_heatmap.prepare import intensity_window, prepare_with_window
 from landmark_heatmap.prior import ShapePrior, fit_prior
 
@@ -36,7 +37,7 @@ from .data import (
 from .feed import TrainingCase
 from .fine import FineTask, fine_case
 from .model import ModelWriter
-from .plan import Plan, plan_run
+from .plan import ANY_POSE_DEGREES, Plan, plan_run
 from .run import Run
 
 RUN_RECORD = "run.json"
@@ -118,7 +119,8 @@ def _ready(job: _Job, output: Path, say) -> _Ready:
         network.load_state_dict(parent.networks[index].state_dict())
     judged = [cases[i] for i in held_out]
     description = _description(job.data, training, landmarks, plan, parent, judged)
-    prior = _prior(training, parent) if config.prior else None
+    any_pose = plan.config.rotation_degrees >= ANY_POSE_DEGREES
+    prior = _prior(training, parent, any_pose) if config.prior else None
     writer = ModelWriter(output, description, prior)
     return _Ready(plan, networks, training, judged, writer)
 
@@ -229,7 +231,7 @@ def _training_case(case, label, landmarks, plan: Plan) -> TrainingCase:
     )
 
 
-def _prior(cases, parent: Model) -> ShapePrior:
+def _prior(cases, parent: Model, any_pose: bool) -> ShapePrior:
     """The shapes of the training cases, together with those that the parent model has seen.
 
     Images that the parent was trained on count once, by what the parent knows of them; if all of
@@ -238,14 +240,18 @@ def _prior(cases, parent: Model) -> ShapePrior:
     known = set(parent.description.training.get("training_images", ())) if parent else set()
     has_prior = parent is not None and parent.prior is not None
     if not has_prior or known and known <= {case.image_id for case in cases}:
-        return _prior_of(cases)
+        positions = _positions_mm(cases)
+        return fit_prior(positions, align(positions)[1] if any_pose else None)
     new = [case for case in cases if case.image_id not in known]
-    return parent.prior.merged(_prior_of(new)) if new else parent.prior
+    if not new:
+        return parent.prior
+    return parent.prior.merged(fit_prior(_positions_mm(new), parent.prior.shape))
 
 
-def _prior_of(cases) -> ShapePrior:
+def _positions_mm(cases) -> np.ndarray:
+    """(N, L, D) along i, j, k."""
     centred = np.array([case.centred_mm.numpy() for case in cases], dtype=float)
-    return fit_prior(centred[..., ::-1])  # from array axes to i, j, k
+    return centred[..., ::-1]  # from array axes
 
 
 def _seen_by(parent: Model):

@@ -29,6 +29,12 @@ from .poses import rotation_spread_degrees
 _LONGEST_SIDE = {2: 320, 3: 72}
 _FEATURES = {2: (24, 48, 96, 128, 128), 3: (12, 24, 48, 96)}
 _BATCH = {2: 4, 3: 2}
+# Where images lie in any pose, there is more to learn and less to see: every orientation of the whole,
+# but none of the details, for which crops are turned. So fewer voxels, and more images and features.
+_COARSER = {2: 1.6, 3: 1.8}
+_FEATURES_ANY_POSE = {2: (32, 64, 96, 128, 128), 3: (24, 48, 96, 128)}
+_BATCH_ANY_POSE = {2: 8, 3: 4}
+_CROP_ANY_POSE = {2: 48, 3: 24}
 _SIGMA_VOXELS = {2: 2.0, 3: 1.5}
 _JOINT_LEVEL = 3
 # The fine stage is worth half of the time if the images are finer than this share of the coarse
@@ -43,7 +49,8 @@ _PROBE = {2: 192, 3: 48}
 _LEARNING_RATE, _GENTLE_LEARNING_RATE = 2e-3, 5e-4
 # Images are rotated by at least so much; by any angle, if the cases lie too differently.
 _ROTATION_DEGREES = 15.0
-_ANY_POSE_DEGREES = 60.0
+_TOO_DIFFERENT_DEGREES = 60.0
+ANY_POSE_DEGREES = 180.0
 # The coarsest level keeps at least so many voxels along the longest side.
 _FEWEST_VOXELS = 4
 # float32 numbers that training keeps per voxel, feature of the level and image; and how much of the
@@ -80,6 +87,9 @@ def plan_run(
     grids = [canonical_grid(grid) for grid in grids]
     dimension = _dimension(grids)
     reasons = []
+    config = config.replaced(
+        rotation_degrees=_rotation(config, grids, labels, landmarks, dimension, reasons)
+    )
     if parent is not None:
         if parent.dimension != dimension:
             raise DatasetError(f"The model is {parent.dimension}D, the images are {dimension}D.")
@@ -89,7 +99,7 @@ def plan_run(
     else:
         spacing = _spacing(config, grids, dimension, reasons)
         sigma = (config.sigma_voxels or _SIGMA_VOXELS[dimension]) * float(np.mean(spacing))
-        features = config.features or _features(dimension, grids, spacing, reasons)
+        features = config.features or _features(config, dimension, grids, spacing, reasons)
         joint_level = min(_JOINT_LEVEL, len(features) - 1)
         joint = config.joint_features if config.head == DISTRIBUTION else 0
         network = NetworkConfig(
@@ -105,13 +115,10 @@ def plan_run(
         f"{'half of the images are mirrored' if flip else 'no image is mirrored'}"
         f" ({len(landmarks.mirror_pairs)} left/right pairs)"
     )
-    config = config.replaced(
-        rotation_degrees=_rotation(config, grids, labels, landmarks, dimension, reasons)
-    )
     device = _device(config.device)
     rate = _LEARNING_RATE if parent is None else _GENTLE_LEARNING_RATE
     config = config.replaced(
-        batch_size=config.batch_size or _batch(stage, grids, device, reasons),
+        batch_size=config.batch_size or _batch(config, stage, grids, device, reasons),
         learning_rate=config.learning_rate or rate,
         head=stage.network.head,
     )
@@ -134,9 +141,11 @@ def _fine_stage(config, coarse: Stage, grids, reasons) -> Stage:
     if not wanted:
         reasons.append("one stage: it sees the images nearly as finely as they are")
         return None
-    spacing = config.fine_spacing_mm or (max(finest, min(coarse.spacing_mm) / _FINER),)
+    turned = config.prior and _is_any_pose(config)
+    finer = _FINER * (_COARSER[dimension] if turned else 1)
+    spacing = config.fine_spacing_mm or (max(finest, min(coarse.spacing_mm) / finer),)
     spacing = _for_each_axis("fine_spacing_mm", spacing, dimension)
-    crop = config.crop_size or (_CROP[dimension],)
+    crop = config.crop_size or ((_CROP_ANY_POSE if turned else _CROP)[dimension],)
     crop = _for_each_axis("crop_size", crop, dimension)
     features = config.fine_features or _FINE_FEATURES[dimension]
     network = NetworkConfig(
@@ -147,7 +156,9 @@ def _fine_stage(config, coarse: Stage, grids, reasons) -> Stage:
         f"a fine stage: crops of {' x '.join(map(str, crop))} voxels of {spacing[0]:.3g} mm, sigma"
         f" {sigma:.3g} mm"
     )
-    return Stage(FINE, spacing, sigma, network, crop)
+    if turned:
+        reasons.append("crops are turned with the anatomy")
+    return Stage(FINE, spacing, sigma, network, crop, turned)
 
 
 def _for_each_axis(name: str, values, dimension: int) -> tuple:
@@ -176,10 +187,14 @@ def _rotation(config, grids, labels, landmarks, dimension, reasons) -> float:
     if spread is None:
         return _ROTATION_DEGREES
     degrees = max(_ROTATION_DEGREES, spread)
-    if degrees > _ANY_POSE_DEGREES:
-        degrees = 180.0
+    if degrees > _TOO_DIFFERENT_DEGREES:
+        degrees = ANY_POSE_DEGREES
     reasons.append(f"rotated by up to {degrees:.0f} degrees: the cases differ by {spread:.0f}")
     return degrees
+
+
+def _is_any_pose(config: TrainConfig) -> bool:
+    return config.rotation_degrees >= ANY_POSE_DEGREES
 
 
 def _device(wanted: str) -> torch.device:
@@ -193,18 +208,18 @@ def _device(wanted: str) -> torch.device:
     return device
 
 
-def _features(dimension, grids, spacing, reasons) -> tuple:
+def _features(config, dimension, grids, spacing, reasons) -> tuple:
     """The default features, less the levels at which nothing of the images would be left."""
     longest = max(
         float(np.max(g.size_ijk[:dimension] * g.spacing_mm[:dimension] / spacing)) for g in grids
     )
     levels = max(2, 1 + int(np.log2(max(1.0, longest / _FEWEST_VOXELS))))
-    features = _FEATURES[dimension][:levels]
+    features = (_FEATURES_ANY_POSE if _is_any_pose(config) else _FEATURES)[dimension][:levels]
     reasons.append(f"{len(features)} levels with {', '.join(map(str, features))} features")
     return features
 
 
-def _batch(stage: Stage, grids, device, reasons) -> int:
+def _batch(config, stage: Stage, grids, device, reasons) -> int:
     """The default batch, or as much of it as the memory holds."""
     network = stage.network
     d = network.dimension
@@ -213,9 +228,10 @@ def _batch(stage: Stage, grids, device, reasons) -> int:
     kept = sum(f * voxels / 2 ** (d * level) for level, f in enumerate(network.features))
     per_image = 4 * (_KEPT * kept + 8 * network.landmarks * voxels)
     affordable = int(_MEMORY_SHARE * _memory(device) / per_image)
-    if affordable < _BATCH[d]:
+    wanted = (_BATCH_ANY_POSE if _is_any_pose(config) else _BATCH)[d]
+    if affordable < wanted:
         reasons.append(f"an image takes about {per_image / 2**30:.1f} GiB: fewer at a time")
-    return max(1, min(_BATCH[d], affordable))
+    return max(1, min(wanted, affordable))
 
 
 def _memory(device) -> float:
@@ -240,7 +256,8 @@ def _spacing(config, grids, dimension, reasons) -> tuple:
         return _for_each_axis("spacing_mm", config.spacing_mm, dimension)
     longest = max(float(max(g.size_ijk[:dimension] * g.spacing_mm[:dimension])) for g in grids)
     finest = _finest(grids, dimension)
-    spacing = max(finest, longest / _LONGEST_SIDE[dimension])
+    coarser = _COARSER[dimension] if _is_any_pose(config) else 1
+    spacing = max(finest, longest / _LONGEST_SIDE[dimension] * coarser)
     reasons.append(
         f"spacing {spacing:.3g} mm: the longest image is {longest:.3g} mm, the images' own spacing"
         f" {finest:.3g} mm"

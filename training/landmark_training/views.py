@@ -7,6 +7,7 @@ without superior, which for a photograph is the way it was taken.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
@@ -49,6 +50,7 @@ class View:
 
     def heat(self, heatmap: Image) -> np.ndarray:
         """(height, width): the heatmap's maximum along the line of sight; zero outside its crop."""
+        heatmap = _straight(heatmap, self.grid)
         along = 2 - self.through
         flat = heatmap.array.max(axis=along, keepdims=True)
         # A border of zeros: resampling continues the edges outwards.
@@ -60,6 +62,26 @@ class View:
         matrix = heatmap.ijk_to_lps.copy()
         matrix[:3, 3] = heatmap.grid.to_lps(corner)
         return resample(Image(np.pad(flat, border), matrix), self.grid).array[0]
+
+
+def _straight(heatmap: Image, plane: Grid) -> Image:
+    """The heatmap along the axes of `plane`, if it lies across them; zero outside it."""
+    directions = plane.ijk_to_lps[:3, :3] / plane.spacing_mm
+    own = heatmap.ijk_to_lps[:3, :3] / heatmap.grid.spacing_mm
+    if np.isclose(abs(directions.T @ own).max(0), 1, atol=1e-6).all():
+        return heatmap
+    matrix = np.eye(4)
+    spacing = heatmap.grid.spacing_mm.min()
+    matrix[:3, :3] = directions * spacing
+    size = np.array(heatmap.grid.size_ijk)
+    corners = heatmap.grid.to_lps(list(product(*((-1.0, n) for n in size)))) @ directions / spacing
+    low, high = np.floor(corners.min(0)), np.ceil(corners.max(0))
+    matrix[:3, 3] = matrix[:3, :3] @ low
+    grid = Grid(tuple((high - low + 1).astype(int).tolist()), matrix)
+    # A border of zeros: resampling continues the edges outwards.
+    outwards = heatmap.ijk_to_lps.copy()
+    outwards[:3, 3] = heatmap.grid.to_lps(np.full(3, -1.0))
+    return resample(Image(np.pad(heatmap.array, 1), outwards), grid)
 
 
 def view_of(

@@ -1,0 +1,67 @@
+"""Which of how many processes this one is, as a launcher such as torchrun tells them all."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from .errors import LandmarkHeatmapError
+
+
+@dataclass(frozen=True)
+class Place:
+    """Process `rank` of `size`; of those, `local_size` run on this machine, this one as `local_rank`."""
+
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0
+    local_size: int = 1
+
+    @property
+    def is_first(self) -> bool:
+        return self.rank == 0
+
+    def threads(self) -> int:
+        """This process's share of the processor cores that it may use."""
+        if hasattr(os, "sched_getaffinity"):
+            cores = len(os.sched_getaffinity(0))
+        else:
+            cores = os.cpu_count() or 1
+        return max(1, cores // self.local_size)
+
+    def set_threads(self) -> None:
+        """Give torch its share of the cores. A process by itself has them all already.
+
+        torchrun sets one thread for each process, whatever the machine has.
+        """
+        if self.local_size > 1:
+            import torch
+
+            torch.set_num_threads(self.threads())
+
+    def device(self, wanted: str) -> str:
+        """'auto' and 'cuda' with several processes: each takes a GPU of its own, where there are any."""
+        import torch
+
+        if self.local_size > 1 and wanted in ("auto", "cuda") and torch.cuda.is_available():
+            return f"cuda:{self.local_rank % torch.cuda.device_count()}"
+        return wanted
+
+
+def place(environment=None) -> Place:
+    """From RANK, WORLD_SIZE, LOCAL_RANK and LOCAL_WORLD_SIZE; without them, a process by itself.
+
+    Without the local ones, all processes are taken to be on machines of their own.
+    Raises LandmarkHeatmapError for numbers that make no sense.
+    """
+    environment = os.environ if environment is None else environment
+    names = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1"}
+    texts = {name: environment.get(name, default) for name, default in names.items()}
+    try:
+        rank, size, local_rank, local_size = map(int, texts.values())
+    except ValueError:
+        rank, size, local_rank, local_size = -1, 0, 0, 0
+    if not (0 <= rank < size and 0 <= local_rank < local_size):
+        told = ", ".join(f"{name}={text}" for name, text in texts.items())
+        raise LandmarkHeatmapError(f"The launcher's variables make no sense: {told}.")
+    return Place(rank, size, local_rank, local_size)
