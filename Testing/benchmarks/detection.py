@@ -155,6 +155,8 @@ def _by_stage(repeats=3) -> dict:
     runs = [stages.detection_seconds(predictor, image) for _ in range(repeats)]
     rates = stages.plain_rates()
     return {
+        "read": stages.reading_seconds(image),
+        "publish": stages.publishing_seconds(predictor, image),
         "seconds": _median_of(runs),
         "flops": stages.network_flops(predictor, image),
         "rates": rates,
@@ -288,7 +290,7 @@ def _draw(medians: dict, path: Path) -> None:
 
 def _stages(options, runs: int) -> None:
     found = _in_child("stages", options.threads, repeats=max(3, runs))
-    seconds = found["seconds"]
+    seconds = {**found["seconds"], "publish": found["publish"] or 0.0}
     total = sum(seconds.values())
     networks = sum(seconds[name] for name in stages.NETWORKS)
     print("\n### Time by stage\n")
@@ -300,8 +302,13 @@ def _stages(options, runs: int) -> None:
             f"{found['flops'][name] / 1e9:.1f}" if name in found["flops"] else "",
             f"{found['flops'][name] / seconds[name] / 1e9:.0f}" if name in found["flops"] else "",
         ]
-        for name in ("resample", "coarse", "crops", "fine", "decode")
+        for name in ("resample", "coarse", "crops", "fine", "decode", "publish")
     ]
+    rows.insert(
+        0, ["read (NRRD, not compressed)", f"{found['read'] * 1e3:.0f} ms", "not counted", "", ""]
+    )
+    if found["publish"] is None:
+        rows[-1][1:3] = ["not measured: no slicer-core", ""]
     print(_table(["stage", "time", "share", "GFLOP", "GFLOP/s"], rows))
     print(f"\nAll but the networks: {(total - networks) / networks:.2f} of the networks' time.\n")
     print(

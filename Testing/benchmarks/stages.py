@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 
+import SimpleITK as sitk
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from landmark_heatmap import predict, refine
+from landmark_heatmap.imageio import read_image
 
 # Stage -> the functions whose time it is; time in a function called by another counts once, inside.
 WATCHED = {
@@ -79,6 +82,32 @@ def detection_seconds(predictor, image) -> dict:
         predictor.predict(image)
         watch.leave()
     return watch.seconds
+
+
+def reading_seconds(image) -> float:
+    """Seconds to read the image from an NRRD file, not compressed; one run, the file just written."""
+    with TemporaryDirectory() as folder:
+        path = f"{folder}/ct.nrrd"
+        sitk.WriteImage(sitk.GetImageFromArray(image.array), path)
+        start = time.perf_counter()
+        read_image(path)
+        return time.perf_counter() - start
+
+
+def publishing_seconds(predictor, image) -> float:
+    """Seconds to put a detection into a MRML scene; None without slicer-core."""
+    try:
+        from headless.scene import Application
+    except (ImportError, RuntimeError):
+        return None
+    from LandmarkHeatmapLib.publishing import publish_nodes
+    from LandmarkHeatmapLib.volumes import add_volume
+
+    volume = add_volume(Application().scene, image, "CT")
+    prediction = predictor.predict(image)
+    start = time.perf_counter()
+    publish_nodes(volume, prediction)
+    return time.perf_counter() - start
 
 
 def network_flops(predictor, image) -> dict:
