@@ -135,8 +135,8 @@ def _slide(landmarks=LANDMARKS, spacing_mm=None) -> dict:
     }
 
 
-def _errors(**_) -> dict:
-    """The mean error of the coarse positions in mm, as detected and with the network slid."""
+def _errors() -> dict:
+    """The mean error in mm of what the shipped model finds in the large CT."""
     image, truth = cases.large_ct()
     model = read_model(cases.SHIPPED)
     points = Predictor(model, "cpu").predict(image).annotation().points
