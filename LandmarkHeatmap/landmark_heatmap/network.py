@@ -224,10 +224,9 @@ def _convolved(layer, x: torch.Tensor) -> torch.Tensor:
     It does so, on the processor, for one small volume in float32: the lower levels of a U-Net.
     """
     by_hand = x.ndim == 5 and len(x) == 1 and x.dtype == torch.float32 and x.device.type == "cpu"
-    autocast = torch.is_autocast_enabled("cpu") if by_hand else False
     if (
         not by_hand
-        or autocast
+        or _is_autocast_on()
         or torch.is_grad_enabled()
         or not torch.backends.mkldnn.is_available()
     ):
@@ -235,6 +234,14 @@ def _convolved(layer, x: torch.Tensor) -> torch.Tensor:
     return torch.mkldnn_convolution(
         x, layer.weight, layer.bias, layer.padding, layer.stride, layer.dilation, layer.groups
     )
+
+
+def _is_autocast_on() -> bool:
+    """On the processor."""
+    try:
+        return torch.is_autocast_enabled("cpu")
+    except TypeError:  # torch before 2.4
+        return torch.is_autocast_cpu_enabled()
 
 
 def _adaptive_mean(x: torch.Tensor, size) -> torch.Tensor:
