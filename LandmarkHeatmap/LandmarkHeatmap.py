@@ -411,6 +411,7 @@ class LandmarkHeatmapTest(ScriptedLoadableModuleTest):
         """The module's panel, opened, with the truth in the place of a network: one a detection."""
         slicer.util.selectModule("LandmarkHeatmap")
         panel = slicer.util.getModuleWidget("LandmarkHeatmap")
+        panel.ui.batchClearButton.click()
         queue = panel.detection.queue
         self.addCleanup(setattr, queue, "client", queue.client)
         self.addCleanup(queue.cancel)

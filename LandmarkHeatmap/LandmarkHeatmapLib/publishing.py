@@ -88,7 +88,7 @@ def _new_nodes(scene, volume_node, prediction: Prediction):
 
 
 def _heatmap(scene, image, name: str):
-    node = add_volume(scene, image, name)
+    node = add_volume(scene, image, name, levels=False)
     style_heatmap(node)
     return node
 

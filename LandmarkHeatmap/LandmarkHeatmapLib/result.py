@@ -140,7 +140,7 @@ class DetectionResult:
 
     @property
     def landmarks(self) -> LandmarkSet:
-        return LandmarkSet.from_json(state.read(self.node)["landmark_set"])
+        return state.landmarks(self.node)
 
     @property
     def model(self) -> ModelIdentity:

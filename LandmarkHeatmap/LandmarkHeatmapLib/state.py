@@ -7,11 +7,13 @@ maps to new IDs when a scene is imported into another, and keeps the rest as a J
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 
 import numpy as np
 
 from landmark_heatmap.dataset import Review
 from landmark_heatmap.errors import PredictionError
+from landmark_heatmap.landmarks import LandmarkSet
 from landmark_heatmap.prediction import Prediction
 
 from .volumes import component_note, ijk_to_ras, size_ijk
@@ -57,6 +59,20 @@ def read(node) -> dict:
             " update this one."
         )
     return document
+
+
+def landmarks(node) -> LandmarkSet:
+    """The landmark set of a detection. Raises PredictionError as `read` does.
+
+    Asked for with every row and every heatmap, so it is made once for each state.
+    """
+    read(node)
+    return _landmarks(node.GetParameter(_PARAMETER))
+
+
+@lru_cache(maxsize=16)
+def _landmarks(text: str) -> LandmarkSet:
+    return LandmarkSet.from_json(json.loads(text)["landmark_set"])
 
 
 def write(node, document: dict) -> None:

@@ -46,10 +46,18 @@ def component_note(volume_node) -> str:
     return f"the first of {components} components" if components == 2 else ""
 
 
-def add_volume(scene, image: Image, name: str):
-    """A new scalar volume node with this image, under no transform and not yet displayed."""
+def add_volume(scene, image: Image, name: str, levels: bool = True):
+    """A new scalar volume node with this image, under no transform and not yet displayed.
+
+    levels: whether to look through the image for the grey levels to show it with; False saves
+    that time where they are set anyway.
+    """
     node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", scene.GenerateUniqueName(name))
     slicer.util.updateVolumeFromArray(node, image.array)
     node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(image.grid.ijk_to_ras))
+    if not levels:
+        display = scene.AddNewNodeByClass("vtkMRMLScalarVolumeDisplayNode")
+        display.AutoWindowLevelOff()
+        node.SetAndObserveDisplayNodeID(display.GetID())
     node.CreateDefaultDisplayNodes()
     return node

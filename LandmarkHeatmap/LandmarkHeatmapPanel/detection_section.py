@@ -30,6 +30,7 @@ class DetectionSection:
         self.ui.batchDetectButton.connect("clicked(bool)", self._on_batch_button)
         self.ui.batchAllButton.connect("clicked(bool)", self._on_all_button)
         self.ui.batchFolderButton.connect("clicked(bool)", self._on_folder_button)
+        self.ui.batchClearButton.connect("clicked(bool)", self._on_clear_button)
         self.ui.batchListWidget.connect("itemChanged(QListWidgetItem*)", self._on_ticked)
 
     def update(self) -> None:
@@ -103,31 +104,40 @@ class DetectionSection:
 
     def _on_end(self, outcomes, stopped):
         """One image says itself what came of it; several are listed."""
-        found = [outcome for outcome in outcomes if outcome.result is not None]
-        last = found[-1].result if found else None
+        whole = [each for each in outcomes if each.result is not None and each.result.is_whole]
         self.ui.statusLabel.text = stopped or outcomes[-1].error
-        if last is not None and last.is_whole and not stopped:
-            self.ui.statusLabel.text = _("{count} landmarks detected in {seconds:.1f} s.").format(
-                count=len(last.landmarks), seconds=found[-1].seconds
-            )
         if self._is_batch:
             self.ui.statusLabel.text = stopped or _(
                 "Detected in {found} of {total} images."
-            ).format(found=len(found), total=len(outcomes))
+            ).format(found=len(whole), total=len(outcomes))
             self.ui.batchReportLabel.text = "\n".join(
                 f"{outcome.name}: {outcome.error or _('done')}" for outcome in outcomes
             )
-        if self.panel.parameterNode is not None:
-            if last is not None and last.is_whole:
-                self.panel.show_result(last)
-            self.panel.update()
+        elif whole and not stopped:
+            self.ui.statusLabel.text = _(
+                "{count} landmarks detected in '{name}' in {seconds:.1f} s."
+            ).format(
+                count=len(whole[0].result.landmarks),
+                name=whole[0].name,
+                seconds=whole[0].seconds,
+            )
         self._let_go_of_finished_files(outcomes)
+        if self.panel.parameterNode is not None:
+            self._show_one_of([outcome.result for outcome in whole])
+            self.panel.update()
+
+    def _show_one_of(self, results) -> None:
+        """That of the volume at hand; who has moved on to another one is not taken away from it."""
+        volume = self.panel.parameterNode.inputVolume
+        mine = [result for result in results if result.volume_node is volume]
+        if mine or (results and volume is None):
+            self.panel.show_result((mine or results)[-1])
+            self.panel.review.begin()
 
     def _let_go_of_finished_files(self, outcomes) -> None:
+        """They are volumes of the scene now; those that failed stay on the list."""
         done = {outcome.name for outcome in outcomes if outcome.result is not None}
         self._files = [path for path in self._files if Job.of_file(path).name not in done]
-        if self.panel.parameterNode is not None:
-            self._fill_list()
 
     # --- several images
 
@@ -163,6 +173,7 @@ class DetectionSection:
     def _update_batch_button(self) -> None:
         ready = bool(self._ticked()) and bool(self.panel.parameterNode.model)
         self.ui.batchDetectButton.enabled = ready and not self.queue.is_busy
+        self.ui.batchClearButton.enabled = bool(self._files)
 
     def _on_ticked(self, item):
         self._update_batch_button()
@@ -190,6 +201,10 @@ class DetectionSection:
                 )
             self._files += [path for path in found if path not in self._files]
             self.panel.update()
+
+    def _on_clear_button(self, checked=False):
+        self._files = []
+        self.panel.update()
 
     def _on_batch_button(self, checked=False):
         scene = slicer.mrmlScene

@@ -60,7 +60,9 @@ class ExportSection:
     def _show_command(self) -> None:
         folder = self.ui.datasetPathLineEdit.currentPath
         command = retraining_command(folder, self._model_path()) if folder else ""
-        self.ui.retrainLineEdit.text = command
+        if self.ui.retrainLineEdit.text != command:
+            self.ui.retrainLineEdit.text = command
+            self.ui.retrainLineEdit.setCursorPosition(0)
         self.ui.copyCommandButton.enabled = bool(command)
 
     def _model_path(self):

@@ -117,6 +117,11 @@ class ReviewSection:
         select(self.ui.orderComboBox, node.order)
         self._show()
 
+    def begin(self) -> None:
+        """Go to the first landmark of a new result."""
+        if self.session:
+            self.session.select(self.session.rows()[0].name)
+
     def release(self) -> None:
         self._follow(None)
 
@@ -133,8 +138,9 @@ class ReviewSection:
             self.session.order = self.panel.parameterNode.order
             # Where the review was left; what the views show is the scene's affair.
             landmark = self.panel.parameterNode.landmark
-            if landmark in result.landmarks.names:
-                self.session.select(landmark, jump=False)
+            if landmark not in result.landmarks.names:
+                landmark = self.session.rows()[0].name
+            self.session.select(landmark, jump=False)
 
     def _show(self) -> None:
         rows = self.session.rows() if self.session else []
@@ -142,10 +148,13 @@ class ReviewSection:
         self._is_filling = True
         try:
             self._names = [row.name for row in rows]
-            if table.rowCount != len(rows):
+            is_new = table.rowCount != len(rows)
+            if is_new:
                 table.setRowCount(len(rows))
             for number, row in enumerate(rows):
                 self._show_row(number, row)
+            if is_new:
+                table.resizeRowsToContents()
             current = self.session.current if self.session else None
             if current in self._names and table.currentRow() != self._names.index(current):
                 table.setCurrentCell(self._names.index(current), 0)
@@ -210,8 +219,9 @@ class ReviewSection:
     def _on_select(self, *_args):
         node, current = self.panel.parameterNode, self.session.current if self.session else None
         if node is not None and current and node.landmark != current:
-            node.landmark = current
-        self._show()
+            node.landmark = current  # which makes everything follow
+        else:
+            self._show()
 
     def _on_row_chosen(self, row, column, previous_row, previous_column):
         if self._is_filling or self.session is None or not 0 <= row < len(self._names):

@@ -1,4 +1,4 @@
-"""The module file outside Slicer: it loads, and its logic works. The panel needs Slicer itself."""
+"""The module file outside Slicer: it loads, and its logic works. The panel is tested in the host."""
 
 import importlib.util
 import json
@@ -10,6 +10,7 @@ import pytest
 import slicer
 
 from landmark_heatmap.dataset import Review
+from landmark_heatmap.errors import ModelFileError
 from LandmarkHeatmapLib.volumes import add_volume
 from mrml_examples import make_image, make_prediction
 
@@ -34,7 +35,7 @@ class Base:
 def module(monkeypatch):
     """The module file with the least that Slicer would give it beyond slicer-core."""
     fakes = {
-        "qt": {"QSettings": Settings},
+        "qt": {"QSettings": Settings, "QObject": Base},
         "slicer.i18n": {"tr": str, "translate": lambda context, text: text},
         "slicer.parameterNodeWrapper": {
             "parameterNodeWrapper": lambda wrapped: wrapped,
@@ -49,8 +50,13 @@ def module(monkeypatch):
         fake = types.ModuleType(name)
         vars(fake).update(content)
         monkeypatch.setitem(sys.modules, name, fake)
+    # What was imported for another test may hold other stand-ins for qt.
+    for name in [each for each in sys.modules if each.split(".")[0] == "LandmarkHeatmapPanel"]:
+        monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(Settings, "stored", {})
-    monkeypatch.setattr(slicer.util, "settingsValue", Settings.stored.get)
+    monkeypatch.setattr(
+        slicer.util, "settingsValue", lambda key, default: Settings.stored.get(key, default)
+    )
     # Not by its name: below the repository's root, that is a folder.
     spec = importlib.util.spec_from_file_location("module_under_test", MODULE_FILE)
     loaded = importlib.util.module_from_spec(spec)
@@ -108,18 +114,18 @@ def test_a_volume_removed_in_mid_detection_is_told_of(module, logic, scene, volu
 def test_heatmaps_are_not_offered_as_input(logic, scene, volume):
     logic.detect(volume, "model")
     scene.RemoveNode(volume)
-    assert logic.firstInputVolume(scene) is None
+    assert logic.inputVolumes(scene) == []
 
 
 def test_an_added_model_that_has_gone_is_left_out_of_the_list(module, logic, tmp_path):
     gone = str(tmp_path / "gone.safetensors")
-    Settings.stored[module.ADDED_MODELS_SETTING] = json.dumps([gone])
+    Settings.stored["LandmarkHeatmap/AddedModels"] = json.dumps([gone])
     assert gone not in [key for key, _path, _description in logic.models()]
 
 
 def test_a_file_that_is_no_model_is_not_added(module, logic, tmp_path):
     (tmp_path / "bad.safetensors").write_bytes(b"nothing")
-    with pytest.raises(module.ModelFileError):
+    with pytest.raises(ModelFileError):
         logic.addModel(tmp_path / "bad.safetensors")
     assert Settings.stored == {}
 
