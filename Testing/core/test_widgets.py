@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from widget_use import Api, faults_of_code, faults_of_ui, widgets_in
 
 MODULE_FOLDER = Path(__file__).resolve().parents[2] / "LandmarkHeatmap"

@@ -3,11 +3,17 @@
 import pytest
 
 pytest.importorskip("slicer_core")
+import slicer  # noqa: E402
+
 pytest.importorskip(
     "PySide6.QtWidgets", reason="needs PySide6-Essentials and its libraries", exc_type=ImportError
 )
 
 from headless.scene import Complaints  # noqa: E402
+from LandmarkHeatmapLib.result import DetectionResult  # noqa: E402
+from LandmarkHeatmapLib.volumes import add_volume  # noqa: E402
+from mrml_examples import make_image, make_prediction  # noqa: E402
+from panel_stand_ins import ScriptedClient  # noqa: E402
 from qt_host.application import the_host  # noqa: E402
 
 
@@ -35,6 +41,42 @@ def module(host):
 
 
 @pytest.fixture
-def panel(host):
-    """The module's panel, opened."""
-    return host.open()
+def client():
+    """What the panel talks to instead of a worker process."""
+    return ScriptedClient()
+
+
+@pytest.fixture
+def panel(host, client):
+    """The module's panel, opened; torch counts as installed."""
+    panel = host.open()
+    panel.detection.queue.client.close()
+    panel.detection.queue.client = client
+    panel.logic.missingPackages = list
+    return panel
+
+
+@pytest.fixture
+def add(host, panel):
+    """Puts a volume into the scene and chooses it as input."""
+
+    def put(name="Scan", image=None):
+        volume = add_volume(host.app.mrmlScene(), image or make_image(), name)
+        panel.ui.inputVolumeSelector.setCurrentNode(volume)
+        host.process()
+        return volume
+
+    return put
+
+
+@pytest.fixture
+def result(host, panel):
+    """A result that was detected before, chosen in the panel; its volume fills the slice views."""
+    image = make_image()
+    volume = add_volume(host.app.mrmlScene(), image, "Miller, Anna 1970-01-01")
+    panel.ui.inputVolumeSelector.setCurrentNode(None)
+    result = DetectionResult.publish(volume, make_prediction(image))
+    panel.ui.inputVolumeSelector.setCurrentNode(volume)
+    slicer.util.setSliceViewerLayers(background=volume, fit=True)
+    host.process(20)
+    return result

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import slicer
+
 from widget_use import Api
 
 API = Api.read()

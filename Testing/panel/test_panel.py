@@ -1,44 +1,10 @@
 """The panel as its user meets it: clicked, typed into and looked at."""
 
 import numpy as np
-import pytest
 import slicer
 
 from landmark_heatmap.dataset import read_cases
-from LandmarkHeatmapLib.volumes import add_volume
-from mrml_examples import LANDMARKS, linear_transform, make_image, make_prediction
-
-
-class Predictor:
-    """Stands in for a network: it needs no torch and is quick."""
-
-    def __init__(self, path=None):
-        pass
-
-    def predict(self, image, progress=None):
-        if progress:
-            progress("Detecting", 0.5)
-        return make_prediction(image)
-
-
-@pytest.fixture
-def panel(host, module):
-    panel = host.open()
-    panel.logic = module.LandmarkHeatmapLogic(Predictor)
-    return panel
-
-
-@pytest.fixture
-def add(panel, host):
-    """Puts a volume into the scene and chooses it as input."""
-
-    def put(name="Scan", image=None):
-        volume = add_volume(slicer.mrmlScene, image or make_image(), name)
-        panel.ui.inputVolumeSelector.setCurrentNode(volume)
-        host.process()
-        return volume
-
-    return put
+from mrml_examples import LANDMARKS, linear_transform
 
 
 def detect(host, panel):

@@ -5,23 +5,14 @@ import pytest
 import slicer
 
 from landmark_heatmap.dataset import Review
-from LandmarkHeatmapLib.result import DetectionResult
-from LandmarkHeatmapLib.volumes import add_volume
-from mrml_examples import make_image, make_prediction
 
 
-@pytest.fixture
-def result(host, panel):
-    """A result with its volume shown in the slice views, through the first landmark."""
-    image = make_image()
-    volume = add_volume(slicer.mrmlScene, image, "Scan")
-    result = DetectionResult.publish(volume, make_prediction(image))
-    slicer.util.setSliceViewerLayers(background=volume, fit=True)
+@pytest.fixture(autouse=True)
+def through_a_landmark(host, result):
     for name in slicer.app.layoutManager().sliceViewNames():
         node = slicer.app.layoutManager().sliceWidget(name).mrmlSliceNode()
         node.JumpSliceByOffsetting(*map(float, position(result, "Head_L")))
-    host.process(50)
-    return result
+    host.process(20)
 
 
 def position(result, name):
@@ -39,14 +30,15 @@ def test_a_point_follows_a_drag_of_the_mouse_over_the_widget(host, result):
 
 
 def test_a_drag_in_a_view_is_a_correction(host, panel, result):
-    panel.enter()
     view = slicer.app.layoutManager().sliceWidget("Red")
     start = view.position_of(position(result, "Head_L"))
     host.drag(view, start, start + host.point(25, 0))
     assert result.review("Head_L") is Review.CORRECTED
 
 
-def test_the_picture_shows_the_points(host, result):
+def test_the_picture_shows_the_points(host, panel, result):
+    panel.ui.showHeatmapsCheckBox.checked = False
+    host.process(20)
     view = slicer.app.layoutManager().sliceWidget("Red")
     place = view.position_of(position(result, "Head_L"))
 
@@ -61,7 +53,7 @@ def test_the_picture_shows_the_points(host, result):
 
     assert colourful() > 5
     result.markups_node.GetDisplayNode().SetVisibility(False)
-    host.process(50)
+    host.process(20)
     assert colourful() == 0
 
 

@@ -1,0 +1,232 @@
+"""Detect, watch, cancel; what goes wrong on the way, and that the next click works."""
+
+import shutil
+
+import numpy as np
+import pytest
+import slicer
+
+from landmark_heatmap.geometry import Image
+from landmark_heatmap.imageio import write_image
+from LandmarkHeatmapLib.result import DetectionResult
+from mrml_examples import IMAGES, LANDMARKS, make_image
+from panel_stand_ins import ScriptedClient
+from qt_host.application import ROOT
+
+SHIPPED = ROOT / "LandmarkHeatmap" / "Resources" / "Models" / "synthetic_hip.safetensors"
+
+
+@pytest.fixture
+def client():
+    """Stops half way until the test says `go`."""
+    return ScriptedClient(waits=True)
+
+
+def begin(host, panel):
+    """Click on Detect; returns once the bar is at the half."""
+    host.click(panel.ui.detectButton)
+    host.wait_until(lambda: panel.ui.progressBar.value >= 40)
+
+
+def results(panel):
+    volume = panel.ui.inputVolumeSelector.currentNode()
+    return panel.logic.results(volume) if volume else []
+
+
+def finish(host, panel, client, count=1):
+    client.go()
+    host.wait_until(lambda: len(results(panel)) == count)
+    host.wait_until(lambda: not panel.ui.progressBar.isVisible())
+
+
+def test_while_it_works_the_panel_says_what_is_done_and_how_long_it_takes(host, panel, client, add):
+    add()
+    assert not panel.ui.progressBar.isVisible()
+    begin(host, panel)
+    assert panel.ui.detectButton.text == "Cancel"
+    assert panel.ui.progressBar.isVisible()
+    assert "12 s" in panel.ui.progressBar.format
+    assert "Detecting" in panel.ui.statusLabel.text
+    finish(host, panel, client)
+    assert panel.ui.detectButton.text == "Detect landmarks"
+    assert panel.ui.reviewTable.rowCount == len(LANDMARKS)
+    assert "no GPU was found" in panel.ui.deviceNoteLabel.text
+    assert host.user.told == []
+
+
+def test_cancel_leaves_nothing_behind_and_the_next_click_works(host, panel, client, add):
+    add()
+    begin(host, panel)
+    nodes = slicer.mrmlScene.GetNumberOfNodes()
+    host.click(panel.ui.detectButton)
+    host.wait_until(lambda: not panel.ui.progressBar.isVisible(), seconds=1)
+    assert "Cancel" in panel.ui.statusLabel.text
+    assert (results(panel), slicer.mrmlScene.GetNumberOfNodes()) == ([], nodes)
+    begin(host, panel)
+    finish(host, panel, client)
+
+
+def test_a_worker_that_dies_is_told_of_and_the_next_click_works(host, panel, client, add):
+    add()
+    begin(host, panel)
+    client.die("The detection process was killed.")
+    host.wait_until(lambda: not panel.ui.progressBar.isVisible())
+    assert "killed" in panel.ui.statusLabel.text
+    assert results(panel) == []
+    client.waits = True
+    begin(host, panel)
+    finish(host, panel, client)
+
+
+def test_the_scene_may_be_closed_in_mid_run(host, panel, client, add):
+    add()
+    begin(host, panel)
+    slicer.mrmlScene.Clear(False)
+    host.wait_until(lambda: not panel.ui.progressBar.isVisible(), seconds=1)
+    assert not panel.ui.detectButton.enabled
+    client.waits = True
+    add()
+    begin(host, panel)
+    finish(host, panel, client)
+
+
+def test_the_volume_may_be_removed_in_mid_run(host, panel, client, add):
+    volume = add()
+    begin(host, panel)
+    slicer.mrmlScene.RemoveNode(volume)
+    host.wait_until(lambda: not panel.ui.progressBar.isVisible(), seconds=1)
+    assert "removed" in panel.ui.statusLabel.text
+
+
+def test_a_scene_may_be_loaded_in_mid_run(host, panel, client, add, tmp_path):
+    add()
+    path = str(tmp_path / "scene.mrb")
+    assert slicer.util.saveScene(path)
+    begin(host, panel)
+    slicer.util.loadScene(path)
+    finish(host, panel, client)
+
+
+def test_leaving_the_module_lets_the_detection_go_on(host, panel, client, add):
+    volume = add()
+    begin(host, panel)
+    slicer.util.selectModule("")
+    client.go()
+    host.wait_until(lambda: panel.logic.results(volume))
+    host.wait_until(lambda: not client.is_busy)
+    slicer.util.selectModule("LandmarkHeatmap")
+    host.process()
+    assert panel.ui.reviewTable.rowCount == len(LANDMARKS)
+    assert panel.ui.detectButton.text == "Detect landmarks"
+
+
+def test_closing_the_application_in_mid_run_ends_the_worker(host, panel, client, add):
+    add()
+    begin(host, panel)
+    host.close_modules()
+    assert client.is_closed
+
+
+def test_reloading_the_module_in_mid_run_ends_the_worker(host, panel, client, add):
+    add()
+    begin(host, panel)
+    slicer.util.reloadScriptedModule("LandmarkHeatmap")
+    assert client.is_closed
+    host.process(50)
+    fresh = slicer.util.getModuleWidget("LandmarkHeatmap")
+    assert fresh.ui.detectButton.text == "Detect landmarks"
+
+
+def test_one_broken_file_of_a_folder_is_reported_and_the_others_go_on(
+    host, panel, client, tmp_path
+):
+    client.go()
+    for name in ("a", "c"):
+        write_image(tmp_path / f"{name}.nrrd", make_image())
+    (tmp_path / "b.nrrd").write_bytes(b"NRRD0004\nnonsense")
+    panel.ui.batchCollapsibleButton.collapsed = False
+    host.user.chooses = [str(tmp_path)]
+    host.click(panel.ui.batchFolderButton)
+    host.click(panel.ui.batchDetectButton)
+    host.wait_until(lambda: panel.ui.batchReportLabel.text)
+    a, b, c = panel.ui.batchReportLabel.text.splitlines()
+    assert "done" in a and "done" in c
+    assert b.startswith("b:") and "done" not in b
+    found = {result.volume_node.GetName() for result in DetectionResult.all(slicer.mrmlScene)}
+    assert found == {"a", "c"}
+
+
+def test_all_volumes_of_the_scene_are_detected_in_one_go(host, panel, client, add):
+    client.go()
+    volumes = [add(name) for name in ("First", "Second", "Third")]
+    first = np.array(slicer.util.arrayFromVolume(volumes[1])).flat[0]
+    client.failures[float(first)] = "no landmarks here"
+    slicer.util.arrayFromVolume(volumes[0]).flat[0] += 1
+    slicer.util.arrayFromVolume(volumes[2]).flat[0] += 1
+    panel.ui.batchCollapsibleButton.collapsed = False
+    host.click(panel.ui.batchAllButton)
+    host.click(panel.ui.batchDetectButton)
+    host.wait_until(lambda: panel.ui.batchReportLabel.text)
+    assert [len(panel.logic.results(volume)) for volume in volumes] == [1, 0, 1]
+    assert "Second: no landmarks here" in panel.ui.batchReportLabel.text
+
+
+def test_the_device_is_passed_on_and_kept_in_the_settings(host, panel, client, add):
+    box = panel.ui.deviceComboBox
+    box.setCurrentIndex(box.findData("cpu"))
+    add()
+    begin(host, panel)
+    assert client.asked[-1][2] == "cpu"
+    finish(host, panel, client)
+    host.close_modules()
+    assert host.open().ui.deviceComboBox.currentData == "cpu"
+
+
+def test_a_model_file_that_is_dropped_on_the_panel_is_chosen(host, panel, client, add, tmp_path):
+    model = tmp_path / "mine.safetensors"
+    shutil.copy(SHIPPED, model)
+    target = panel.ui.inputsCollapsibleButton.parent()
+    assert host.drop(target, [model])
+    assert panel.ui.modelComboBox.currentData == str(model)
+    assert not host.drop(target, [tmp_path / "image.nrrd"])
+    add()
+    begin(host, panel)
+    assert str(client.asked[-1][1]) == str(model)
+    finish(host, panel, client)
+
+
+def test_a_single_slice_opens_in_one_view_fitted(host, panel, client, add):
+    client.go()
+    volume = add("X-ray", IMAGES["single slice"])
+    host.click(panel.ui.detectButton)
+    host.wait_until(lambda: results(panel))
+    host.process(20)
+    layout = slicer.app.layoutManager()
+    seen = [name for name in layout.sliceViewNames() if layout.sliceWidget(name).isVisible()]
+    (name,) = seen
+    view = layout.sliceWidget(name)
+    assert view.sliceLogic().GetSliceCompositeNode().GetBackgroundVolumeID() == volume.GetID()
+    # Fitted: the image fills the view in one direction, and none of it is cut off.
+    bounds, shown = [0.0] * 6, view.mrmlSliceNode().GetFieldOfView()
+    volume.GetRASBounds(bounds)
+    sizes = sorted(np.subtract(bounds[1::2], bounds[::2]))[1:]
+    assert 0.9 < max(sizes[0] / min(shown[:2]), sizes[1] / max(shown[:2])) <= 1.01
+
+
+def test_nothing_of_ours_holds_up_the_window(host, panel, client, add):
+    """By the work of the application's own thread, so that a busy machine does not count."""
+    rng = np.random.default_rng(0)
+    array = rng.normal(0, 20, (150, 160, 160)).astype(np.int16)
+    add("Large", Image(array, np.diag([2.0, 2.0, 2.0, 1.0])))
+    slicer.app.layoutManager().viewport_widget.hide()  # drawing is Slicer's, and slower here
+    try:
+        with host.watching_the_loop() as watch:
+            host.click(panel.ui.detectButton)
+            client.go()
+            host.wait_until(lambda: results(panel) and not panel.ui.progressBar.isVisible())
+            host.click(panel.ui.nextButton)
+            host.click(panel.ui.confirmButton)
+    finally:
+        slicer.app.layoutManager().viewport_widget.show()
+    print(f"at most {watch.cpu_ms:.0f} ms of work, {watch.wall_ms:.0f} ms by the clock")
+    assert watch.cpu_ms < 100

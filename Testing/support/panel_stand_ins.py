@@ -1,0 +1,64 @@
+"""A worker client for the panel's tests: no process, no torch, and it does what the test says."""
+
+from __future__ import annotations
+
+from landmark_heatmap.worker.client import Cancelled, Failed, Finished, Progress
+from mrml_examples import make_prediction
+
+
+class ScriptedClient:
+    """Answers as WorkerClient does, one step for each `poll` after `go`.
+
+    waits: hold at half of the work until `go` is called. fails_on: text that makes an image fail
+    when its first voxel has this value.
+    """
+
+    def __init__(self, waits=False):
+        self.waits = waits
+        self.asked = []  # (image, model path, device) of each detection
+        self.failures = {}  # value of the first voxel: message
+        self.is_closed = False
+        self._events, self._image = [], None
+
+    @property
+    def is_busy(self) -> bool:
+        return bool(self._events)
+
+    def detect(self, image, model_path, device="auto"):
+        self.asked.append((image, model_path, device))
+        self._image = image
+        first = float(image.array.flat[0])
+        end = Finished(
+            prediction=make_prediction(image),
+            device="cpu",
+            device_note="no GPU was found",
+            seconds=0.5,
+        )
+        if first in self.failures:
+            end = Failed(self.failures[first], "details")
+        self._events = [
+            Progress("Loading the model", 0.1, None),
+            Progress("Detecting", 0.5, 12.0),
+            end,
+        ]
+
+    def go(self):
+        self.waits = False
+
+    def die(self, message):
+        """As when the process is gone."""
+        self._events = [Failed(message, "exit code -9")]
+        self.waits = False
+
+    def poll(self):
+        if not self._events or (self.waits and len(self._events) == 1):
+            return []
+        return [self._events.pop(0)]
+
+    def cancel(self):
+        if self._events:
+            self._events, self.waits = [Cancelled()], False
+
+    def close(self):
+        self.is_closed = True
+        self._events = []
