@@ -153,7 +153,10 @@ class LandmarkHeatmapWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.review.enter()
 
     def exit(self):
-        """Called each time the user opens another module. A detection that runs goes on."""
+        """Called each time the user opens another module.
+
+        A detection that runs goes on, and what was done in the review can still be undone later.
+        """
         self.review.exit()
         self.setParameterNode(None)
 
@@ -207,6 +210,7 @@ class LandmarkHeatmapWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                 parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.onModified
             )
             self.overlay.take_over()
+            self.export.take_over()
             self.update()
 
     def onModified(self, caller, event):
@@ -705,7 +709,7 @@ class _ClientOfTruth:
             return [Failed(failure, "what the process had printed")]
         truth = self._truths[self._calls % len(self._truths)]
         self._calls += 1
-        return [Progress("Detecting", 1.0, 0.0), Finished(_predict(truth, image), "cpu", "", 0.1)]
+        return [Progress("Detecting", 1.0, 0.0), Finished(_predict(truth, image), "cpu")]
 
 
 def _predict(truth, image):

@@ -66,13 +66,19 @@ def landmarks(node) -> LandmarkSet:
 
     Asked for with every row and every heatmap, so it is made once for each state.
     """
-    read(node)
-    return _landmarks(node.GetParameter(_PARAMETER))
+    try:
+        return _landmarks(node.GetParameter(_PARAMETER))
+    except (ValueError, KeyError, TypeError):
+        read(node)  # says what is wrong
+        raise
 
 
 @lru_cache(maxsize=16)
 def _landmarks(text: str) -> LandmarkSet:
-    return LandmarkSet.from_json(json.loads(text)["landmark_set"])
+    document = json.loads(text)
+    if int(document["version"]) > _VERSION:
+        raise ValueError(document["version"])
+    return LandmarkSet.from_json(document["landmark_set"])
 
 
 def write(node, document: dict) -> None:

@@ -30,7 +30,7 @@ class CompareSection:
             proxy.hiddenNodeIDs = hidden
 
     def _on_compare_button(self, checked=False):
-        with showing_errors(_("The comparison failed."), self.ui.statusLabel):
+        with showing_errors(_("The comparison failed."), self.ui.comparisonLabel):
             node, result = self.panel.parameterNode, self.panel.result()
             comparison = compare(result, node.reference, thresholds_in(node.thresholds))
             table = comparison.to_table(slicer.mrmlScene)

@@ -24,8 +24,8 @@ from LandmarkHeatmapLib.result import DetectionResult
 from LandmarkHeatmapLib.volumes import add_volume, ijk_to_ras, image_of
 
 # How often the timer looks in, and how long it may work on nodes before it lets the window live.
-_INTERVAL_MS = 30
-_STEP_SECONDS = 0.02
+_INTERVAL_MS = 20
+_STEP_SECONDS = 0.015
 
 
 @dataclass(eq=False)
@@ -105,7 +105,7 @@ class DetectionQueue:
         self._jobs = self._jobs[:1]
         self.client.cancel()
         # The worker says itself when it has stopped; until then the next click would find it busy.
-        if self._step in (self._read, self._publish):
+        if self._step not in (self._detect, self._wait_for_worker):
             self._fail(self._stopped)
 
     def close(self) -> None:
@@ -125,12 +125,10 @@ class DetectionQueue:
         job = self._job
         self._began = time.monotonic()
         self._tell(_("Starting"), 0.0)
+        self._step = self._send
         if job.volume is None:
             self._reading = self._threads.submit(read_image, job.path)
             self._step = self._read
-            return
-        self._step = self._detect
-        self._trying(self._send)
 
     def _look_in(self) -> None:
         # While the window waits for events Python's other threads stand still: let them run.
@@ -151,8 +149,7 @@ class DetectionQueue:
     def _read(self) -> None:
         if self._reading.done():
             self._job.volume = add_volume(self._scene, self._reading.result(), self._job.name)
-            self._step = self._detect
-            self._send()
+            self._step = self._send
 
     def _send(self) -> None:
         volume = self._job.volume
@@ -160,6 +157,7 @@ class DetectionQueue:
             raise PredictionError(_("The volume is no longer in the scene."))
         self._place = ijk_to_ras(volume)
         self.client.detect(image_of(volume), self._model_path, device=self._device)
+        self._step = self._detect
 
     def _detect(self) -> None:
         if self._job.volume.GetScene() is None and not self._stopped:
@@ -211,18 +209,21 @@ class DetectionQueue:
         until = time.monotonic() + _STEP_SECONDS
         while time.monotonic() < until:
             if not self._steps.advance():
-                event = self._found_event
-                self._finish(
-                    Outcome(
-                        self._job.name,
-                        DetectionResult(self._steps.node),
-                        seconds=event.seconds,
-                        device=event.device,
-                        device_note=event.device_note,
-                    )
-                )
-                return
+                self._step = self._show
+                break
         self._tell(_("Showing"), 0.9 + 0.1 * self._steps.fraction)
+
+    def _show(self) -> None:
+        """A step of its own, for what the views do with it takes time as well."""
+        self._finish(
+            Outcome(
+                self._job.name,
+                DetectionResult(self._steps.node),
+                seconds=time.monotonic() - self._began,
+                device=self._found_event.device,
+                device_note=self._found_event.device_note,
+            )
+        )
 
     def _fail(self, message: str, details: str = "") -> None:
         if details:
@@ -230,7 +231,7 @@ class DetectionQueue:
         self._finish(Outcome(self._job.name, error=message, details=details))
 
     def _finish(self, outcome: Outcome) -> None:
-        if self._step == self._publish and outcome.result is None:
+        if self._step in (self._publish, self._show) and outcome.result is None:
             self._steps.undo()
         self._outcomes.append(outcome)
         self._jobs.pop(0)

@@ -124,7 +124,6 @@ class DetectionSection:
         self._let_go_of_finished_files(outcomes)
         if self.panel.parameterNode is not None:
             self._show_one_of([outcome.result for outcome in whole])
-            self.panel.update()
 
     def _show_one_of(self, results) -> None:
         """That of the volume at hand; who has moved on to another one is not taken away from it."""
@@ -133,6 +132,8 @@ class DetectionSection:
         if mine or (results and volume is None):
             self.panel.show_result((mine or results)[-1])
             self.panel.review.begin()
+        else:
+            self.panel.update()
 
     def _let_go_of_finished_files(self, outcomes) -> None:
         """They are volumes of the scene now; those that failed stay on the list."""

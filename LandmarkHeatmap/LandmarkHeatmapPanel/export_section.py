@@ -33,14 +33,17 @@ class ExportSection:
         self.ui.openFolderButton.connect("clicked(bool)", self._on_open_folder_button)
         self.ui.copyCommandButton.connect("clicked(bool)", self._on_copy_button)
 
+    def take_over(self) -> None:
+        """The case name that the scene brings is that of its volume."""
+        self._volume, self._revision = self.panel.parameterNode.inputVolume, None
+        self.ui.exportedLabel.text = ""
+
     def update(self) -> None:
         node, result = self.panel.parameterNode, self.panel.result()
         if node.inputVolume is not self._volume:
             # A name that was typed for one patient's image must not stay for the next.
-            if self._volume is not None:
-                node.caseName = ""
-            self._volume, self._revision = node.inputVolume, None
-            self.ui.exportedLabel.text = ""
+            self.take_over()
+            node.caseName = ""
         self.ui.exportButton.enabled = result is not None
         self.ui.openFolderButton.enabled = self._revision is not None
         self.ui.partialLabel.text = "" if result is None else self._completeness(result)
@@ -78,7 +81,7 @@ class ExportSection:
             self._show_command()
 
     def _on_export_button(self, checked=False):
-        with showing_errors(_("The export failed."), self.ui.statusLabel):
+        with showing_errors(_("The export failed."), self.ui.exportedLabel):
             folder = self.ui.datasetPathLineEdit.currentPath
             if not folder:
                 raise LandmarkHeatmapError(_("Choose a dataset folder to export to."))

@@ -13,8 +13,9 @@ from slicer.i18n import tr as _
 
 from landmark_heatmap.dataset import Review
 from LandmarkHeatmapLib.session import ReviewSession
+from LandmarkHeatmapLib.views import show_flat
 
-from .widgets import fill, select
+from .widgets import fill, select, showing_errors
 
 COLUMNS = ("Landmark", "Confidence", "State", "Moved (mm)")
 STATES = {
@@ -58,7 +59,7 @@ class ReviewSection:
             "confirmButton": lambda session: _and_go_on(session, session.confirm),
             "absentButton": lambda session: _and_go_on(session, session.mark_absent),
             "restoreButton": lambda session: session.restore(),
-            "snapButton": lambda session: session.snap(),
+            "snapButton": self._snap,
             "placeButton": lambda session: session.place(),
             "undoButton": lambda session: session.undo(),
             "redoButton": lambda session: session.redo(),
@@ -94,8 +95,12 @@ class ReviewSection:
             shortcut = qt.QShortcut(slicer.util.mainWindow() or self.panel.parent)
             shortcut.setKey(qt.QKeySequence(key))
             shortcut.setContext(qt.Qt.WindowShortcut)
-            shortcut.connect("activated()", getattr(self.ui, name).click)
+            shortcut.connect("activated()", self._pressing(getattr(self.ui, name)))
             self._shortcuts.append(shortcut)
+
+    @staticmethod
+    def _pressing(button):
+        return lambda: button.click()
 
     def exit(self) -> None:
         for shortcut in self._shortcuts:
@@ -118,8 +123,9 @@ class ReviewSection:
         self._show()
 
     def begin(self) -> None:
-        """Go to the first landmark of a new result."""
+        """Show a new result: a flat image in one view, and the first landmark of the list."""
         if self.session:
+            show_flat(self.session.result)
             self.session.select(self.session.rows()[0].name)
 
     def release(self) -> None:
@@ -208,13 +214,19 @@ class ReviewSection:
     def _doing(self, step):
         def clicked(checked=False):
             if self.session is not None:
-                step(self.session)
+                with showing_errors(_("This cannot be done."), self.ui.reviewProgressLabel):
+                    step(self.session)
 
         return clicked
 
+    def _snap(self, session):
+        if not session.snap():
+            self.ui.reviewProgressLabel.text = _("The heatmap has no peak near here.")
+
     def _on_change(self, *_args):
         self._show()
-        self.panel.export.update()
+        if self.panel.parameterNode:
+            self.panel.export.update()
 
     def _on_select(self, *_args):
         node, current = self.panel.parameterNode, self.session.current if self.session else None

@@ -33,15 +33,14 @@ def select(combo_box, data) -> None:
 
 
 @contextmanager
-def showing_errors(message: str, status_label):
-    """Show what the user can mend as it is, and anything else with its details."""
+def showing_errors(message: str, label):
+    """Write what the user can mend into a label; anything else pops up, with its details."""
     with slicer.util.tryWithErrorDisplay(message):
         try:
             yield
         except LandmarkHeatmapError as error:
             logging.warning("%s %s", message, error)
-            status_label.text = str(error)
-            slicer.util.errorDisplay(str(error), windowTitle=message)
+            label.text = f"{message} {error}"
 
 
 def setting(name: str, default: str = "") -> str:

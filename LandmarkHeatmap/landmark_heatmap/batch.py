@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+import traceback
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -149,14 +150,15 @@ class Batch:
             made_by = MadeBy(self.predictor.model.identity, image_sha256(job.image))
             missing = job.results.missing(made_by, self.heatmaps, self.overwrite)
             return _Work(read_image(job.image), made_by, missing) if missing else None
-        except OSError as error:
-            raise LandmarkHeatmapError(f"It cannot be read: {error.strerror or error}.") from error
-        except MemoryError as error:
-            raise LandmarkHeatmapError("There is not enough memory to read it.") from error
+        except Exception as error:
+            raise _told(error) from error
 
     def _done(self, job: Job, work: _Work):
-        """The prediction, when its files are there."""
-        prediction = self.predictor.predict(work.image)
+        """The prediction, when its files are there. OSError if they cannot be written."""
+        try:
+            prediction = self.predictor.predict(work.image)
+        except Exception as error:
+            raise _told(error) from error
         job.results.write(prediction, work.made_by, work.missing, self.overwrite)
         return prediction
 
@@ -174,6 +176,22 @@ class _Work:
     image: Image
     made_by: MadeBy
     missing: list
+
+
+def _told(error: Exception) -> LandmarkHeatmapError:
+    """Why one image could not be done.
+
+    Nothing about one image may end the run, a mistake of ours that it brings out included: the same
+    command would never get past it. Such a mistake is shown in full.
+    """
+    if isinstance(error, LandmarkHeatmapError):
+        return error
+    if isinstance(error, MemoryError):
+        return LandmarkHeatmapError("There is not enough memory for it.")
+    if isinstance(error, OSError):
+        return LandmarkHeatmapError(f"It cannot be read: {error.strerror or error}.")
+    traceback.print_exception(type(error), error, error.__traceback__)
+    return LandmarkHeatmapError(f"A mistake of this program: {error!r}.")
 
 
 def _read_ahead(items, read):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
@@ -17,8 +18,8 @@ _SHOWN = 0.01
 # Peaks that are offered to the shape prior: so many, and none below this share of the highest.
 _MOST_PEAKS = 3
 LOWEST_PEAK = 0.05
-# Along an axis: all voxels that have one after them, and all that have one before.
-_NEIGHBOURS = (slice(None, -1), slice(1, None))
+# The steps (k, j, i) to the 26 neighbours of a voxel.
+_NEIGHBOURS = np.array([step for step in product((-1, 0, 1), repeat=3) if any(step)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +33,11 @@ class Found:
 
     def combined(self) -> Image:
         """The maximum over the heatmaps of what is present."""
-        present = self.heatmaps[np.asarray(self.presences) >= 0.5]
-        shape = self.heatmaps.shape[1:]
-        combined = present.max(0) if len(present) else np.zeros(shape, np.float32)
+        combined = np.zeros(self.heatmaps.shape[1:], np.float32)
+        # One after the other: to pick out those that are present would copy them all.
+        for heatmap, presence in zip(self.heatmaps, self.presences):
+            if presence >= 0.5:
+                np.maximum(combined, heatmap, out=combined)
         return Image(combined, self.grid.ijk_to_lps)
 
 
@@ -95,37 +98,41 @@ def grid_mm(position_kji, grid: Grid, stage: Stage) -> np.ndarray:
 def find_peaks(heatmap: np.ndarray, grid: Grid, sigma_mm: float) -> list:
     """Voxel indices (k, j, i) of up to three peaks, the highest first, three sigma apart."""
     peaks = [np.unravel_index(np.argmax(heatmap), heatmap.shape)]
-    is_candidate = _is_local_maximum(heatmap) & (heatmap > LOWEST_PEAK * heatmap[peaks[0]])
+    candidates = _local_maxima(heatmap, LOWEST_PEAK * heatmap[peaks[0]])
     while len(peaks) < _MOST_PEAKS:
-        is_candidate &= _square_mm(peaks[-1], heatmap.shape, grid) > (3 * sigma_mm) ** 2
-        if not is_candidate.any():
+        apart_mm = (candidates - peaks[-1]) * grid.spacing_mm[::-1]
+        candidates = candidates[(apart_mm**2).sum(1) > (3 * sigma_mm) ** 2]
+        if not len(candidates):
             break
-        highest = np.argmax(np.where(is_candidate, heatmap, -np.inf))
-        peaks.append(np.unravel_index(highest, heatmap.shape))
+        peaks.append(tuple(candidates[np.argmax(heatmap[tuple(candidates.T)])]))
     return peaks
 
 
-def _is_local_maximum(heatmap: np.ndarray) -> np.ndarray:
-    """Which voxels no neighbour exceeds, corner neighbours included; one axis after another."""
-    highest = heatmap
-    for axis in range(heatmap.ndim):
-        before, after = (np.swapaxes(highest, 0, axis)[part] for part in _NEIGHBOURS)
-        highest = highest.copy()
-        along = np.swapaxes(highest, 0, axis)
-        np.maximum(along[1:], before, out=along[1:])
-        np.maximum(along[:-1], after, out=along[:-1])
-    return heatmap >= highest
+def _local_maxima(heatmap: np.ndarray, lowest: float) -> np.ndarray:
+    """Indices (N, 3) of the voxels above `lowest` that no neighbour exceeds, corners included.
+
+    Nearly all of a heatmap is below, so that only few voxels are looked at.
+    """
+    candidates = np.argwhere(heatmap > lowest)
+    last = np.array(heatmap.shape) - 1
+    for step in _NEIGHBOURS:
+        # At the border this is a nearer neighbour, or the voxel itself.
+        neighbours = np.clip(candidates + step, 0, last)
+        highest = heatmap[tuple(candidates.T)] >= heatmap[tuple(neighbours.T)]
+        candidates = candidates[highest]
+    return candidates
 
 
 def point_of(name, heatmap: Image, position_kji, presence: float, stage: Stage):
     """The LandmarkPrediction at a position (k, j, i) of its heatmap, cut to where that shows."""
-    start, size = _shown_box(heatmap.array)
+    shown = heatmap.cropped(*_shown_box(heatmap.array))
     return LandmarkPrediction(
         name,
         heatmap.grid.to_lps(position_kji[::-1]),
         presence,
         _confidence(heatmap.array, position_kji, heatmap.grid, stage),
-        heatmap.cropped(start, size),
+        # A view would keep the whole heatmap in memory for as long as the prediction lives.
+        Image(shown.array.copy(), shown.ijk_to_lps),
     )
 
 
@@ -133,20 +140,26 @@ def _shown_box(heatmap: np.ndarray) -> tuple:
     """(start, size) along i, j, k of the voxels that show something, with one voxel around them."""
     shown = heatmap > min(_SHOWN, heatmap.max() / 2)
     start, size = [], []
-    for axis in (2, 1, 0):
+    for axis in (0, 1, 2):
         along = np.flatnonzero(shown.any(axis=tuple(a for a in range(3) if a != axis)))
         first = max(along[0] - 1, 0) if along.size else 0
         last = min(along[-1] + 1, heatmap.shape[axis] - 1) if along.size else 0
+        # What is outside along this axis shows nothing along the next.
+        shown = shown[(slice(None),) * axis + (slice(first, last + 1),)]
         start.append(int(first))
         size.append(int(last - first + 1))
-    return start, size
+    return start[::-1], size[::-1]
 
 
 def _confidence(heatmap, position_kji, grid: Grid, stage: Stage) -> float:
     """The probability within two sigma of the position, over what a perfect heatmap has there."""
     dimension = stage.network.dimension
-    square = _square_mm(position_kji, heatmap.shape, grid)
-    near = heatmap[square <= (2 * stage.sigma_mm) ** 2].sum()
+    reach_mm = 2 * stage.sigma_mm
+    reach = reach_mm / grid.spacing_mm[::-1]
+    first = np.maximum(np.ceil(position_kji - reach), 0).astype(int)
+    last = np.floor(position_kji + reach).astype(int)
+    near = heatmap[tuple(slice(f, n + 1) for f, n in zip(first, last))]
+    near = near[_square_mm(position_kji - first, near.shape, grid) <= reach_mm**2].sum()
     perfect = {2: 0.8647, 3: 0.7385}[dimension]  # a Gaussian's share within two sigma
     mass = gaussian_mass(stage.sigma_mm, stage.spacing_mm)
     return float(np.clip(near / (mass * perfect), 0, 1))

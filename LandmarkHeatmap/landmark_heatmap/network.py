@@ -70,7 +70,7 @@ class LandmarkUNet(nn.Module):
         with torch.autocast(image.device.type, enabled=False):
             voxels = self.local(decoded[0].float())
         if self.joint is not None:
-            voxels = voxels + self.joint(voxels, decoded[self.config.joint_level])
+            voxels = self.joint(voxels, decoded[self.config.joint_level])
         return Logits(_cut(voxels, image), nowhere.float())
 
     def _decoded(self, image: torch.Tensor, condition=None) -> tuple:
@@ -142,9 +142,9 @@ class _Residual(nn.Module):
         self.past = nn.Identity() if same else conv(inputs, outputs, stride, stride=stride)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = functional.leaky_relu(self.first_norm(self.first(x)), 0.01)
-        y = self.second_norm(self.second(y))
-        return functional.leaky_relu(y + self.past(x), 0.01)
+        y = functional.leaky_relu_(self.first_norm(_convolved(self.first, x)), 0.01)
+        y = self.second_norm(_convolved(self.second, y))
+        return functional.leaky_relu_(y + self.past(x), 0.01)
 
 
 class _Up(nn.Module):
@@ -187,17 +187,61 @@ class _Joint(nn.Module):
         nn.init.zeros_(self.leave.bias)
 
     def forward(self, voxels: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
-        size = features.shape[2:]
-        belief = functional.softmax(voxels.float().flatten(2), dim=2).view_as(voxels)
-        # The share of all probability that falls into each coarse cell.
-        cells = belief.new_tensor(voxels[0, 0].numel() / features[0, 0].numel())
-        pooled = _adaptive_mean(belief, size) * cells
-        x = self.enter(torch.cat([pooled.to(features.dtype), features], dim=1))
+        """The local logarithms and what the others say of each; in place where nothing learns."""
+        x = torch.cat([self._shares(voxels, features).to(features.dtype), features], dim=1)
+        x = self.enter(x)
         for layer in self.wide:
             x = x + functional.leaky_relu(layer(x), 0.01)
+        leave = self.leave(x).float()
+        if torch.is_grad_enabled():
+            return voxels + self._enlarged(leave, voxels)
+        for landmark in range(voxels.shape[1]):
+            part = slice(landmark, landmark + 1)
+            voxels[:, part] += self._enlarged(leave[:, part], voxels)
+        return voxels
+
+    def _shares(self, voxels: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
+        """The share of all of a landmark's probability that falls into each coarse cell."""
+        size = features.shape[2:]
+        # The landmarks one by one, where nothing learns: all at once would be a copy of them all.
+        parts = [voxels] if torch.is_grad_enabled() else voxels.split(1, dim=1)
+        cells = voxels[0, 0].numel() / features[0, 0].numel()
+        shares = [
+            _adaptive_mean(functional.softmax(part.float().flatten(2), 2).view_as(part), size)
+            for part in parts
+        ]
+        return torch.cat(shares, dim=1) * cells
+
+    def _enlarged(self, small: torch.Tensor, voxels: torch.Tensor) -> torch.Tensor:
         return functional.interpolate(
-            self.leave(x).float(), size=voxels.shape[2:], mode=self.mode, align_corners=False
+            small, size=voxels.shape[2:], mode=self.mode, align_corners=False
         )
+
+
+def _convolved(layer, x: torch.Tensor) -> torch.Tensor:
+    """layer(x), by oneDNN where torch would take a loop of its own that is many times slower.
+
+    It does so, on the processor, for one small volume in float32: the lower levels of a U-Net.
+    """
+    by_hand = x.ndim == 5 and len(x) == 1 and x.dtype == torch.float32 and x.device.type == "cpu"
+    if (
+        not by_hand
+        or _is_autocast_on()
+        or torch.is_grad_enabled()
+        or not torch.backends.mkldnn.is_available()
+    ):
+        return layer(x)
+    return torch.mkldnn_convolution(
+        x, layer.weight, layer.bias, layer.padding, layer.stride, layer.dilation, layer.groups
+    )
+
+
+def _is_autocast_on() -> bool:
+    """On the processor."""
+    try:
+        return torch.is_autocast_enabled("cpu")
+    except TypeError:  # torch before 2.4
+        return torch.is_autocast_cpu_enabled()
 
 
 def _adaptive_mean(x: torch.Tensor, size) -> torch.Tensor:
@@ -224,6 +268,28 @@ def belief_of(logits: Logits, head: str, mass: float) -> Belief:
     log_p = log_probabilities(logits)
     somewhere = torch.logsumexp(log_p.voxels.flatten(2), dim=2)
     return Belief(mass * torch.exp(log_p.voxels), somewhere - log_p.nowhere, log_p)
+
+
+@torch.no_grad()
+def heatmaps_and_presences(logits: Logits, head: str, mass: float) -> tuple:
+    """`belief_of`, of one image, as (heatmaps (L, *size), presences (L,)): calculated in place.
+
+    Nothing of the size of the logits is allocated; they are lost. A heatmap that is not finite
+    has a presence that is not either.
+    """
+    voxels, nowhere = logits.voxels[0], logits.nowhere[0]
+    if head != DISTRIBUTION:
+        # The independent head may go below zero, which no heatmap means.
+        total = voxels.clamp_min_(0).flatten(1).sum(1)
+        return voxels, torch.sigmoid(-nowhere) + 0 * total
+    presences = torch.empty_like(nowhere)
+    for landmark, (each, absent) in enumerate(zip(voxels, nowhere)):
+        highest = torch.maximum(each.max(), absent)
+        there = each.sub_(highest).exp_().sum()
+        total = there + torch.exp(absent - highest)
+        each.mul_(mass / total)
+        presences[landmark] = there / total
+    return voxels, presences
 
 
 def log_probabilities(logits: Logits) -> Logits:

@@ -11,7 +11,7 @@ from .geometry import Image
 from .heatmap import gaussian_mass
 from .locate import Found, choose, located
 from .model_file import Model, read_model
-from .network import belief_of
+from .network import heatmaps_and_presences
 from .prediction import Prediction
 from .prepare import prepare_with_window
 from .refine import Refiner, Source
@@ -96,12 +96,9 @@ def run_network(network, prepared: Image, stage: Stage, device) -> tuple:
     is_2d = stage.network.dimension == 2
     logits = network(array[None] if is_2d else array[None, None])
     mass = gaussian_mass(stage.sigma_mm, stage.spacing_mm)
-    belief = belief_of(logits, stage.network.head, mass)
-    # The independent head may go below zero, which no heatmap means.
-    heatmaps = belief.heatmap[0].clamp_min(0)
-    presences = torch.sigmoid(belief.presence_logit[0])
+    heatmaps, presences = heatmaps_and_presences(logits, stage.network.head, mass)
     if is_2d:
         heatmaps = heatmaps[:, None]
-    if not (torch.isfinite(heatmaps).all() and torch.isfinite(presences).all()):
+    if not torch.isfinite(presences).all():
         raise PredictionError("The network's output is not finite; its weights cannot be used.")
     return heatmaps.cpu().numpy(), presences.cpu().numpy()

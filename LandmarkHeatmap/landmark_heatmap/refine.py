@@ -19,8 +19,9 @@ from .prepare import scaled
 from .prior import choose_peaks
 from .resample import resample
 
-# Crops that go through the network at a time.
-_BATCH = 8
+# Crops that go through the network at a time: on the processor one, which stays in its cache and was
+# measured a fifth faster than eight; on a GPU more. The memory is the same for any number of landmarks.
+_BATCH, _BATCH_ON_GPU = 1, 8
 # A peak that is so many sigmas from where the pose has it is doubted: the pose, told by all landmarks
 # together, knows better than a coarse peak where a landmark is, though not to the millimetre.
 _FAR_SIGMAS = 1
@@ -92,7 +93,8 @@ class Refiner:
 
         Where a coarse heatmap has several peaks, all of them are looked at, and the prior chooses
         again, knowing what the fine stage thinks of each. Landmarks that are absent from the image,
-        or that the fine stage cannot see, stay as the coarse stage left them.
+        or that the fine stage cannot see, or sees outside of the image, stay as the coarse stage left
+        them.
         """
         present, first = np.asarray(found.presences) >= 0.5, choice
         turn = None
@@ -113,15 +115,16 @@ class Refiner:
         choice = _chosen_again(found, choice, crops, prior)
         points = list(located(names, found, _of_the_coarse(first, choice)))
         for index, (each, i) in enumerate(zip(crops, choice.chosen)):
-            if each is not None and each[i].presence >= _LEAST_PRESENCE:
+            if each is not None and _is_seen(each[i], source.image.grid):
                 points[index] = self._point(points[index], each[i])
         return tuple(points)
 
     def look(self, source: Source, wanted, turn=None) -> list:
         """A Crop for each (index of a landmark, position_lps) of `wanted`. turn: see crop_grid."""
         crops = []
-        for start in range(0, len(wanted), _BATCH):
-            part = wanted[start : start + _BATCH]
+        batch = _BATCH if torch.device(self.device).type == "cpu" else _BATCH_ON_GPU
+        for start in range(0, len(wanted), batch):
+            part = wanted[start : start + batch]
             grids = [crop_grid(source.image.grid, centre, self.stage, turn) for _, centre in part]
             arrays = np.stack([read_crop(source, grid) for grid in grids])
             which = torch.tensor([int(landmark) for landmark, _ in part])
@@ -182,6 +185,10 @@ def _of_the_coarse(first: Choice, last: Choice) -> Choice:
         for peaks, early, late in zip(first.peaks, first.chosen, last.chosen)
     ]
     return replace(first, chosen=tuple(chosen))
+
+
+def _is_seen(crop: Crop, image: Grid) -> bool:
+    return crop.presence >= _LEAST_PRESENCE and bool(image.contains(crop.position_lps))
 
 
 def _chosen_again(found: Found, choice: Choice, crops, prior) -> Choice:

@@ -10,6 +10,9 @@ import SimpleITK as sitk
 from .errors import GeometryError
 from .geometry import Grid, Image
 
+# Voxels that are averaged at a time: little enough to stay in the processor's cache.
+_SLAB_VOXELS = 2**21
+
 
 def resample(image: Image, target: Grid) -> Image:
     """`image` on the voxels of `target`: linear interpolation, float32, edges continued outwards.
@@ -21,11 +24,9 @@ def resample(image: Image, target: Grid) -> Image:
     """
     image = _reached(image, target)
     target_to_source = np.linalg.inv(image.ijk_to_lps) @ target.ijk_to_lps
-    source = _itk_image(image.array)
     step = abs(target_to_source[:3, :3]).max(axis=1)
-    shrink = [int(max(1, min(np.floor(s + 1e-6), n))) for s, n in zip(step, source.GetSize())]
-    if max(shrink) > 1:
-        source = _binned(source, shrink)
+    shrink = [int(max(1, min(np.floor(s + 1e-6), n))) for s, n in zip(step, image.grid.size_ijk)]
+    source = _binned(image.array, shrink) if max(shrink) > 1 else _itk_image(image.array)
     transform = sitk.AffineTransform(3)
     transform.SetMatrix(target_to_source[:3, :3].ravel().tolist())
     transform.SetTranslation(target_to_source[:3, 3].tolist())
@@ -56,19 +57,36 @@ def _reached(image: Image, target: Grid) -> Image:
     return image.cropped(start.tolist(), (stop - start).tolist())
 
 
-def _binned(source: sitk.Image, shrink) -> sitk.Image:
-    """Averages of shrink[axis] voxels along each axis; their origin and spacing stay in `source`'s
+def _binned(array: np.ndarray, shrink) -> sitk.Image:
+    """Averages of shrink[axis] voxels along i, j, k; their origin and spacing stay in the array's
     index space.
 
     BinShrink drops what does not fill a bin. The edges are continued to whole bins, on both sides
     alike, so that every voxel counts and bins fall on the voxels of a grid with the same centre.
+    Some slices at a time: nothing of the array's own size is copied.
     """
-    missing = [-size % n for size, n in zip(source.GetSize(), shrink)]
-    if any(missing):
-        before = [n // 2 for n in missing]
-        after = [n - b for n, b in zip(missing, before)]
-        source = sitk.ZeroFluxNeumannPad(source, before, after)
-    return sitk.BinShrink(source, shrink)
+    missing = [-size % n for size, n in zip(array.shape[::-1], shrink)]
+    before = [n // 2 for n in missing]
+    per_slice = max(1, array.shape[1] * array.shape[2])
+    bins = max(1, _SLAB_VOXELS // (per_slice * shrink[2]))
+    starts = range(-before[2], len(array), bins * shrink[2])
+    slabs = [_binned_slab(array, first, bins * shrink[2], shrink, before) for first in starts]
+    binned = sitk.GetImageFromArray(np.concatenate(slabs))
+    binned.SetSpacing([float(n) for n in shrink])
+    binned.SetOrigin([(n - 1) / 2 - b for n, b in zip(shrink, before)])
+    return binned
+
+
+def _binned_slab(array, first: int, length: int, shrink, before) -> np.ndarray:
+    """The bins of the slices `first` to first + length, both perhaps outside of the array."""
+    inside = slice(max(first, 0), min(first + length, len(array)))
+    slab = _itk_image(array[inside])
+    pads = [(b, -size % n - b) for b, size, n in zip(before, array.shape[::-1], shrink)]
+    missing = -(inside.stop - first) % shrink[2]
+    pads[2] = (inside.start - first, missing)
+    if np.any(pads):
+        slab = sitk.ZeroFluxNeumannPad(slab, *map(list, zip(*pads)))
+    return sitk.GetArrayFromImage(sitk.BinShrink(slab, shrink))
 
 
 def _itk_image(array: np.ndarray) -> sitk.Image:

@@ -199,6 +199,26 @@ def test_broken_images_are_named_and_the_rest_is_done(images, model, capsys):
     assert found(images.parent / "out") == [name for name in ALL if name != "c.mrk.json"]
 
 
+@pytest.mark.parametrize("where", ["read_image", "predict"])
+def test_a_mistake_of_ours_in_one_image_is_shown_and_the_rest_is_done(
+    images, model, capsys, monkeypatch, where
+):
+    owner = batch if where == "read_image" else Predictor
+    real, calls = getattr(owner, where), []
+
+    def fails_once(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise ZeroDivisionError("ours")
+        return real(*arguments)
+
+    monkeypatch.setattr(owner, where, fails_once)
+    assert detect(images, model) == 1
+    told = capsys.readouterr().err
+    assert "Traceback" in told and "b.nrrd failed: A mistake of this program" in told
+    assert len(found(images.parent / "out")) == 4
+
+
 def test_the_next_image_is_read_while_this_one_is_worked_on_and_no_more(images, model, monkeypatch):
     alive, most, begun = weakref.WeakSet(), [], []
     next_is_read = threading.Event()

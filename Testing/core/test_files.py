@@ -144,6 +144,27 @@ def test_a_file_is_never_renamed_over_another(tmp_path, monkeypatch, links):
     assert free.read_text() == "new" and not source.exists()
 
 
+def test_a_name_that_was_taken_in_vain_is_free_again(tmp_path, monkeypatch):
+    def fails(*_):
+        raise OSError(errno.EIO, "broken")
+
+    source = tmp_path / "source"
+    source.write_text("new")
+    monkeypatch.setattr(os, "link", fails)
+    monkeypatch.setattr(os, "replace", fails)
+    with pytest.raises(OSError, match="broken"):
+        rename_new(source, tmp_path / "target")
+    assert [path.name for path in tmp_path.iterdir()] == ["source"]
+
+
+def test_what_is_to_be_new_replaces_nothing(tmp_path):
+    write_json(tmp_path / "a.json", {"mine": 1}, new=True)
+    with pytest.raises(FileExistsError):
+        write_json(tmp_path / "a.json", {"theirs": 2}, new=True)
+    assert json.loads((tmp_path / "a.json").read_text()) == {"mine": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
 def test_of_many_that_rename_to_one_name_one_succeeds(tmp_path):
     def rename(number):
         source = tmp_path / f"source-{number}"

@@ -5,7 +5,13 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from landmark_heatmap.description import NetworkConfig  # noqa: E402
-from landmark_heatmap.network import LandmarkUNet, Logits, log_probabilities  # noqa: E402
+from landmark_heatmap.network import (  # noqa: E402
+    LandmarkUNet,
+    Logits,
+    belief_of,
+    heatmaps_and_presences,
+    log_probabilities,
+)
 
 CASES = [(2, (33, 47)), (2, (1, 5)), (3, (17, 20, 9)), (3, (4, 1, 30))]
 
@@ -28,6 +34,39 @@ def test_all_places_and_nowhere_together_are_certain(dimension, size):
     log_p = log_probabilities(network_for(dimension)(torch.randn(2, 1, *size)))
     total = log_p.voxels.exp().flatten(2).sum(2) + log_p.nowhere.exp()
     torch.testing.assert_close(total, torch.ones(2, 5))
+
+
+@pytest.mark.parametrize(("dimension", "size"), [(2, (33, 47)), (3, (17, 20, 9))])
+def test_the_answer_is_the_same_where_nothing_learns(dimension, size):
+    """Then it is calculated in place, one landmark at a time, and by other convolutions."""
+    network, image = network_for(dimension), torch.randn(1, 1, *size)
+    torch.nn.init.normal_(network.joint.leave.weight)
+    learning = network(image)
+    with torch.inference_mode():
+        detecting = network(image)
+    torch.testing.assert_close(detecting.voxels, learning.voxels, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(detecting.nowhere, learning.nowhere, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("head", ["distribution", "independent"])
+@pytest.mark.parametrize("nowhere", [-300.0, 0.0, 5.0, 300.0])
+def test_heatmaps_made_in_place_are_those_of_the_belief(head, nowhere):
+    torch.manual_seed(0)
+    logits = Logits(3 * torch.randn(1, 5, 7, 8, 9), torch.full((1, 5), nowhere))
+    belief = belief_of(logits, head, 20.0)
+    heatmaps, presences = heatmaps_and_presences(logits, head, 20.0)
+    torch.testing.assert_close(heatmaps, belief.heatmap[0].clamp_min(0))
+    torch.testing.assert_close(presences, torch.sigmoid(belief.presence_logit[0]))
+    assert heatmaps.data_ptr() == logits.voxels.data_ptr()
+
+
+@pytest.mark.parametrize("head", ["distribution", "independent"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_heatmap_that_is_not_finite_shows_in_its_presence(head, value):
+    voxels = torch.zeros(1, 2, 4, 4)
+    voxels[0, 1, 2, 2] = value
+    _, presences = heatmaps_and_presences(Logits(voxels, torch.zeros(1, 2)), head, 1.0)
+    assert torch.isfinite(presences).tolist() == [True, False]
 
 
 def test_probabilities_stay_finite_for_extreme_logits():

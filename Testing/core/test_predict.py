@@ -226,6 +226,22 @@ def test_the_peaks_of_a_smooth_heatmap_are_found_without_trying_every_voxel():
     assert time.process_time() - start < 5
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_peaks_are_those_that_a_search_of_every_voxel_finds(seed):
+    rng = np.random.default_rng(seed)
+    heatmap = rng.integers(0, 40, (9, 1 if seed == 3 else 11, 10)).astype(np.float32)
+    grid = Image(heatmap, np.diag([1.0, 2.0, 1.5, 1.0])).grid
+    indices = np.argwhere(np.ones_like(heatmap, bool))
+    wanted = []
+    for index in sorted(indices, key=lambda each: -heatmap[tuple(each)]):
+        around = heatmap[tuple(slice(max(0, n - 1), n + 2) for n in index)]
+        apart = [np.linalg.norm((index - p) * grid.spacing_mm[::-1]) for p in wanted]
+        if heatmap[tuple(index)] >= around.max() and all(a > 3 for a in apart):
+            wanted.append(index)
+    found = find_peaks(heatmap, grid, 1.0)
+    assert [tuple(p) for p in found] == [tuple(p) for p in wanted[:3]]
+
+
 def test_a_network_whose_output_is_not_finite_is_refused():
     network = BrightIsHere()
     network.nowhere = float("nan")

@@ -220,6 +220,28 @@ def test_a_landmark_on_a_wrong_peak_is_looked_for_where_the_pose_of_the_others_h
     assert np.linalg.norm(found_last(fine) - [33, 27, 18]) > 10
 
 
+class EverythingLiesAhead(torch.nn.Module):
+    """A 'network' that is sure of the crop's last voxel, whatever the crop shows."""
+
+    def forward(self, image, which):
+        voxels = torch.zeros_like(image)
+        voxels[:, :, -1, -1, -1] = 40.0
+        return Logits(voxels, torch.full((len(image), 1), -20.0))
+
+
+def test_a_landmark_is_not_moved_out_of_the_image():
+    """There is nothing to see: the coarse position stays. Within the image, the crop has its way."""
+    image = image_with_blob(affine(), (33.3, 26.8, 17.6))
+    for peak, moves in (((58, 48, 38), False), ((20, 20, 15), True)):
+        found, choice = found_with_peaks(image, [peak])
+        points = Refiner(EverythingLiesAhead(), FINE, "cpu").refine(
+            ("A", "B"), found, choice, Source(image, WINDOW)
+        )
+        assert image.grid.contains(points[0].position_lps)
+        moved = np.linalg.norm(points[0].position_lps - image.grid.to_lps(peak))
+        assert (moved > 5) == moves
+
+
 def test_heatmaps_are_as_small_as_their_crops_whatever_the_image():
     image = image_with_blob(affine(), (33.3, 26.8, 17.6))
     found, choice = found_with_peaks(image, [(32, 26, 18)])

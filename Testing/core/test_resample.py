@@ -99,6 +99,17 @@ def test_a_flipped_volume_gives_the_same_values_in_space():
     )
 
 
+@pytest.mark.parametrize("dtype", [np.int16, np.uint8, np.float32, np.float16, bool])
+@pytest.mark.parametrize("slices", [1, 2, 13, 24])
+def test_an_image_averaged_in_slabs_is_averaged_as_a_whole(dtype, slices, monkeypatch):
+    array = np.random.default_rng(2).integers(0, 200, (slices, 10, 11)).astype(dtype)
+    image = Image(array, np.eye(4))
+    target = spaced_grid(image.grid, (3.3, 2.0, 4.1))
+    whole = resample(image, target).array
+    monkeypatch.setattr("landmark_heatmap.resample._SLAB_VOXELS", 1)
+    np.testing.assert_array_equal(resample(image, target).array, whole)
+
+
 @pytest.mark.parametrize("size", [7, 10, 11, 12])
 def test_every_voxel_counts_where_bins_do_not_divide_the_size(size):
     for bright in range(size):

@@ -54,6 +54,27 @@ def test_the_warped_image_shows_at_a_moved_point_what_was_at_the_point(size, spa
             assert np.abs(shown - true[inside, axis].numpy()).max() < 0.05
 
 
+@pytest.mark.parametrize(("size", "spacing"), GRIDS)
+def test_no_point_comes_from_outside_the_reach_of_its_map(size, spacing):
+    maps, dimension = maps_for(size, spacing), len(size)
+    turn = torch.linalg.qr(torch.randn(dimension, dimension)).Q
+    centres, half = torch.randn(8, dimension) * 5, torch.tensor(size) / 4
+    low, high = maps.reach(centres, half, turn)
+    offsets = (torch.rand(8, 200, dimension) * 2 - 1) * half
+    source = maps.pull(centres[:, None] + offsets @ turn.T)
+    assert (source >= low[:, None]).all()
+    assert (source <= high[:, None]).all()
+    # And the reach is not the whole world.
+    assert (high - low < 4 * (source.amax(1) - source.amin(1))).all()
+
+
+def test_images_are_warped_on_the_device_that_trains():
+    maps = maps_for((12, 16), (1.0, 1.0))
+    # This device computes nothing, but refuses to mix with any other.
+    warped = warp([torch.rand(12, 16)] * 8, (1.0, 1.0), maps, (12, 16), "meta")
+    assert warped.device.type == "meta"
+
+
 def test_a_flip_is_the_mirror_image_along_the_last_axis():
     still = replace(
         STRONG, rotation_degrees=0, scaling=0, translation_share=0, elastic_share=0, noise=0
@@ -92,7 +113,7 @@ def test_what_comes_from_outside_the_image_is_the_lowest_intensity():
 
 def test_intensities_change_and_stay_finite():
     images = torch.rand(4, 1, 20, 20) * 2 - 1
-    changed = jitter_intensities(images, TrainConfig(), torch.Generator().manual_seed(0))
+    changed = jitter_intensities(images.clone(), TrainConfig(), torch.Generator().manual_seed(0))
     assert torch.isfinite(changed).all()
     assert (changed - images).abs().mean() > 0.01
 

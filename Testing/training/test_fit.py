@@ -23,9 +23,12 @@ from landmark_heatmap.landmarks import (  # noqa: E402
     PointState,
 )
 from landmark_heatmap.model_file import read_description, read_model  # noqa: E402
+from landmark_training import augment  # noqa: E402
+from landmark_training.augment import generators  # noqa: E402
 from landmark_training.cli import main  # noqa: E402
 from landmark_training.coarse import CoarseTask  # noqa: E402
 from landmark_training.config import TrainConfig  # noqa: E402
+from landmark_training.feed import Share  # noqa: E402
 from landmark_training.fit import _Job, _prepared, _ready, fit, resume  # noqa: E402
 from landmark_training.run import Run  # noqa: E402
 from training_examples import error_on_new, write_pairs  # noqa: E402
@@ -70,6 +73,11 @@ def run_for(data, config):
     return Run(task, ready.plan, None, Path(), lambda line: None), task.feed, ready.training
 
 
+def augmented(feed, cases, run):
+    share = Share(cases, generators(len(cases), feed.generator), cases[0])
+    return feed.augmented(share, run.shape)
+
+
 def test_a_trained_model_finds_the_landmarks_of_new_images(trained):
     assert error_on_new(make_face, trained) < 1.5
 
@@ -104,7 +112,7 @@ def test_half_of_the_batch_is_mirrored_with_left_and_right_swapped(faces):
     mirrored = 0
     for _ in range(20):
         batch = cases[:4]
-        _, wanted = feed.augmented(batch, run.shape)
+        _, wanted = augmented(feed, batch, run)
         assert wanted.present.all()
         for case, target in zip(batch, wanted.target):
             eye_l = target[0].flatten().argmax().item() % SIZE
@@ -122,13 +130,23 @@ def test_a_point_carried_out_of_the_picture_is_taught_as_absent(faces):
     run, feed, cases = run_for(faces, replace(QUICK, translation_share=0.6))
     seen = 0
     for _ in range(10):
-        _, wanted = feed.augmented(cases[:4], run.shape)
+        _, wanted = augmented(feed, cases[:4], run)
         assert (wanted.present ^ wanted.absent).all()
         seen += wanted.absent.sum().item()
         heights = wanted.target.flatten(2).amax(2)
         assert (heights[wanted.present] > 0.5).all()
         assert (heights[wanted.absent] == 0).all()
     assert seen > 0
+
+
+def test_augmentation_and_targets_are_made_on_the_device_that_trains(faces, monkeypatch):
+    run, feed, _ = run_for(faces, QUICK)
+    # This device computes nothing, but refuses to mix with any other; it has no chance of its own.
+    feed.plan = replace(feed.plan, device=torch.device("meta"))
+    monkeypatch.setattr(augment, "_on", lambda device, generator: None)
+    images, wanted = feed.augmented(feed.next_share(), run.shape)
+    made = images, wanted.target, wanted.energy, wanted.present, wanted.absent, wanted.weight
+    assert {each.device.type for each in made} == {"meta"}
 
 
 def test_predictions_that_nobody_judged_are_no_labels(tmp_path):
@@ -174,7 +192,7 @@ def test_a_corrected_point_counts_more_than_a_confirmed_one(tmp_path):
 
     assert cases[0].weight.tolist() == [3.0, 1.0, 1.0]
     feed.generator.manual_seed(0)
-    weights = [feed.augmented(cases, run.shape)[1].weight[0].tolist() for _ in range(12)]
+    weights = [augmented(feed, cases, run)[1].weight[0].tolist() for _ in range(12)]
     # In a mirrored image it is the other eye's channel that the corrected point teaches.
     assert {tuple(w) for w in weights} == {(3.0, 1.0, 1.0), (1.0, 3.0, 1.0)}
 
@@ -295,6 +313,7 @@ def test_all_bad_cases_are_named_at_once(tmp_path, capsys):
         (tmp_path / f"{name}.nrrd").write_bytes(b"no image")
         write_annotation(tmp_path / f"{name}.mrk.json", make_face(1)[1])
     code = main(["fit", "--data", str(tmp_path), "--output", str(tmp_path / "run")])
+    assert not (tmp_path / "run").exists()
     told = capsys.readouterr().err
     assert code == 2
     assert "bad1" in told

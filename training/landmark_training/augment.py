@@ -43,9 +43,21 @@ class SpatialMap:
     phase: torch.Tensor
     flipped: torch.Tensor
 
-    def taken(self, index: torch.Tensor) -> SpatialMap:
-        """The maps at `index` (C,), which may name one several times."""
-        return SpatialMap(*(getattr(self, each.name)[index] for each in dataclasses.fields(self)))
+    @classmethod
+    def joined(cls, maps) -> SpatialMap:
+        """Several batches as one."""
+        fields = [each.name for each in dataclasses.fields(cls)]
+        return cls(*(torch.cat([getattr(each, name) for each in maps]) for name in fields))
+
+    def to(self, device) -> SpatialMap:
+        return SpatialMap(
+            *(getattr(self, each.name).to(device) for each in dataclasses.fields(self))
+        )
+
+    def repeated(self, count: int) -> SpatialMap:
+        """A batch of one map, `count` times."""
+        fields = [getattr(self, each.name) for each in dataclasses.fields(self)]
+        return SpatialMap(*(value.expand(count, *value.shape[1:]) for value in fields))
 
     def displacement(self, v: torch.Tensor) -> torch.Tensor:
         """d at points v (B, N, D), mm."""
@@ -56,6 +68,15 @@ class SpatialMap:
         """Where output points (B, N, D) come from, in the source."""
         v = (output - self.shift[:, None]) @ torch.linalg.inv(self.linear).transpose(1, 2)
         return v + self.displacement(v)
+
+    def reach(self, centres: torch.Tensor, half: torch.Tensor, turn: torch.Tensor) -> tuple:
+        """Lowest and highest corners (B, D) of boxes in the source that hold all that is pulled to
+        boxes around `centres` (B, D), of half the size `half` (D,) along the columns of `turn` (D, D).
+        """
+        inverse = torch.linalg.inv(self.linear)
+        middle = (inverse @ (centres - self.shift)[..., None])[..., 0]
+        half = (inverse @ turn).abs() @ half + self.amplitude.abs().sum(1)
+        return middle - half, middle + half
 
     def push(self, source: torch.Tensor) -> torch.Tensor:
         """Where source points (B, N, D) go: the inverse of `pull`, to far below 0.01 voxel."""
@@ -110,38 +131,56 @@ def rotations(angles: torch.Tensor, dimension: int) -> torch.Tensor:
     return result
 
 
-def warp(images, spacing_mm, spatial_map: SpatialMap, size) -> torch.Tensor:
+def warp(images, spacing_mm, spatial_map: SpatialMap, size, device="cpu") -> torch.Tensor:
     """Each image pulled through its map onto a grid of `size`, outside it the lowest value, -1.
 
     images: list of B tensors (*source size), one spacing (D,) for all and for the output.
-    Returns (B, 1, *size).
+    Returns (B, 1, *size) on the device, whereto only what is needed of the images is sent.
     """
-    spacing = torch.as_tensor(spacing_mm, dtype=torch.float32)
-    output = centred_positions(size, spacing).reshape(1, -1, len(size))
-    return warp_at(images, spacing, spatial_map, output.expand(len(images), -1, -1), size)
+    centres = torch.zeros(len(images), len(size))
+    return warp_around(images, spacing_mm, spatial_map, centres, size, device)
 
 
-def warp_at(images, spacing, spatial_map: SpatialMap, output, size) -> torch.Tensor:
-    """As `warp`, at the output points (B, N, D) in mm, which become (B, 1, *size)."""
-    source = spatial_map.pull(output)
-    warped = [_sample(image, points, spacing, size) for image, points in zip(images, source)]
+def warp_around(
+    images, spacing_mm, spatial_map, centres, size, device="cpu", turn=None
+) -> torch.Tensor:
+    """As `warp`, with the centres of the grids at `centres` (B, D), in mm from the images' centres.
+
+    turn: (D, D), the axes of all grids as columns.
+    """
+    turn = torch.eye(len(size)) if turn is None else turn
+    half = (torch.tensor(size) - 1) / 2 * torch.tensor(spacing_mm)
+    # Bounds are found where the map was drawn: nobody has to wait for the device.
+    bounds = spatial_map.reach(centres, half, turn)
+    grid = centred_positions(size, spacing_mm, device).reshape(1, -1, len(size))
+    grid = grid @ turn.T.to(device)
+    source = spatial_map.to(device).pull(grid + centres.to(device)[:, None])
+    spacing = torch.tensor(spacing_mm)
+    warped = [
+        _sample(image, points, spacing, (low, high), size)
+        for image, points, low, high in zip(images, source, *bounds)
+    ]
     return torch.stack(warped)
 
 
-def _sample(image, points_mm, spacing, size):
+def _sample(image, points_mm, spacing, bounds_mm, size):
     """Linear interpolation of `image` at points (N, D) in mm from its centre: (1, *size).
 
-    Only the part of the image around the points is touched, in whatever type it is stored.
+    Only the part of the image within the bounds of the points is touched, in whatever type it is
+    stored, and sent to the device of the points.
     """
-    shape = torch.tensor(image.shape)
-    index = points_mm / spacing + (shape - 1) / 2
-    low = (index.amin(0).floor().long() - 1).clamp_min(0)
-    high = torch.minimum(index.amax(0).ceil().long() + 2, shape)
+    shape, device = torch.tensor(image.shape), points_mm.device
+    low, high = (bound / spacing + (shape - 1) / 2 for bound in bounds_mm)
+    low = (low.floor().long() - 1).clamp_min(0)
+    high = torch.minimum(high.ceil().long() + 2, shape)
     if (high <= low).any():
-        return torch.full((1, *size), -1.0)
-    part = image[tuple(slice(a, b) for a, b in zip(low.tolist(), high.tolist()))].float()
+        return torch.full((1, *size), -1.0, device=device)
+    window = tuple(slice(a, b) for a, b in zip(low.tolist(), high.tolist()))
+    part = image[window].to(device).float()
     # grid_sample wants -1 to 1 from edge to edge, and the last array axis first.
-    grid = ((2 * (index - low) + 1) / (high - low) - 1).flip(-1).reshape(1, *size, len(size))
+    scale = (2 / (spacing * (high - low))).to(device)
+    offset = ((shape - 2 * low) / (high - low) - 1).to(device)
+    grid = (points_mm * scale + offset).flip(-1).reshape(1, *size, len(size))
     # Values are shifted so that the zeros outside stand for the lowest intensity.
     sampled = functional.grid_sample(
         part[None, None] + 1, grid, mode="bilinear", padding_mode="zeros", align_corners=False
@@ -149,29 +188,48 @@ def _sample(image, points_mm, spacing, size):
     return sampled[0] - 1
 
 
-def centred_positions(size, spacing_mm) -> torch.Tensor:
+def centred_positions(size, spacing_mm, device="cpu") -> torch.Tensor:
     """The voxel centres (*size, D) in mm from the grid's centre."""
     axes = [
-        (torch.arange(n, dtype=torch.float32) - (n - 1) / 2) * float(s)
+        (torch.arange(n, dtype=torch.float32, device=device) - (n - 1) / 2) * float(s)
         for n, s in zip(size, spacing_mm)
     ]
     return torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)
 
 
 def jitter_intensities(images, config: TrainConfig, generator: torch.Generator) -> torch.Tensor:
-    """Contrast, brightness, gamma and noise, each image its own. images: (B, 1, *size), -1 to 1."""
-    shape = (len(images),) + (1,) * (images.ndim - 1)
+    """Contrast, brightness, gamma and noise, each image its own.
+
+    images: (B, 1, *size), -1 to 1, on any device; changed in place and returned.
+    """
+    shape, device = (len(images),) + (1,) * (images.ndim - 1), images.device
 
     def uniform():
-        return torch.rand(shape, generator=generator) * 2 - 1
+        return (torch.rand(shape, generator=generator) * 2 - 1).to(device)
 
-    unit = (images + 1) / 2
-    unit = unit.clamp(0, 1) ** torch.exp(uniform() * config.intensity_jitter)
-    unit = (unit - 0.5) * (1 + uniform() * config.intensity_jitter) + 0.5
-    unit = unit + uniform() * config.intensity_jitter / 2
-    strength = torch.rand(shape, generator=generator) * config.noise
-    noise = torch.randn(images.shape, generator=generator) * strength
-    return (unit + noise) * 2 - 1
+    unit = images.add_(1).div_(2).clamp_(0, 1)
+    unit = unit.pow_(torch.exp(uniform() * config.intensity_jitter))
+    unit = unit.sub_(0.5).mul_(1 + uniform() * config.intensity_jitter).add_(0.5)
+    unit = unit.add_(uniform() * config.intensity_jitter / 2)
+    strength = torch.rand(shape, generator=generator).to(device) * config.noise
+    noise = torch.randn(images.shape, generator=_on(device, generator), device=device)
+    return unit.addcmul_(noise, strength).mul_(2).sub_(1)
+
+
+def _on(device, generator: torch.Generator) -> torch.Generator:
+    """The generator, or one on the device that follows from it."""
+    if generator.device == device:
+        return generator
+    return torch.Generator(device).manual_seed(_seed(generator))
+
+
+def _seed(generator: torch.Generator) -> int:
+    return int(torch.randint(2**62, (1,), generator=generator))
+
+
+def generators(count: int, generator: torch.Generator) -> list:
+    """One for each image, so that nobody has to draw what another process needs."""
+    return [torch.Generator().manual_seed(_seed(generator)) for _ in range(count)]
 
 
 def occlude(images, config: TrainConfig, generator: torch.Generator) -> torch.Tensor:

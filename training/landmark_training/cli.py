@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _fit(options) -> int:
     from .fit import fit, resume
+    from .parallel import team
 
     if options.resume:
         if options.data or options.output or options.parent:
@@ -88,7 +89,7 @@ def _fit(options) -> int:
         raise DatasetError("fit needs --data and --output, or --resume.")
     else:
         model = fit(options.data, options.output, _config(options), options.parent)
-    print(f"The model: {model}")
+    team().voice(print)(f"The model: {model}")
     return 0
 
 

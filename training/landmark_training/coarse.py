@@ -31,12 +31,11 @@ class CoarseTask:
     def __init__(self, plan: Plan, network, cases, held_out, writer: ModelWriter):
         self.plan, self.stage, self.network = plan, plan.stage, network
         self.held_out, self.writer = held_out, writer
-        self.generator = torch.Generator().manual_seed(plan.config.seed)
-        permutation = writer.landmarks.mirror_permutation()
-        self.feed = Feed(cases, plan, permutation, self.generator)
+        generator = torch.Generator().manual_seed(plan.config.seed)
+        self.feed = Feed(cases, plan, writer.landmarks.mirror_permutation(), generator)
 
     def batch(self, shape: TargetShape, done: float) -> tuple:
-        images, wanted = self.feed.augmented(self.feed.next_batch(), shape, done)
+        images, wanted = self.feed.augmented(self.feed.next_share(), shape, done)
         return (images,), wanted
 
     def validate(self, network, stage) -> dict:

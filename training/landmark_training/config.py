@@ -100,7 +100,7 @@ class TrainConfig:
                 f"validation_share is {self.validation_share}; it has to be from 0 to below 1."
             )
         for name, choices in (
-            ("precision", ("auto", "float32", "bfloat16")),
+            ("precision", ("auto", "float32", "bfloat16", "float16")),
             ("covariance", COVARIANCES),
             ("head", (DISTRIBUTION, INDEPENDENT)),
         ):

@@ -11,7 +11,8 @@ import torch
 from landmark_heatmap.geometry import Image
 from landmark_heatmap.landmarks import Annotation
 
-from .augment import draw_maps, jitter_intensities, occlude, warp
+from . import parallel
+from .augment import SpatialMap, draw_maps, generators, jitter_intensities, occlude, warp
 from .losses import Wanted
 from .plan import Plan
 from .targets import TargetShape
@@ -44,6 +45,16 @@ class TrainingCase:
         return tensor[0] if self.centred_mm.shape[1] == 2 else tensor
 
 
+@dataclass(frozen=True)
+class Share:
+    """A process's share of a batch. generators: of all that is drawn for each of the cases. lead: the
+    first case of the whole batch, whose size all of it gets."""
+
+    cases: list
+    generators: list
+    lead: TrainingCase
+
+
 class Feed:
     """Endless augmented batches of the cases; each comes once before any comes again."""
 
@@ -51,34 +62,50 @@ class Feed:
         self.cases, self.plan, self.generator = cases, plan, generator
         self.permutation = torch.as_tensor(permutation)
         self.size = tuple(np.max([case.pixels.shape for case in cases], axis=0).tolist())
+        # Numbers of the cases that come next.
         self.queue = []
 
-    def next_batch(self) -> list:
-        """The next TrainingCases."""
+    def state_dict(self) -> dict:
+        """What it takes to go on with the same batches."""
+        return {"generator": self.generator.get_state(), "queue": list(self.queue)}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.generator.set_state(state["generator"].cpu())
+        self.queue = list(state["queue"])
+
+    def next_share(self) -> Share:
+        """What this process does of the next batch."""
         wanted = self.plan.config.batch_size
         while len(self.queue) < wanted:
-            order = torch.randperm(len(self.cases), generator=self.generator).tolist()
-            self.queue += [self.cases[i] for i in order]
+            self.queue += torch.randperm(len(self.cases), generator=self.generator).tolist()
         batch, self.queue = self.queue[:wanted], self.queue[wanted:]
-        return batch
+        # Every process draws for all, or their generators would part.
+        drawn = list(zip(batch, generators(wanted, self.generator)))
+        mine = parallel.team().share(drawn)
+        cases = [self.cases[number] for number, _ in mine]
+        return Share(cases, [own for _, own in mine], self.cases[batch[0]])
 
-    def augmented(self, batch, shape: TargetShape, done: float = 1.0) -> tuple:
+    def augmented(self, share: Share, shape: TargetShape, done: float = 1.0) -> tuple:
         """(images (B, 1, *size), Wanted).
 
         A point that the map carries out of the picture is absent from it; that teaches absence.
         """
+        config, device = self.plan.config, self.plan.device
         spacing = self.plan.stage.spacing_mm[::-1]
         # As large as any one of them, in turn, so that each is seen as it will be in detection, and
         # not only with the margin that a larger one leaves around it; what is cut off is absent.
-        size = tuple(batch[0].pixels.shape)
+        size = tuple(share.lead.pixels.shape)
         extent = [n * s for n, s in zip(size, spacing)]
-        maps = draw_maps(len(batch), extent, self.plan.config, self.plan.flip, self.generator)
-        images = warp([case.pixels for case in batch], spacing, maps, size)
-        images = jitter_intensities(images, self.plan.config, self.generator)
-        images = occlude(images, self.plan.config, self.generator)
-        points = maps.push(torch.stack([case.centred_mm for case in batch]))
-        absent = torch.stack([case.absent for case in batch])
-        weight = torch.stack([case.weight for case in batch])
+        maps = SpatialMap.joined(
+            [draw_maps(1, extent, config, self.plan.flip, each) for each in share.generators]
+        )
+        images = warp([case.pixels for case in share.cases], spacing, maps, size, device)
+        for image, each in zip(images.split(1), share.generators):
+            jitter_intensities(image, config, each)
+            occlude(image, config, each)
+        points = maps.push(torch.stack([case.centred_mm for case in share.cases]))
+        absent = torch.stack([case.absent for case in share.cases])
+        weight = torch.stack([case.weight for case in share.cases])
         points, absent, weight = (
             self._mirrored(each, maps.flipped) for each in (points, absent, weight)
         )
@@ -87,12 +114,11 @@ class Feed:
         known = ~torch.isnan(points).any(-1)
         # An absent landmark is asked for nothing, not for what of its Gaussian reaches in.
         voxels = torch.where((known & inside)[..., None], voxels, torch.nan)
-        device = self.plan.device
         energy = shape.energy().to(device)
         present, absent = (known & inside).to(device), (absent | (known & ~inside)).to(device)
         target = shape.draw(voxels.to(device), size)
         wanted = Wanted(target, energy, present, absent, weight.to(device), done)
-        return images.to(device), wanted
+        return images, wanted
 
     def _mirrored(self, values: torch.Tensor, flipped: torch.Tensor) -> torch.Tensor:
         """(B, L, ...) with left and right swapped where the image was flipped (B,)."""

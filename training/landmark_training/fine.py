@@ -15,7 +15,8 @@ from landmark_heatmap.prepare import scaled
 from landmark_heatmap.refine import Refiner, Source
 from landmark_heatmap.resample import resample
 
-from .augment import centred_positions, draw_maps, jitter_intensities, rotations, warp_at
+from . import parallel
+from .augment import draw_maps, jitter_intensities, rotations, warp_around
 from .coarse import CoarseTask, found_in, metrics_of
 from .feed import Feed, TrainingCase
 from .losses import Wanted
@@ -58,22 +59,25 @@ def fine_case(case: TrainingCase, image: Image, stage: Stage, names) -> FineCase
 class FineTask:
     """See Run. Goes on from what the coarse stage reached.
 
-    cases: FineCases. images: the Image of each held-out case. coarse: the CoarseTask that is done,
-    coarse_network and coarse_stage: what came of it.
+    cases: FineCases. images: the Image of each held-out case; none in a process that does not judge.
+    coarse: the CoarseTask that is done, coarse_network and coarse_stage: what came of it.
     """
 
     def __init__(self, coarse: CoarseTask, coarse_network, coarse_stage, network, cases, images):
         self.plan, self.stage, self.network = coarse.plan, coarse.plan.fine, network
         self.coarse_network, self.coarse_stage = coarse_network, coarse_stage
-        self.cases, self.writer, self.held_out = cases, coarse.writer, coarse.held_out
-        self.generator = torch.Generator().manual_seed(coarse.plan.config.seed)
-        self.feed = Feed(cases, self.plan, coarse.feed.permutation, self.generator)
+        self.writer, self.held_out = coarse.writer, coarse.held_out
+        # A crop is always around some landmark.
+        cases = [case for case in cases if not torch.isnan(case.centred_mm).any(1).all()]
+        generator = torch.Generator().manual_seed(coarse.plan.config.seed)
+        self.feed = Feed(cases, self.plan, coarse.feed.permutation, generator)
         self.extent = [n * s for n, s in zip(coarse.feed.size, coarse_stage.spacing_mm[::-1])]
         self.sources = [Source(i, c.window) for i, c in zip(images, self.held_out)]
         self.found = [
-            found_in(case, coarse_network, coarse_stage, self.plan.device) for case in self.held_out
+            found_in(case, coarse_network, coarse_stage, self.plan.device)
+            for case, _ in zip(self.held_out, self.sources)
         ]
-        metrics = coarse.validate(coarse_network, coarse_stage)
+        metrics = parallel.team().decided(lambda: coarse.validate(coarse_network, coarse_stage))
         # A fine stage that makes it worse is not kept.
         self.score_to_beat = metrics.get("score", np.inf)
         usual = _USUAL_ERROR_VOXELS * max(coarse_stage.spacing_mm)
@@ -81,77 +85,64 @@ class FineTask:
 
     def batch(self, shape: TargetShape, done: float) -> tuple:
         """((crops (C, 1, *crop), landmarks (C,)), Wanted with one channel a crop)."""
-        config, spacing = self.plan.config, torch.tensor(self.stage.spacing_mm[::-1])
-        cases = self.feed.next_batch()
-        maps = draw_maps(len(cases), self.extent, config, self.plan.flip, self.generator)
-        moved = maps.push(torch.stack([case.centred_mm for case in cases]))
-        case_index, landmark = self._drawn(cases)
-        centres = self._centres(moved, case_index, landmark)
-        size = self.stage.crop_size[::-1]
-        turns = self._turns(moved, maps.flipped)[case_index]
-        offsets = centred_positions(size, spacing).reshape(1, -1, len(size))
-        output = centres[:, None] + offsets @ turns.transpose(1, 2)
-        images = [cases[i].pixels for i in case_index.tolist()]
-        crops = warp_at(images, spacing, maps.taken(case_index), output, size)
-        crops = jitter_intensities(crops, config, self.generator)
-        apart = (moved[case_index, landmark] - centres)[:, None] @ turns
-        voxels = apart[:, 0] / spacing + (torch.tensor(size) - 1) / 2
-        weight = torch.stack([case.weight for case in cases])[case_index, landmark]
-        wanted = self._wanted(voxels, weight, size, shape, done)
-        # In a mirrored image the landmark is seen as its partner.
-        seen_as = torch.where(maps.flipped[case_index], self.feed.permutation[landmark], landmark)
-        device = self.plan.device
-        return (crops.to(device), seen_as.to(device)), wanted
+        share = self.feed.next_share()
+        drawn = [self._crops(case, own) for case, own in zip(share.cases, share.generators)]
+        crops, seen_as, voxels, weight = map(torch.cat, zip(*drawn))
+        wanted = self._wanted(voxels, weight, self.stage.crop_size[::-1], shape, done)
+        return (crops, seen_as.to(self.plan.device)), wanted
 
-    def _turns(self, moved, flipped) -> torch.Tensor:
-        """(B, D, D): the axes of the crops in each augmented image, as columns.
+    def _crops(self, case: FineCase, generator) -> tuple:
+        """(crops (C, 1, *crop), landmark that each is asked for (C,), where it is in the crop (C, D) in
+        voxels, what it counts (C,)), of one case."""
+        config, spacing = self.plan.config, self.stage.spacing_mm[::-1]
+        size = self.stage.crop_size[::-1]
+        drawn = draw_maps(1, self.extent, config, self.plan.flip, generator)
+        moved = drawn.push(case.centred_mm[None])[0]
+        # In a mirrored image the landmarks are seen as their partners.
+        partner = self.feed.permutation if drawn.flipped[0] else torch.arange(len(moved))
+        landmark = self._drawn(case, generator)
+        centres = self._centres(moved, landmark, generator)
+        turn = self._turn(moved[partner], generator)
+        maps, images = drawn.repeated(len(landmark)), [case.pixels] * len(landmark)
+        crops = warp_around(images, spacing, maps, centres, size, self.plan.device, turn)
+        crops = jitter_intensities(crops, config, generator)
+        apart = (moved[landmark] - centres) @ turn
+        voxels = apart / torch.tensor(spacing) + (torch.tensor(size) - 1) / 2
+        return crops, partner[landmark], voxels, case.weight[landmark]
+
+    def _turn(self, seen, generator) -> torch.Tensor:
+        """(D, D): the axes of the crops in an augmented image, as columns. seen: (L, D).
 
         Where crops are turned with the anatomy: as its pose has it, and a little off, as the pose
         that the coarse stage gives will be.
         """
-        dimension = moved.shape[-1]
-        turns = torch.eye(dimension).repeat(len(moved), 1, 1)
+        dimension = seen.shape[1]
         if not self.stage.turned:
-            return turns
-        off = rotations(
-            (torch.rand(len(moved), 3, generator=self.generator) * 2 - 1)
-            * math.radians(_POSE_ERROR_DEGREES),
-            dimension,
-        )
-        for number, points in enumerate(moved):
-            # In a mirrored image the landmarks are seen as their partners.
-            seen = points[self.feed.permutation] if flipped[number] else points
-            pose = self.writer.prior.pose_of(seen.numpy()[:, ::-1])  # array axes to i, j, k
-            if pose is not None:
-                turn = pose.rotation[::-1, ::-1].copy()
-                turns[number] = torch.from_numpy(turn).float() @ off[number]
-        return turns
+            return torch.eye(dimension)
+        angles = (torch.rand(1, 3, generator=generator) * 2 - 1) * math.radians(_POSE_ERROR_DEGREES)
+        pose = self.writer.prior.pose_of(seen.numpy()[:, ::-1])  # array axes to i, j, k
+        if pose is None:
+            return torch.eye(dimension)
+        turn = torch.from_numpy(pose.rotation[::-1, ::-1].copy()).float()
+        return turn @ rotations(angles, dimension)[0]
 
-    def _drawn(self, cases) -> tuple:
-        """(index into the cases, landmark), both (C,): as many for each case, of those judged."""
-        index, landmark = [], []
-        for number, case in enumerate(cases):
-            placed = ~torch.isnan(case.centred_mm).any(1)
-            judged = torch.nonzero(placed | case.absent)[:, 0]
-            if not placed.any():
-                continue
-            count = self.plan.config.crops_per_image
-            order = torch.randint(len(judged), (count,), generator=self.generator)
-            index += [number] * count
-            landmark += judged[order].tolist()
-        return torch.tensor(index), torch.tensor(landmark)
+    def _drawn(self, case: FineCase, generator) -> torch.Tensor:
+        """(C,) landmarks, of those judged."""
+        placed = ~torch.isnan(case.centred_mm).any(1)
+        judged = torch.nonzero(placed | case.absent)[:, 0]
+        count = self.plan.config.crops_per_image
+        return judged[torch.randint(len(judged), (count,), generator=generator)]
 
-    def _centres(self, moved, case_index, landmark) -> torch.Tensor:
+    def _centres(self, moved, landmark, generator) -> torch.Tensor:
         """(C, D) mm: near the landmark, as the coarse stage would have it; some near another one."""
-        centres = moved[case_index, landmark]
-        elsewhere = torch.rand(len(centres), generator=self.generator) < _ELSEWHERE
+        centres = moved[landmark]
+        elsewhere = torch.rand(len(centres), generator=generator) < _ELSEWHERE
         elsewhere |= torch.isnan(centres).any(1)
+        points = moved[~torch.isnan(moved).any(1)]
         for number in torch.nonzero(elsewhere)[:, 0].tolist():
-            points = moved[case_index[number]]
-            points = points[~torch.isnan(points).any(1)]
-            other = torch.randint(len(points), (1,), generator=self.generator)
+            other = torch.randint(len(points), (1,), generator=generator)
             centres[number] = points[other[0]]
-        off = torch.randn(centres.shape, generator=self.generator) * self.off_mm
+        off = torch.randn(centres.shape, generator=generator) * self.off_mm
         half = (
             torch.tensor(self.stage.crop_size[::-1]) * torch.tensor(self.stage.spacing_mm[::-1]) / 2
         )

@@ -23,9 +23,11 @@ from landmark_heatmap.pose import align
 from landmark_heatmap.prepare import intensity_window, prepare_with_window
 from landmark_heatmap.prior import ShapePrior, fit_prior
 
+from . import parallel
 from .coarse import CoarseTask
 from .config import TrainConfig
 from .data import (
+    check_free,
     find_cases,
     image_id,
     label_of,
@@ -37,7 +39,7 @@ from .data import (
 from .feed import TrainingCase
 from .fine import FineTask, fine_case
 from .model import ModelWriter
-from .plan import ANY_POSE_DEGREES, Plan, plan_run
+from .plan import ANY_POSE_DEGREES, Plan, device_for, plan_run
 from .run import Run
 
 RUN_RECORD = "run.json"
@@ -50,11 +52,13 @@ def fit(data, output, config: TrainConfig = None, parent_path=None, say=print) -
     Ctrl-C ends the run early and keeps the best model so far. Raises LandmarkHeatmapError for data
     or settings that cannot be used, before anything is trained.
     """
-    output = new_folder(output)
+    team = parallel.team()
+    say = team.voice(say)
+    team.decided(lambda: check_free(output))
     job = _Job([str(Path(folder).resolve()) for folder in data], config or TrainConfig(), None)
     if parent_path is not None:
         job = replace(job, parent=str(Path(parent_path).resolve()))
-    ready = _ready(job, output, say)
+    ready = _ready(job, Path(output), say)
     record = {
         "data": job.data,
         "started_from": job.parent,
@@ -63,7 +67,9 @@ def fit(data, output, config: TrainConfig = None, parent_path=None, say=print) -
         "training_cases": [case.name for case in ready.training],
         "validation_cases": [case.name for case in ready.held_out],
     }
-    write_json(output / RUN_RECORD, record)
+    # Made so late, the folder is not in the way if the data have to be mended first.
+    if team.is_first:
+        write_json(new_folder(output) / RUN_RECORD, record)
     return _trained(ready, say)
 
 
@@ -72,10 +78,11 @@ def resume(output, say=print) -> Path:
 
     Raises DatasetError if the folder holds no run, or its data are no longer what they were.
     """
-    output = Path(output)
+    output, say = Path(output), parallel.team().voice(say)
     try:
         record = json.loads((output / RUN_RECORD).read_text(encoding="utf-8"))
-        config = TrainConfig().with_settings(record["config"], str(output / RUN_RECORD))
+        # In full: what was measured when it began might be measured differently now.
+        config = TrainConfig().with_settings(record["config_in_full"], str(output / RUN_RECORD))
         job = _Job(record["data"], config, record["started_from"])
         names = record["training_cases"], record["validation_cases"]
     except (OSError, ValueError, KeyError) as error:
@@ -108,12 +115,13 @@ class _Ready:
 
 def _ready(job: _Job, output: Path, say) -> _Ready:
     config = job.config
-    torch.manual_seed(config.seed)
     parent = None if job.parent is None else read_model(job.parent)
     cases, landmarks, plan = _prepared(job.data, config, parent, say)
     chosen, held_out = split_cases(len(cases), config.validation_share, config.seed)
     say(f"{len(chosen)} cases to train on, {len(held_out)} to judge by while training.")
     training = [cases[i] for i in chosen]
+    # Whatever drew at random before, the weights start alike, in every process.
+    torch.manual_seed(config.seed)
     networks = [network_for(stage) for stage in (plan.stage, plan.fine) if stage is not None]
     for index, network in enumerate(networks if parent is not None else ()):
         network.load_state_dict(parent.networks[index].state_dict())
@@ -146,7 +154,8 @@ def _fine_task(ready: _Ready, coarse: CoarseTask) -> FineTask:
     best = read_model(ready.writer.path)
     names, fine = ready.writer.landmarks.names, ready.plan.fine
     cases = [fine_case(case, read_image(case.image_path), fine, names) for case in ready.training]
-    images = [read_image(case.image_path) for case in ready.held_out]
+    judged = ready.held_out if parallel.team().is_first else []
+    images = [read_image(case.image_path) for case in judged]
     network = best.networks[0].to(ready.plan.device)
     return FineTask(coarse, network, best.description.stages[0], ready.networks[1], cases, images)
 
@@ -174,7 +183,10 @@ def _prepared(data, config: TrainConfig, parent: Model, say) -> tuple:
         landmarks = parent.description.landmarks
         _check_names(found, labels, landmarks)
     _tell_labels(labels, landmarks, say)
-    plan = plan_run(config, grids, labels, landmarks, parent and parent.description)
+    plan = parallel.team().decided(
+        lambda: plan_run(config, grids, labels, landmarks, parent and parent.description)
+    )
+    plan = replace(plan, device=device_for(config))
     for reason in plan.reasons:
         say(f"  {reason}")
     cases = [_training_case(case, label, landmarks, plan) for case, label in zip(found, labels)]

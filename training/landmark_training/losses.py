@@ -138,7 +138,12 @@ def total_loss(belief: Belief, wanted: Wanted, losses: dict) -> torch.Tensor:
     per_channel = sum(factor * LOSSES[name](belief, wanted) for name, factor in losses.items())
     # `where`, not a product: what an unjudged channel gives may be infinite.
     weighted = torch.where(judged, wanted.weight * per_channel, torch.zeros_like(per_channel))
-    return weighted.sum() / (wanted.weight * judged).sum().clamp_min(1e-6)
+    return weighted.sum() / judged_weight(wanted).clamp_min(1e-6)
+
+
+def judged_weight(wanted: Wanted) -> torch.Tensor:
+    """What `total_loss` divides by: the sum of the weights of all judged channels."""
+    return (wanted.weight * (wanted.present | wanted.absent)).sum()
 
 
 def check_losses(losses: dict, head: str) -> None:

@@ -20,6 +20,7 @@ from landmark_heatmap.description import (
 )
 from landmark_heatmap.errors import DatasetError
 from landmark_heatmap.geometry import canonical_grid
+from landmark_heatmap.launch import place
 from landmark_heatmap.network import LandmarkUNet
 
 from .config import TrainConfig
@@ -115,16 +116,23 @@ def plan_run(
         f"{'half of the images are mirrored' if flip else 'no image is mirrored'}"
         f" ({len(landmarks.mirror_pairs)} left/right pairs)"
     )
-    device = _device(config.device)
+    device = device_for(config)
     rate = _LEARNING_RATE if parent is None else _GENTLE_LEARNING_RATE
     config = config.replaced(
         batch_size=config.batch_size or _batch(config, stage, grids, device, reasons),
         learning_rate=config.learning_rate or rate,
         head=stage.network.head,
     )
+    if config.batch_size < place().size:
+        raise DatasetError(
+            f"batch_size is {config.batch_size}; each of the {place().size} processes needs an image"
+            " of every batch."
+        )
     precision = _precision(config.precision, stage.network, device)
+    # Going on with a run must not measure again, and perhaps find another one.
+    config = config.replaced(precision=str(precision).split(".")[-1])
     reasons.append(
-        f"batches of {config.batch_size}, {str(precision).split('.')[-1]} convolutions on"
+        f"batches of {config.batch_size}, {config.precision} convolutions on"
         f" {device.type}, learning rate {config.learning_rate:g}"
     )
     reasons.append("losses: " + ", ".join(f"{w:g} {name}" for name, w in config.losses.items()))
@@ -197,9 +205,11 @@ def _is_any_pose(config: TrainConfig) -> bool:
     return config.rotation_degrees >= ANY_POSE_DEGREES
 
 
-def _device(wanted: str) -> torch.device:
+def device_for(config: TrainConfig) -> torch.device:
+    """Of this process. Raises DatasetError if it cannot be used."""
+    wanted = place().device(config.device)
     if wanted == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        wanted = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(wanted)
         torch.zeros(1, device=device)
@@ -231,7 +241,8 @@ def _batch(config, stage: Stage, grids, device, reasons) -> int:
     wanted = (_BATCH_ANY_POSE if _is_any_pose(config) else _BATCH)[d]
     if affordable < wanted:
         reasons.append(f"an image takes about {per_image / 2**30:.1f} GiB: fewer at a time")
-    return max(1, min(wanted, affordable))
+    # Each process has an image at least.
+    return max(place().size, min(wanted, affordable))
 
 
 def _memory(device) -> float:
@@ -270,7 +281,9 @@ def _precision(wanted: str, network: NetworkConfig, device: torch.device) -> tor
     if wanted != "auto":
         return getattr(torch, wanted)
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+        # Older GPUs only imitate bfloat16, slowly.
+        newer = torch.cuda.get_device_capability(device)[0] >= 8
+        return torch.bfloat16 if newer else torch.float16
     model = LandmarkUNet(network)
     image = torch.randn(2, 1, *(_PROBE[network.dimension],) * network.dimension)
     best = {torch.float32: float("inf"), torch.bfloat16: float("inf")}

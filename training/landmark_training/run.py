@@ -12,10 +12,12 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from landmark_heatmap.errors import DatasetError
 from landmark_heatmap.files import replacing
 from landmark_heatmap.network import belief_of
 
-from .losses import total_loss
+from . import parallel
+from .losses import judged_weight, total_loss
 from .plan import Plan
 from .record import Record
 from .targets import TargetShape
@@ -53,6 +55,9 @@ class Run:
             ],
             lr=plan.config.learning_rate,
         )
+        # What half precision cannot hold, gradients multiplied by much can.
+        self.scaler = _scaler(plan)
+        self.team = parallel.team()
         self.steps, self.epoch, self.best, self.best_epoch = 0, 0, task.score_to_beat, 0
         self.seconds_before = 0.0
 
@@ -64,27 +69,47 @@ class Run:
     def train(self) -> bool:
         """Until the epochs, the minutes or the patience are over; False if Ctrl-C was pressed."""
         config = self.plan.config
-        record = Record(self.output, self.say)
-        record.forget_after(self.task.stage.role, self.epoch)
+        record = self._record()
         self.started = time.monotonic() - self.seconds_before
         # A log file does not want a line for every step.
         interval = 0.2 if sys.stderr.isatty() else 30
-        with tqdm(total=100, bar_format=_BAR, leave=False, mininterval=interval) as bar:
+        hidden = not self.team.is_first
+        with tqdm(
+            total=100, bar_format=_BAR, leave=False, mininterval=interval, disable=hidden
+        ) as bar:
             try:
                 while self.epoch < config.epochs and self._done() < 1 and not self._stuck():
                     losses = self._steps(bar)
-                    self._judge(float(np.mean(losses)), record, bar)
-                    self._write_checkpoint()
+                    if self.team.is_first:
+                        self._judge(float(np.mean(losses)), record, bar)
+                        self._write_checkpoint()
+                    self.best, self.best_epoch = self.team.decided(
+                        lambda: (self.best, self.best_epoch)
+                    )
             except KeyboardInterrupt:
                 self.say("Stopped by the user; the best model so far is kept.")
-                self.task.save_if_none(self.averaged, self.stage, self._progress())
+                if self.team.is_first:
+                    self.task.save_if_none(self.averaged, self.stage, self._progress())
                 return False
         return True
 
+    def _record(self) -> Record:
+        """None in processes that write nothing."""
+        if not self.team.is_first:
+            return None
+        record = Record(self.output, self.say)
+        record.forget_after(self.task.stage.role, self.epoch)
+        return record
+
     def _done(self) -> float:
-        """How much of the run is done: of its steps or of its time, whichever is further."""
+        """How much of the run is done: of its steps or of its time, whichever is further.
+
+        All processes ask at once: the time is that of the first one.
+        """
         config = self.plan.config
-        by_time = self._seconds() / (60 * self.minutes) if self.minutes else 0.0
+        by_time = 0.0
+        if self.minutes:
+            by_time = self.team.decided(self._seconds) / (60 * self.minutes)
         return min(1.0, max(self.steps / (config.epochs * config.steps_per_epoch), by_time))
 
     def _seconds(self) -> float:
@@ -100,11 +125,12 @@ class Run:
 
     def _steps(self, bar) -> list:
         """One epoch; the losses of its steps."""
-        losses = []
+        losses, done = [], self._done()
         for _ in range(self.plan.config.steps_per_epoch):
-            losses.append(self._step(self._done()))
-            bar.update(100 * self._done() - bar.n)
-            if self._done() >= 1:
+            losses.append(self._step(done))
+            done = self._done()
+            bar.update(100 * done - bar.n)
+            if done >= 1:
                 break
         self.epoch += 1
         return losses
@@ -113,14 +139,19 @@ class Run:
         """One step of the optimiser on one augmented batch."""
         for group in self.optimiser.param_groups:
             group["lr"] = self.plan.config.learning_rate * _schedule(done)
-        loss = self.loss(*self.task.batch(self.shape, done))
+        inputs, wanted = self.task.batch(self.shape, done)
+        loss = self.loss(inputs, wanted)
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        scale = self.scaler.scale(loss.new_ones(()))
+        parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
+        mean = self.team.backward(loss, judged_weight(wanted), parameters, scale)
+        self.scaler.unscale_(self.optimiser)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
-        self.optimiser.step()
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
         self.steps += 1
         self._average()
-        return loss.item()
+        return mean
 
     def loss(self, inputs, wanted) -> torch.Tensor:
         """inputs: what the network takes."""
@@ -176,7 +207,8 @@ class Run:
             "averaged": self.averaged.state_dict(),
             "shape": self.shape.state_dict(),
             "optimiser": self.optimiser.state_dict(),
-            "generator": self.task.generator.get_state(),
+            "scaler": self.scaler.state_dict(),
+            "feed": self.task.feed.state_dict(),
             "progress": {
                 "steps": self.steps,
                 "epoch": self.epoch,
@@ -194,13 +226,26 @@ class Run:
             return False
         # weights_only: nothing in the file is run.
         state = torch.load(self.checkpoint, self.plan.device, weights_only=True)
-        for part in ("network", "averaged", "shape", "optimiser"):
+        if "feed" not in state:
+            raise DatasetError(
+                f"'{self.checkpoint}' was written by an earlier version; start a new run --from its"
+                " model."
+            )
+        for part in ("network", "averaged", "shape", "optimiser", "scaler"):
             getattr(self, part).load_state_dict(state[part])
-        self.task.generator.set_state(state["generator"].cpu())
+        self.task.feed.load_state_dict(state["feed"])
         for name, value in state["progress"].items():
             setattr(self, name, value)
         self.say(f"Going on after {self.task.stage.role} epoch {self.epoch}.")
         return True
+
+
+def _scaler(plan: Plan):
+    """Of gradients in float16; one that does nothing for other types."""
+    enabled = plan.precision == torch.float16
+    if hasattr(torch.amp, "GradScaler"):
+        return torch.amp.GradScaler(plan.device.type, enabled=enabled)
+    return torch.cuda.amp.GradScaler(enabled=enabled)  # torch before 2.3
 
 
 def _schedule(done: float) -> float:

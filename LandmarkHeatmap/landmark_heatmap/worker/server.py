@@ -1,0 +1,167 @@
+"""The worker's side: python server.py FOLDER, started by the client. See protocol.py."""
+
+from __future__ import annotations
+
+import os
+import queue
+import shutil
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+
+if __package__ in (None, ""):  # run by its path; the package is two folders up
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from landmark_heatmap.errors import LandmarkHeatmapError
+from landmark_heatmap.geometry import Image
+from landmark_heatmap.worker import protocol
+
+# The worker's share of a job that is getting ready: loading torch and the model.
+_LOADED = 0.15
+
+
+class _CancelledError(Exception):
+    """Raised inside a job that the client does not want any more."""
+
+
+class Server:
+    """Does one job after another. make_predictor(model_path, device): something with `predict`, or
+    None for Predictor."""
+
+    def __init__(self, folder: Path, output, make_predictor=None):
+        self.folder, self.output = folder, output
+        self.make_predictor = make_predictor or _predictor
+        self.loaded = {}
+        self.waiting = queue.Queue()
+        self.unwanted = set()
+
+    def serve(self) -> None:
+        """Until the client closes its end."""
+        threading.Thread(target=self._listen, daemon=True).start()
+        self._say("ready", version=protocol.VERSION)
+        while True:
+            self._do(self.waiting.get())
+
+    def _listen(self) -> None:
+        """Beside the work, so that a job can be cancelled, and the client's end is noticed at once."""
+        for line in sys.stdin.buffer:
+            request = protocol.read_line(line)
+            if request["message"] == "cancel":
+                self.unwanted.add(request["job"])
+            else:
+                self.waiting.put(request)
+        # The client is gone, perhaps without having tidied up.
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os._exit(0)
+
+    def _say(self, message: str, **content) -> None:
+        self.output.write(protocol.line_of(message, **content))
+        self.output.flush()
+
+    def _do(self, request: dict) -> None:
+        job = request["job"]
+        try:
+            self._say("finished", job=job, **self._detected(request))
+        except _CancelledError:
+            self._say("cancelled", job=job)
+        except LandmarkHeatmapError as error:
+            self._say("failed", job=job, text=str(error), details="")
+        except ImportError as error:
+            text = f"Detection needs a Python package that is not installed: {error}."
+            self._say("failed", job=job, text=text, details=traceback.format_exc())
+        # Anything else is a fault of ours or of a library: the next job may well succeed.
+        except Exception as error:
+            text = f"The detection failed: {type(error).__name__}: {error}"
+            self._say("failed", job=job, text=text, details=traceback.format_exc())
+
+    def _detected(self, request: dict) -> dict:
+        job, start = request["job"], time.monotonic()
+
+        def progress(stage, fraction):
+            if job in self.unwanted:
+                raise _CancelledError
+            self._say("progress", job=job, stage=stage, fraction=fraction)
+
+        progress("Loading the model", 0.0)
+        predictor, note = self._loaded(request["model"], request["device"])
+        ready = time.monotonic()
+
+        def on_predicting(stage, fraction):
+            progress(stage, _LOADED + (1 - _LOADED) * fraction)
+
+        image = protocol.mapped(request["image"], self.folder)
+        prediction, predictor, note = self._predicted(
+            predictor, note, request, image, on_predicting
+        )
+        done = time.monotonic()
+        document = protocol.prediction_to_json(prediction, self.folder / f"result-{job}")
+        return {
+            "prediction": document,
+            "device": str(getattr(predictor, "device", "cpu")),
+            "note": note,
+            "seconds": {"loading": ready - start, "predicting": done - ready},
+        }
+
+    def _predicted(self, predictor, note, request, image: Image, progress) -> tuple:
+        """(prediction, the predictor that made it, note): on the processor if the GPU is too small."""
+        try:
+            return predictor.predict(image, progress), predictor, note
+        except LandmarkHeatmapError as error:
+            if not _is_lack_of_gpu_memory(error):
+                raise
+        self.loaded = {}  # frees what is left there
+        predictor, _ = self._loaded(request["model"], "cpu")
+        note = "The GPU's memory is too small for this image: computed on the processor."
+        return predictor.predict(image, progress), predictor, note
+
+    def _loaded(self, model: str, device: str) -> tuple:
+        """(predictor, which device it took and why). The last one stays, unless its file changed."""
+        stat = Path(model).stat() if Path(model).is_file() else None
+        key = (model, device, stat and (stat.st_mtime_ns, stat.st_size))
+        if key not in self.loaded:
+            self.loaded = {}
+            predictor = self.make_predictor(model, device)
+            self.loaded = {key: (predictor, _why(predictor, device))}
+        return self.loaded[key]
+
+
+def _predictor(model: str, device: str):
+    import torch
+
+    from landmark_heatmap.predict import Predictor
+
+    # The machine is the worker's: nobody else in this process wants its cores.
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(usable or 1)
+    return Predictor(model, device)
+
+
+def _why(predictor, wanted: str) -> str:
+    device = str(getattr(predictor, "device", "cpu"))
+    if wanted != "auto":
+        return ""
+    if device == "cpu":
+        return "Computed on the processor: there is no GPU that torch can use."
+    import torch
+
+    return f"Computed on the GPU, {torch.cuda.get_device_name(device)}."
+
+
+def _is_lack_of_gpu_memory(error) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(error.__cause__, torch.cuda.OutOfMemoryError)
+
+
+def main(arguments=None, make_predictor=None) -> None:
+    folder = Path((sys.argv[1:] if arguments is None else arguments)[0])
+    # Standard output is the client's; whatever prints gets standard error instead.
+    output = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    Server(folder, output, make_predictor).serve()
+
+
+if __name__ == "__main__":
+    main()

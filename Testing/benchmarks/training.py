@@ -1,0 +1,190 @@
+"""How fast training is: one command that prints a table.
+
+    python Testing/benchmarks/training.py [--quick] [--threads 2] [--only 2d 3d]
+
+Images a second, what augmentation and targets cost of a step, and what two processes gain over one.
+Pictures are drawn for it and have nothing to be learned; settings are those that `fit` derives. Every
+measurement runs in a process of its own; what is compared is measured in turns; medians are shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+ROOT = Path(__file__).resolve().parents[2]
+PATHS = [str(ROOT / "LandmarkHeatmap"), str(ROOT / "training")]
+sys.path[:0] = PATHS
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+
+from landmark_heatmap.annotations import write_annotation  # noqa: E402
+from landmark_heatmap.geometry import Image  # noqa: E402
+from landmark_heatmap.imageio import write_image  # noqa: E402
+from landmark_heatmap.landmarks import Annotation, Point, PointState  # noqa: E402
+from landmark_training import parallel  # noqa: E402
+from landmark_training.coarse import CoarseTask  # noqa: E402
+from landmark_training.config import TrainConfig  # noqa: E402
+from landmark_training.fit import _fine_task, _Job, _ready  # noqa: E402
+from landmark_training.run import Run  # noqa: E402
+
+# (K, J, I), and how many landmarks.
+_SETS = {"2d": ((1, 640, 512), 19), "3d": ((128, 112, 112), 28)}
+_CASES = 6
+_STAGES = ("coarse", "fine")
+
+
+@dataclass(frozen=True)
+class Way:
+    """Of training: how many processes, and the share of the cores that each has."""
+
+    name: str
+    processes: int
+    cores: float
+
+
+_HALF = Way("one process, half of the cores", 1, 0.5)
+_TWO = Way("two processes, half of the cores each", 2, 0.5)
+_ALL = Way("one process, all cores", 1, 1.0)
+
+
+def main() -> int:
+    options = _options()
+    if options.child:
+        _measure(options)
+        return 0
+    runs, steps = (1, 2) if options.quick else (5, 10)
+    print(f"{platform.machine()}, {options.threads} threads, torch {torch.__version__};", end=" ")
+    print(f"medians of {runs} runs of {steps} steps\n")
+    print(
+        "| images | stage | images/s | augmentation | 2 processes / 1, half of the cores each |",
+        end="",
+    )
+    print(" 2 processes / 1, all cores |\n|---|---|---|---|---|---|")
+    for kind in options.only:
+        with tempfile.TemporaryDirectory() as folder:
+            _draw_cases(Path(folder), *_SETS[kind])
+            _table_rows(kind, folder, options.threads, runs, steps)
+    return 0
+
+
+def _options():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="one run of few steps")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="the cores to use")
+    parser.add_argument("--only", nargs="+", choices=list(_SETS), default=list(_SETS))
+    for hidden in ("--child", "--precision"):
+        parser.add_argument(hidden, help=argparse.SUPPRESS)
+    parser.add_argument("--steps", type=int, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _draw_cases(folder: Path, size, landmarks: int) -> None:
+    """Noise, with landmarks at about the same places in each: how they lie decides the settings."""
+    rng = np.random.default_rng(0)
+    middle = np.array(size[::-1]) / 2
+    places = middle + rng.uniform(-0.35, 0.35, (landmarks, 3)) * size[::-1]
+    for number in range(_CASES):
+        array = rng.normal(size=size).astype(np.float32)
+        points = {
+            f"P{k}": Point(PointState.PLACED, (*place[:2], place[2] * (size[0] > 1)))
+            for k, place in enumerate(places + rng.normal(0, 2, places.shape))
+        }
+        write_image(folder / f"{number}.nrrd", Image(array, np.eye(4)))
+        write_annotation(folder / f"{number}.mrk.json", Annotation(points))
+
+
+def _table_rows(kind: str, folder: str, threads: int, runs: int, steps: int) -> None:
+    # Which precision is the faster is found once, or the ways would not be comparable.
+    precision = _child(_ALL, folder, threads, 1, "auto")["precision"]
+    found = {way: [] for way in (_HALF, _TWO, _ALL)}
+    for _ in range(runs):
+        for way, results in found.items():
+            results.append(_child(way, folder, threads, steps, precision))
+    for stage in _STAGES:
+
+        def images_a_second(way, stage=stage):
+            return [result[stage]["images_a_second"] for result in found[way]]
+
+        def gain(way, of=images_a_second):
+            return median(two / one for two, one in zip(of(_TWO), of(way)))
+
+        share = median(result[stage]["augmentation"] for result in found[_ALL])
+        print(
+            f"| {kind} | {stage} | {median(images_a_second(_ALL)):.2f} | {100 * share:.1f} % |"
+            f" {gain(_HALF):.2f} | {gain(_ALL):.2f} |",
+            flush=True,
+        )
+
+
+def _child(way: Way, folder: str, threads: int, steps: int, precision: str) -> dict:
+    """What the first process of `way` measured."""
+    launcher = []
+    if way.processes > 1:
+        launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    own = max(1, int(threads * way.cores))
+    command = [sys.executable, *launcher, str(Path(__file__)), "--child", folder]
+    command += ["--threads", str(own), "--steps", str(steps), "--precision", precision]
+    environment = {**os.environ, "OMP_NUM_THREADS": str(own)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _measure(options) -> None:
+    """In a child: a few steps of each stage, as `fit` makes them."""
+    team = parallel.team()
+    torch.set_num_threads(options.threads)
+    config = TrainConfig(fine=True, validation_share=0.0, precision=options.precision)
+    with tempfile.TemporaryDirectory() as own:
+        output = Path(team.decided(lambda: own))
+        ready = _ready(_Job([options.child], config, None), output, lambda line: None)
+        task = CoarseTask(ready.plan, ready.networks[0], ready.training, [], ready.writer)
+        result = {"precision": ready.plan.config.precision}
+        result["coarse"] = _seconds(task, ready.plan, output, options.steps)
+        team.decided(lambda: task.save(task.network, task.stage, {}, {}))
+        fine = _fine_task(ready, task)
+        result["fine"] = _seconds(fine, ready.plan, output, options.steps)
+        # Nobody leaves while another still reads what the first one wrote.
+        team.decided(lambda: None)
+    team.voice(print)(json.dumps(result))
+
+
+def _seconds(task, plan, output: Path, steps: int) -> dict:
+    """images_a_second, of the whole batch; augmentation: its share of a step, targets included."""
+    run = Run(task, plan, None, output, lambda line: None)
+    original, drawing = task.batch, []
+
+    def timed(*arguments):
+        start = time.perf_counter()
+        batch = original(*arguments)
+        drawing.append(time.perf_counter() - start)
+        return batch
+
+    task.batch = timed
+    run._step(0.1)  # memory is found, kernels are chosen
+    whole = []
+    for _ in range(steps):
+        start = time.perf_counter()
+        run._step(0.1)
+        whole.append(time.perf_counter() - start)
+    share = median(part / step for part, step in zip(drawing[1:], whole))
+    return {
+        "images_a_second": plan.config.batch_size / median(whole),
+        "augmentation": share,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""A worker whose network is a stand-in: it answers, or misbehaves, as the model's name says.
+
+Run as the real one is (`WorkerClient(server=...)`); needs no torch.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "LandmarkHeatmap"))
+
+from landmark_heatmap.errors import PredictionError
+from landmark_heatmap.geometry import Image
+from landmark_heatmap.landmarks import Landmark, LandmarkSet
+from landmark_heatmap.prediction import LandmarkPrediction, ModelIdentity, Prediction
+from landmark_heatmap.worker import protocol, server
+
+NAMES = ("Left", "Right")
+
+
+class StandIn:
+    """Finds its landmarks at the brightest and at the darkest voxel."""
+
+    def __init__(self, model: str, device: str):
+        self.what, self.device = Path(model).stem, "cpu"
+        print("a library says hello on standard output")
+        if self.what == "no-torch":
+            raise ImportError("No module named 'torch'")
+
+    def predict(self, image: Image, progress) -> Prediction:
+        progress("Detecting", 0.2)
+        misbehave = getattr(self, "_" + self.what.replace("-", "_"), None)
+        if misbehave:
+            misbehave(progress)
+        progress("Locating", 0.5)
+        points = []
+        for name, index in zip(NAMES, (image.array.argmax(), image.array.argmin())):
+            kji = np.unravel_index(index, image.array.shape)
+            corner = np.maximum(np.array(kji) - 2, 0)
+            heatmap = np.ones((3, 3, 3), np.float32)
+            crop = Image(heatmap, image.cropped(corner[::-1].tolist(), (1, 1, 1)).ijk_to_lps)
+            position = image.grid.to_lps(np.array(kji)[::-1])
+            points.append(LandmarkPrediction(name, position, 0.9, 0.8, crop))
+        landmarks = LandmarkSet(tuple(Landmark(name) for name in NAMES))
+        identity = ModelIdentity(self.what, "1", "0" * 64)
+        return Prediction(landmarks, tuple(points), image.grid, identity)
+
+    def _slow(self, progress):
+        for step in range(100):
+            progress("Detecting", 0.2 + 0.003 * step)
+            time.sleep(0.1)
+
+    def _hang(self, progress):
+        time.sleep(60)
+
+    def _exit(self, progress):
+        os._exit(3)
+
+    def _crash(self, progress):
+        ctypes.string_at(0)
+
+    def _refuse(self, progress):
+        raise PredictionError("The image is empty.")
+
+    def _break(self, progress):
+        raise RuntimeError("something broke")
+
+
+class GarbageServer(server.Server):
+    """Says what is no message."""
+
+    def _detected(self, request):
+        self.output.write(b"this is no message\n")
+        self.output.flush()
+        return super()._detected(request)
+
+
+if __name__ == "__main__":
+    if "GARBAGE" in os.environ:
+        server.Server = GarbageServer
+    if "OTHER_VERSION" in os.environ:
+        protocol.VERSION = 99
+    server.main(make_predictor=StandIn)
