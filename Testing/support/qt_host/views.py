@@ -170,7 +170,7 @@ class LayoutManager(QtCore.QObject):
         for place, widget in zip(((0, 0), (1, 0), (1, 1)), self._widgets.values()):
             grid.addWidget(widget, *place)
         self._threed = []
-        self._layout = slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
+        self.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
 
     def add_3d_view(self, view):
         self._threed.append(ThreeDWidget(view))
@@ -197,21 +197,31 @@ class LayoutManager(QtCore.QObject):
             widget.fitSliceToBackground()
 
     def setLayout(self, layout):
-        node = slicer.vtkMRMLLayoutNode
+        self._layout_node().SetViewArrangement(layout)
+
+    def _layout_node(self):
+        """The scene's one layout node; others may change it, so it is followed."""
+        scene = self._application.scene
+        node = scene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+        if node is None:
+            node = scene.AddNode(slicer.vtkMRMLLayoutNode())
+            node.AddObserver("ModifiedEvent", self._follow)
+        return node
+
+    def _follow(self, node, event):
         alone = {
             node.SlicerLayoutOneUpRedSliceView: "Red",
             node.SlicerLayoutOneUpYellowSliceView: "Yellow",
             node.SlicerLayoutOneUpGreenSliceView: "Green",
-        }.get(layout)
+        }.get(node.GetViewArrangement())
         for name, widget in self._widgets.items():
             widget.setVisible(alone in (None, name))
         for widget in self._threed:
             widget.setVisible(alone is None)
-        self._layout = layout
 
     @property
     def layout(self):
-        return self._layout
+        return self._layout_node().GetViewArrangement()
 
     @layout.setter
     def layout(self, layout):
