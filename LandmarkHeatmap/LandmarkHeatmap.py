@@ -41,10 +41,11 @@ from LandmarkHeatmapLib.volumes import add_volume, image_of
 from LandmarkHeatmapPanel.compare_section import CompareSection
 from LandmarkHeatmapPanel.detection_section import DetectionSection
 from LandmarkHeatmapPanel.export_section import ExportSection
+from LandmarkHeatmapPanel.keys import SHORTCUTS, Keys
 from LandmarkHeatmapPanel.models import InputSection, ModelDrop, ModelList
 from LandmarkHeatmapPanel.overlay_section import OverlaySection
 from LandmarkHeatmapPanel.packages import install_packages, missing_packages
-from LandmarkHeatmapPanel.review_section import SHORTCUTS, ReviewSection
+from LandmarkHeatmapPanel.review_section import ReviewSection
 from LandmarkHeatmapPanel.sample_data import add_synthetic_hip, register
 
 PACKAGES = ("landmark_heatmap", "LandmarkHeatmapLib", "LandmarkHeatmapPanel")
@@ -129,6 +130,7 @@ class LandmarkHeatmapWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.overlay = OverlaySection(self)
         self.export = ExportSection(self)
         self.comparison = CompareSection(self)
+        self._keys = Keys(self)
         self._drop = ModelDrop(uiWidget, self.inputs.add_model)
 
         scene = slicer.mrmlScene
@@ -141,7 +143,7 @@ class LandmarkHeatmapWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def cleanup(self):
         """Called when the application closes or the module is reloaded."""
-        self.review.exit()
+        self._keys.exit()
         self.detection.release()
         self._drop.release()
         self.setParameterNode(None)
@@ -150,14 +152,14 @@ class LandmarkHeatmapWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def enter(self):
         """Called each time the user opens the module."""
         self.initializeParameterNode()
-        self.review.enter()
+        self._keys.enter()
 
     def exit(self):
         """Called each time the user opens another module.
 
         A detection that runs goes on, and what was done in the review can still be undone later.
         """
-        self.review.exit()
+        self._keys.exit()
         self.setParameterNode(None)
 
     def onReload(self):

@@ -20,6 +20,7 @@ def publish_nodes(volume_node, prediction: Prediction):
     try:
         while steps.advance():
             pass
+        steps.finish()
     except Exception:
         steps.undo()
         raise
@@ -29,7 +30,7 @@ def publish_nodes(volume_node, prediction: Prediction):
 class PublishingSteps:
     """The same one node at a time, for who must not hold up a window; `undo` after an error.
 
-    node: the one that refers to the others; a result only once `advance` has returned False.
+    node: the one that refers to the others; a result only after `finish`.
     """
 
     def __init__(self, volume_node, prediction: Prediction):
@@ -53,24 +54,24 @@ class PublishingSteps:
         """Make the next node; returns whether there is more to do."""
         role, each = next(self._nodes, (None, None))
         if each is None:
-            self._bind()
             return False
         self._added.append(each)
         each.SetAndObserveTransformNodeID(self._volume.GetTransformNodeID())
         self.node.SetNodeReferenceID(role, each.GetID())
         return True
 
+    def finish(self) -> None:
+        """Once all nodes are there: make them a result."""
+        _gather_in_subject_hierarchy(self.node, self._added)
+        self.node.SetNodeReferenceID(state.PARENT, self._volume.GetTransformNodeID())
+        # Last, because the result is found by its volume from now on.
+        self.node.SetNodeReferenceID(state.INPUT, self._volume.GetID())
+
     def undo(self) -> None:
         """Take everything out of the scene again."""
         for each in (*self._added, self.node):
             if each.GetScene() is not None:
                 each.GetScene().RemoveNode(each)
-
-    def _bind(self) -> None:
-        _gather_in_subject_hierarchy(self.node, self._added)
-        self.node.SetNodeReferenceID(state.PARENT, self._volume.GetTransformNodeID())
-        # Last, because the result is found by its volume from now on.
-        self.node.SetNodeReferenceID(state.INPUT, self._volume.GetID())
 
 
 def _new_nodes(scene, volume_node, prediction: Prediction):

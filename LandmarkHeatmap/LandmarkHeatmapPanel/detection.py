@@ -9,62 +9,23 @@ from __future__ import annotations
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import qt
 from slicer.i18n import tr as _
 
 from landmark_heatmap.errors import LandmarkHeatmapError, PredictionError
-from landmark_heatmap.imageio import image_stem, read_image
+from landmark_heatmap.imageio import read_image
 from landmark_heatmap.worker.client import Cancelled, Failed, Finished, Progress
 from LandmarkHeatmapLib.publishing import PublishingSteps
 from LandmarkHeatmapLib.result import DetectionResult
 from LandmarkHeatmapLib.volumes import add_volume, ijk_to_ras, image_of
 
+from .jobs import Job, Outcome, Status
+
 # How often the timer looks in, and how long it may work on nodes before it lets the window live.
 _INTERVAL_MS = 20
 _STEP_SECONDS = 0.015
-
-
-@dataclass(eq=False)
-class Job:
-    """One image to detect in: a volume of the scene, or a file that is loaded when its turn comes."""
-
-    name: str
-    volume: object = None
-    path: Path = None
-
-    @classmethod
-    def of_volume(cls, volume) -> Job:
-        return cls(volume.GetName(), volume=volume)
-
-    @classmethod
-    def of_file(cls, path) -> Job:
-        return cls(image_stem(path), path=Path(path))
-
-
-@dataclass(frozen=True)
-class Status:
-    """What is being done. fraction: 0 to 1 of everything. seconds_left: of everything, or None."""
-
-    text: str
-    fraction: float
-    seconds_left: float = None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of one job: a result or an error, a sentence each. details: for the log."""
-
-    name: str
-    result: DetectionResult = None
-    error: str = ""
-    details: str = ""
-    seconds: float = 0.0
-    device: str = ""
-    device_note: str = ""
 
 
 class DetectionQueue:
@@ -143,6 +104,8 @@ class DetectionQueue:
         except LandmarkHeatmapError as error:
             self._fail(str(error))
         except Exception as error:
+            if not self.is_busy:
+                raise  # not of the detection, but of who was told of its end
             logging.exception("Detection in '%s' failed", self._job.name)
             self._fail(_("Unexpected error: {error!r}").format(error=error))
 
@@ -202,9 +165,7 @@ class DetectionQueue:
 
     def _publish(self) -> None:
         """Some nodes at a time, for as long as nobody notices."""
-        if self._job.volume.GetScene() is None:
-            self._steps.undo()
-            self._fail(_("The volume was removed while its landmarks were being shown."))
+        if self._is_gone():
             return
         until = time.monotonic() + _STEP_SECONDS
         while time.monotonic() < until:
@@ -213,8 +174,17 @@ class DetectionQueue:
                 break
         self._tell(_("Showing"), 0.9 + 0.1 * self._steps.fraction)
 
+    def _is_gone(self) -> bool:
+        if self._job.volume.GetScene() is not None:
+            return False
+        self._fail(_("The volume was removed while its landmarks were being shown."))
+        return True
+
     def _show(self) -> None:
         """A step of its own, for what the views do with it takes time as well."""
+        if self._is_gone():
+            return
+        self._steps.finish()
         self._finish(
             Outcome(
                 self._job.name,

@@ -12,7 +12,8 @@ from slicer.i18n import tr as _
 from landmark_heatmap.errors import LandmarkHeatmapError
 from landmark_heatmap.imageio import is_image_file
 
-from .detection import DetectionQueue, Job
+from .detection import DetectionQueue
+from .jobs import Job
 from .packages import ensure_packages
 from .widgets import showing_errors
 

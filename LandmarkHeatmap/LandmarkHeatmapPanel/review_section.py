@@ -15,6 +15,7 @@ from landmark_heatmap.dataset import Review
 from LandmarkHeatmapLib.session import ReviewSession
 from LandmarkHeatmapLib.views import show_flat
 
+from .keys import SHORTCUTS
 from .widgets import fill, select, showing_errors
 
 COLUMNS = ("Landmark", "Confidence", "State", "Moved (mm)")
@@ -25,21 +26,6 @@ STATES = {
     Review.MARKED_ABSENT: "absent",
 }
 ORDERS = {"anatomy": "As in the model", "name": "By name", "need": "What needs a look first"}
-# Button, key. None of these is one of Slicer's or of Markups' (b f g r t v p l, digits, brackets,
-# arrows, Delete; Ctrl+Z and Ctrl+Y are in its Edit menu). Plain letters are typed in text fields as
-# ever: those take a letter before any shortcut does.
-SHORTCUTS = {
-    "previousButton": "Shift+N",
-    "nextButton": "N",
-    "nextUnreviewedButton": "U",
-    "confirmButton": "C",
-    "absentButton": "A",
-    "restoreButton": "X",
-    "snapButton": "K",
-    "placeButton": "D",
-    "undoButton": "Z",
-    "redoButton": "Shift+Z",
-}
 
 
 class ReviewSection:
@@ -64,7 +50,7 @@ class ReviewSection:
             "undoButton": lambda session: session.undo(),
             "redoButton": lambda session: session.redo(),
         }
-        self._shortcuts, self._tips = [], {}
+        self._tips = {}
         for name, step in steps.items():
             button = getattr(self.ui, name)
             self._tips[name] = _("{what} Key: {key}").format(
@@ -85,29 +71,6 @@ class ReviewSection:
             header.setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
         table.verticalHeader().setVisible(False)
         table.connect("currentCellChanged(int,int,int,int)", self._on_row_chosen)
-
-    # --- keys, only while the module is open
-
-    def enter(self) -> None:
-        self.exit()
-        for name, key in SHORTCUTS.items():
-            # The main window's, for the keys have to work while the mouse is in a view.
-            shortcut = qt.QShortcut(slicer.util.mainWindow() or self.panel.parent)
-            shortcut.setKey(qt.QKeySequence(key))
-            shortcut.setContext(qt.Qt.WindowShortcut)
-            shortcut.connect("activated()", self._pressing(getattr(self.ui, name)))
-            self._shortcuts.append(shortcut)
-
-    @staticmethod
-    def _pressing(button):
-        return lambda: button.click()
-
-    def exit(self) -> None:
-        for shortcut in self._shortcuts:
-            shortcut.setEnabled(False)
-            shortcut.setParent(None)
-            shortcut.deleteLater()
-        self._shortcuts = []
 
     # --- the scene to the panel
 
