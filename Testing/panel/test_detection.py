@@ -1,6 +1,8 @@
 """Detect, watch, cancel; what goes wrong on the way, and that the next click works."""
 
 import shutil
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,11 +10,13 @@ import slicer
 
 from landmark_heatmap.geometry import Image
 from landmark_heatmap.imageio import write_image
+from landmark_heatmap.worker.client import WorkerClient
 from LandmarkHeatmapLib.result import DetectionResult
 from mrml_examples import IMAGES, LANDMARKS, make_image
 from panel_stand_ins import ScriptedClient
 from qt_host.application import ROOT
 
+WORKER = ROOT / "Testing" / "support" / "worker_stand_in.py"
 SHIPPED = ROOT / "LandmarkHeatmap" / "Resources" / "Models" / "synthetic_hip.safetensors"
 
 
@@ -99,12 +103,17 @@ def test_the_volume_may_be_removed_in_mid_run(host, panel, client, add):
 
 
 def test_a_scene_may_be_loaded_in_mid_run(host, panel, client, add, tmp_path):
-    add()
+    volume = add()
     path = str(tmp_path / "scene.mrb")
     assert slicer.util.saveScene(path)
     begin(host, panel)
     slicer.util.loadScene(path)
-    finish(host, panel, client)
+    client.go()
+    host.wait_until(lambda: not panel.ui.progressBar.isVisible())
+    # The scene that was loaded brought another volume to the fore; that one stays there.
+    assert results(panel) == []
+    panel.ui.inputVolumeSelector.setCurrentNode(volume)
+    assert panel.ui.reviewTable.rowCount == len(LANDMARKS)
 
 
 def test_leaving_the_module_lets_the_detection_go_on(host, panel, client, add):
@@ -113,11 +122,9 @@ def test_leaving_the_module_lets_the_detection_go_on(host, panel, client, add):
     slicer.util.selectModule("")
     client.go()
     host.wait_until(lambda: panel.logic.results(volume))
-    host.wait_until(lambda: not client.is_busy)
     slicer.util.selectModule("LandmarkHeatmap")
-    host.process()
+    host.wait_until(lambda: panel.ui.detectButton.text == "Detect landmarks")
     assert panel.ui.reviewTable.rowCount == len(LANDMARKS)
-    assert panel.ui.detectButton.text == "Detect landmarks"
 
 
 def test_closing_the_application_in_mid_run_ends_the_worker(host, panel, client, add):
@@ -169,6 +176,69 @@ def test_all_volumes_of_the_scene_are_detected_in_one_go(host, panel, client, ad
     host.wait_until(lambda: panel.ui.batchReportLabel.text)
     assert [len(panel.logic.results(volume)) for volume in volumes] == [1, 0, 1]
     assert "Second: no landmarks here" in panel.ui.batchReportLabel.text
+
+
+class TestWithAProcess:
+    """The same with the real client and a process of its own, whose network is a stand-in."""
+
+    @pytest.fixture
+    def client(self):
+        return WorkerClient(sys.executable, WORKER)
+
+    @pytest.fixture
+    def model(self, panel):
+        """Chooses what the stand-in does, by the name of the model's file."""
+
+        def choose(what):
+            panel.logic.modelPath = lambda key: Path(f"{what}.safetensors")
+
+        return choose
+
+    def process(self, host, panel, client):
+        """Click on Detect; returns the process once it is at work."""
+        host.click(panel.ui.detectButton)
+        host.wait_until(lambda: "Detecting" in panel.ui.statusLabel.text)
+        return client._process._process
+
+    def test_a_process_that_is_killed_is_told_of_and_the_next_click_works(
+        self, host, panel, client, add, model
+    ):
+        add()
+        model("slow")
+        self.process(host, panel, client).kill()
+        host.wait_until(lambda: not panel.ui.progressBar.isVisible())
+        assert "killed" in panel.ui.statusLabel.text
+        assert results(panel) == []
+        model("fine")
+        host.click(panel.ui.detectButton)
+        host.wait_until(lambda: results(panel) and not panel.ui.progressBar.isVisible())
+        assert panel.ui.reviewTable.rowCount == 2
+
+    def test_a_process_that_hangs_is_cancelled_within_a_second(
+        self, host, panel, client, add, model
+    ):
+        add()
+        model("hang")
+        process = self.process(host, panel, client)
+        host.click(panel.ui.detectButton)
+        # A second, and something for a machine that has other work.
+        host.wait_until(lambda: not panel.ui.progressBar.isVisible(), seconds=2)
+        assert process.poll() is not None
+        assert "Cancel" in panel.ui.statusLabel.text
+
+    def test_closing_the_application_leaves_no_process(self, host, panel, client, add, model):
+        add()
+        model("slow")
+        process = self.process(host, panel, client)
+        host.close_modules()
+        assert process.poll() is not None
+
+    def test_what_the_network_says_is_wrong_is_shown(self, host, panel, client, add, model):
+        add()
+        model("refuse")
+        host.click(panel.ui.detectButton)
+        host.wait_until(lambda: not panel.ui.progressBar.isVisible())
+        assert "The image is empty." in panel.ui.statusLabel.text
 
 
 def test_the_device_is_passed_on_and_kept_in_the_settings(host, panel, client, add):

@@ -58,7 +58,6 @@ def test_the_table_has_one_row_for_each_landmark(panel, result):
 
 def test_a_review_to_the_end_by_keyboard_alone(host, panel, result):
     view().setFocus()
-    host.press(Qt.Key_N)
     assert chosen(panel) == NAMES[0]
     for key in (Qt.Key_C, Qt.Key_C, Qt.Key_A, Qt.Key_A):
         host.press(key)

@@ -32,7 +32,7 @@ class ScriptedClient:
             prediction=make_prediction(image),
             device="cpu",
             device_note="no GPU was found",
-            seconds=0.5,
+            seconds={"all": 0.5},
         )
         if first in self.failures:
             end = Failed(self.failures[first], "details")
