@@ -195,6 +195,7 @@ def _machine(threads: int) -> str:
 
 
 def _against_sliding(options, runs: int) -> None:
+    repeats = 1 if options.quick else 3
     spacings = {
         "MONAI sliding window at the image's resolution": None,
         "MONAI sliding window at the model's finest spacing": "fine",
@@ -202,7 +203,7 @@ def _against_sliding(options, runs: int) -> None:
     fine = cases.two_stage_model(1).description.stages[1].spacing_mm[0]
     ours, slid = [], {name: [] for name in spacings}
     for _ in range(runs):
-        ours.append(_in_child("detect", options.threads))
+        ours.append(_in_child("detect", options.threads, repeats=repeats))
         for name, spacing in spacings.items():
             spacing = fine if spacing else None
             slid[name].append(_in_child("slide", options.threads, spacing_mm=spacing))
@@ -234,6 +235,7 @@ def _against_sliding(options, runs: int) -> None:
 
 
 def _growth(options, runs: int) -> None:
+    repeats = 1 if options.quick else 3
     cubes = CUBES[:3] if options.quick else CUBES
     grown = {
         "voxels": [(n, {"side": n, "all_present": True}) for n in cubes],
@@ -243,7 +245,9 @@ def _growth(options, runs: int) -> None:
     for _ in range(runs):
         for what, cases_ in grown.items():
             for n, arguments in cases_:
-                found[what][n].append(_in_child("detect", options.threads, **arguments))
+                found[what][n].append(
+                    _in_child("detect", options.threads, repeats=repeats, **arguments)
+                )
     medians = {w: {n: _median_of(each) for n, each in f.items()} for w, f in found.items()}
     print("\n### Growth, every landmark taken for present\n")
     rows = []
