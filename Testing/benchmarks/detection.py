@@ -91,7 +91,7 @@ def _median_of(found: list) -> dict:
 
 def _detect(landmarks=LANDMARKS, side=None, all_present=False, repeats=3) -> dict:
     """Our detection. The first run is not counted: torch prepares itself then."""
-    image, _ = cases.large_ct()
+    image, _ = cases.large_ct(mapped=side is not None)
     if side is not None:
         image = cases.middle_of(image, side)
     predictor = Predictor(cases.two_stage_model(landmarks, all_present=all_present), "cpu")
@@ -112,14 +112,12 @@ def _detect(landmarks=LANDMARKS, side=None, all_present=False, repeats=3) -> dic
 
 def _slide(landmarks=LANDMARKS, spacing_mm=None) -> dict:
     """The sliding window on a part, and what that means for the whole."""
-    image, _ = cases.large_ct()
+    image, _ = cases.large_ct(mapped=True)
     features = read_model(cases.SHIPPED).description.stages[0].network.features
     whole = peer.size_at(image, spacing_mm)
     voxel = cases.SPACING_MM if spacing_mm is None else spacing_mm
     part = cases.middle_of(image, int(np.ceil(_PART * voxel / cases.SPACING_MM)))
     size = peer.size_at(part, spacing_mm)
-    image_bytes = image.array.nbytes
-    del image
     seconds = peer.slide(part, landmarks, features, spacing_mm)
     windows, all_windows = peer.windows_of(size), peer.windows_of(whole)
     # The heatmaps, the counts, and the image in float32; and what the process needs anyway.
@@ -131,7 +129,7 @@ def _slide(landmarks=LANDMARKS, spacing_mm=None) -> dict:
         "windows": windows,
         "all_windows": all_windows,
         "heatmap_bytes": peer.heatmap_bytes(whole, landmarks),
-        "beyond_image": _peak_bytes() - image_bytes - of_part + counted,
+        "beyond_image": _peak_bytes() - part.array.nbytes - of_part + counted,
     }
 
 
