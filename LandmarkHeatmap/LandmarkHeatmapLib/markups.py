@@ -58,21 +58,65 @@ def world_positions(node) -> np.ndarray:
     return positions
 
 
-def positions_in(node, other) -> np.ndarray:
-    """(L, 3) in LPS, mm, in the own coordinates of another node; NaN for points without a position.
-
-    Both may lie under any transforms. Under the same one nothing is computed, nor rounded.
-    """
-    transform = vtk.vtkGeneralTransform()
-    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(
-        node.GetParentTransformNode(), other.GetParentTransformNode(), transform
-    )
+def own_positions(node) -> np.ndarray:
+    """(L, 3) as the list holds them: RAS, mm, in its own coordinates; NaN for points without one."""
     positions = np.full((node.GetNumberOfControlPoints(), 3), np.nan)
     for index in range(len(positions)):
         if node.GetNthControlPointPositionStatus(index) == _DEFINED:
             node.GetNthControlPointPosition(index, positions[index])
-            positions[index] = transform.TransformPoint(positions[index]) * _RAS_OF_LPS
     return positions
+
+
+def transform_between(node, other):
+    """The transform from the own coordinates of one node to those of another, both RAS."""
+    transform = vtk.vtkGeneralTransform()
+    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(
+        node.GetParentTransformNode(), other.GetParentTransformNode(), transform
+    )
+    return transform
+
+
+def ras_positions_in(node, other) -> np.ndarray:
+    """(L, 3) in RAS, mm, in the own coordinates of another node; NaN for points without a position.
+
+    Both may lie under any transforms. Under the same one nothing is computed, nor rounded.
+    """
+    transform, positions = transform_between(node, other), own_positions(node)
+    for index in np.flatnonzero(np.isfinite(positions).all(axis=1)):
+        positions[index] = transform.TransformPoint(positions[index])
+    return positions
+
+
+def positions_in(node, other) -> np.ndarray:
+    """As `ras_positions_in`, in LPS."""
+    return ras_positions_in(node, other) * _RAS_OF_LPS
+
+
+def world_of(node, position_lps) -> np.ndarray:
+    """The world position (3,), RAS, of a point in a node's own coordinates, LPS, mm."""
+    world = np.empty(3)
+    node.TransformPointToWorld(np.asarray(position_lps) * _RAS_OF_LPS, world)
+    return world
+
+
+def unlock_only(node, index) -> None:
+    """Lock all points but one, or all (None), and let that one alone look as selected."""
+    _lock(node, [number != index for number in range(node.GetNumberOfControlPoints())])
+
+
+def unlock_all(node) -> None:
+    """As the points were published: all can be moved, none stands out."""
+    _lock(node, [False] * node.GetNumberOfControlPoints())
+
+
+def _lock(node, locked) -> None:
+    modifying = node.StartModify()
+    for index, is_locked in enumerate(locked):
+        if node.GetNthControlPointLocked(index) != is_locked:
+            node.SetNthControlPointLocked(index, is_locked)
+        if node.GetNthControlPointSelected(index) == is_locked:
+            node.SetNthControlPointSelected(index, not is_locked)
+    node.EndModify(modifying)
 
 
 def are_missing(node) -> list:
@@ -98,6 +142,8 @@ def _style(node) -> None:
     display.SetGlyphScale(2.0)
     display.SetTextScale(2.6)
     display.SetSelectedColor(0.35, 0.95, 1.0)
+    # Of those that are not under review.
+    display.SetColor(0.25, 0.6, 0.65)
     display.SetActiveColor(0.4, 1.0, 0.4)
     # A landmark inside a bone has to be seen in the 3D view, too.
     display.SetOccludedVisibility(True)

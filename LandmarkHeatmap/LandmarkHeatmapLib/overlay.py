@@ -4,36 +4,61 @@ from __future__ import annotations
 
 import numpy as np
 
-COLOUR_TABLE_NAME = "Landmark heatmap"
+_TABLE_NAME = "Landmark heatmap {name}"
 _COLOURS = 256
-# From dark red over orange to pale yellow: brighter is always more, in grey print as well.
-_STOPS = np.array(
-    [
-        [0.00, 0.18, 0.02, 0.10],
-        [0.25, 0.55, 0.06, 0.14],
-        [0.50, 0.88, 0.28, 0.10],
-        [0.75, 0.99, 0.62, 0.15],
-        [1.00, 1.00, 0.96, 0.65],
-    ]
-)
+# Name to red, green and blue at equal steps. Brighter is always more, in grey print as well.
+COLOUR_MAPS = {
+    "embers": (
+        (0.18, 0.02, 0.10),
+        (0.55, 0.06, 0.14),
+        (0.88, 0.28, 0.10),
+        (0.99, 0.62, 0.15),
+        (1.0, 0.96, 0.65),
+    ),
+    "sea to sand": (
+        (0.27, 0.00, 0.33),
+        (0.23, 0.32, 0.55),
+        (0.13, 0.57, 0.55),
+        (0.37, 0.79, 0.38),
+        (0.99, 0.91, 0.15),
+    ),
+    "blue": (
+        (0.03, 0.10, 0.28),
+        (0.10, 0.33, 0.65),
+        (0.25, 0.58, 0.90),
+        (0.58, 0.80, 1.00),
+        (0.92, 0.97, 1.00),
+    ),
+    "green": (
+        (0.02, 0.18, 0.05),
+        (0.05, 0.42, 0.14),
+        (0.20, 0.68, 0.26),
+        (0.55, 0.88, 0.50),
+        (0.93, 1.00, 0.88),
+    ),
+}
+DEFAULT_COLOUR_MAP = "embers"
 DEFAULT_THRESHOLD = 0.1
 DEFAULT_OPACITY = 0.6
 
 
-def colour_table(scene):
-    """The scene's colour table for heatmaps; made on the first call, saved with the scene."""
-    existing = scene.GetFirstNode(COLOUR_TABLE_NAME, "vtkMRMLColorTableNode")
+def colour_table(scene, name: str = DEFAULT_COLOUR_MAP):
+    """The scene's colour table for heatmaps, one of COLOUR_MAPS; made on the first call, saved with
+    the scene. KeyError for another name."""
+    stops, title = np.array(COLOUR_MAPS[name]), _TABLE_NAME.format(name=name)
+    existing = scene.GetFirstNode(title, "vtkMRMLColorTableNode")
     if existing is not None:
         return existing
     # The named tables of the application are not there in every MRML scene: this one is our own.
     table = scene.CreateNodeByClass("vtkMRMLColorTableNode")
     table.UnRegister(None)  # CreateNodeByClass leaves a reference to its caller
-    table.SetName(COLOUR_TABLE_NAME)
+    table.SetName(title)
     table.SetTypeToUser()
     table.SetNumberOfColors(_COLOURS)
     for index in range(_COLOURS):
         share = index / (_COLOURS - 1)
-        red, green, blue = (np.interp(share, _STOPS[:, 0], _STOPS[:, c]) for c in (1, 2, 3))
+        steps = np.linspace(0, 1, len(stops))
+        red, green, blue = (np.interp(share, steps, channel) for channel in stops.T)
         table.SetColor(index, f"{share:.2f}", red, green, blue, 1.0)
     return scene.AddNode(table)
 
@@ -86,6 +111,14 @@ def set_threshold(result, threshold: float) -> None:
     """Heatmaps below this, 0 to 1, are transparent."""
     for node in result.overlay_nodes:
         node.GetDisplayNode().SetThreshold(threshold, _FAR_ABOVE)
+
+
+def set_colour_map(result, name: str) -> None:
+    """Show all heatmaps of a result in the colours of one of COLOUR_MAPS."""
+    table = colour_table(result.scene, name)
+    for node in result.overlay_nodes:
+        if node.GetDisplayNode().GetColorNodeID() != table.GetID():
+            node.GetDisplayNode().SetAndObserveColorNodeID(table.GetID())
 
 
 def _slice_composites(scene) -> list:

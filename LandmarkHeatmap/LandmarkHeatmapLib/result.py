@@ -16,6 +16,7 @@ from landmark_heatmap.prediction import ModelIdentity, Prediction
 from . import markups, state
 from .publishing import publish_nodes
 from .state import MODULE_NAME
+from .surface import SURFACE
 from .volumes import ijk_to_ras, size_ijk
 
 # Files round; what has moved by less has not moved.
@@ -109,7 +110,8 @@ class DetectionResult:
         return [node for node in (self.combined_node, *nodes) if node is not None]
 
     def _nodes_beside_the_volume(self) -> list:
-        nodes = (*self.overlay_nodes, self.markups_node, self.predicted_node)
+        surface = self.node.GetNodeReference(SURFACE)
+        nodes = (*self.overlay_nodes, self.markups_node, self.predicted_node, surface)
         return [node for node in nodes if node is not None]
 
     def follow_volume(self) -> None:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import slicer
 from slicer.i18n import tr as _
 
-from LandmarkHeatmapLib.overlay import hide_heatmaps, set_threshold, show_heatmap
+from LandmarkHeatmapLib.overlay import (
+    COLOUR_MAPS,
+    DEFAULT_COLOUR_MAP,
+    hide_heatmaps,
+    set_colour_map,
+    set_threshold,
+    show_heatmap,
+)
+from LandmarkHeatmapLib.surface import hide_surface, show_surface
 
 from .widgets import fill, select
 
@@ -24,6 +32,8 @@ class OverlaySection:
         self.panel, self.ui = panel, panel.ui
         self._shown = None
         self.ui.channelComboBox.connect("currentIndexChanged(int)", self._on_channel_chosen)
+        fill(self.ui.colourMapComboBox, [(_(name), name) for name in COLOUR_MAPS])
+        self.ui.colourMapComboBox.connect("currentIndexChanged(int)", self._on_colour_map_chosen)
 
     def update(self) -> None:
         node, result = self.panel.parameterNode, self.panel.result()
@@ -33,6 +43,9 @@ class OverlaySection:
         if node.channel not in (SELECTED, COMBINED, *names):
             node.channel = SELECTED
         select(self.ui.channelComboBox, node.channel)
+        if node.colourMap not in COLOUR_MAPS:
+            node.colourMap = DEFAULT_COLOUR_MAP
+        select(self.ui.colourMapComboBox, node.colourMap)
         self._follow()
 
     def take_over(self) -> None:
@@ -49,6 +62,8 @@ class OverlaySection:
             node.showHeatmaps,
             node.opacity,
             node.threshold,
+            node.colourMap,
+            node.show3D,
         )
 
     def _follow(self) -> None:
@@ -64,6 +79,11 @@ class OverlaySection:
                 slicer.util.setSliceViewerLayers(background=result.volume_node, fit=True)
             self.panel.logic.showFiducialsOf(result)
         set_threshold(result, node.threshold)
+        set_colour_map(result, node.colourMap)
+        if node.show3D and node.showHeatmaps:
+            show_surface(result, self._landmark(result))
+        else:
+            hide_surface(result)
         if node.showHeatmaps:
             show_heatmap(result, self._landmark(result), node.opacity)
         else:
@@ -74,6 +94,10 @@ class OverlaySection:
         node = self.panel.parameterNode
         name = node.landmark if node.channel == SELECTED else node.channel
         return name if name in result.landmarks.names else None
+
+    def _on_colour_map_chosen(self, index):
+        if self.panel.parameterNode:
+            self.panel.parameterNode.colourMap = self.ui.colourMapComboBox.itemData(index)
 
     def _on_channel_chosen(self, index):
         if self.panel.parameterNode:

@@ -108,6 +108,27 @@ def find_peaks(heatmap: np.ndarray, grid: Grid, sigma_mm: float) -> list:
     return peaks
 
 
+def nearest_peak(heatmap: Image, position_lps):
+    """The local peak (3,), LPS, mm, that is nearest to a position (3,), or None if none is near.
+
+    Near is where the heatmap still has a hundredth of that peak: three sigma, if it is a Gaussian.
+    Peaks that are nothing beside the highest do not count.
+    """
+    grid, values = heatmap.grid, heatmap.array
+    if not np.isfinite(position_lps).all() or not grid.contains(position_lps):
+        return None
+    here = grid.to_ijk(position_lps)[::-1]
+    voxel = tuple(np.clip(np.rint(here).astype(int), 0, np.array(values.shape) - 1))
+    peaks = _local_maxima(values, max(LOWEST_PEAK * values.max(), 0))
+    if not len(peaks):
+        return None
+    apart = ((peaks - here) * grid.spacing_mm[::-1]) ** 2
+    nearest = peaks[np.argmin(apart.sum(axis=1))]
+    if values[voxel] < _SHOWN * values[tuple(nearest)]:
+        return None
+    return grid.to_lps(decode_peak(values, nearest)[::-1])
+
+
 def _local_maxima(heatmap: np.ndarray, lowest: float) -> np.ndarray:
     """Indices (N, 3) of the voxels above `lowest` that no neighbour exceeds, corners included.
 

@@ -234,7 +234,7 @@ def test_nothing_is_lost_when_the_scene_is_saved_and_loaded(scene, publish, tmp_
     assert [image_of(node).array.max() for node in loaded.overlay_nodes] == peaks
     display = loaded.heatmap_node("Tip").GetDisplayNode()
     assert display.GetLowerThreshold() == 0.25
-    assert display.GetColorNode().GetName() == overlay.COLOUR_TABLE_NAME
+    assert display.GetColorNode().GetName() == "Landmark heatmap embers"
     assert display.GetColorNode().GetNumberOfColors() == 256
     assert (
         loaded.markups_node.GetMeasurement("confidence").GetControlPointValues().GetValue(0) == 0.9

@@ -1,0 +1,66 @@
+"""What was done in the review of a result, to be undone and done again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import vtk
+
+from .snapshot import Snapshot
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """what: in words, as "move of Tip". before, after: the moments around it."""
+
+    what: str
+    before: Snapshot
+    after: Snapshot
+
+
+class History:
+    """The steps up to now, and those that were undone. now: the last moment that is known."""
+
+    def __init__(self):
+        self.now = None
+        self._done, self._undone = [], []
+
+    def add(self, step: Step) -> None:
+        """A step was done; what had been undone before cannot be done again."""
+        self._done.append(step)
+        self._undone.clear()
+        self.now = step.after
+
+    @property
+    def undoable(self):
+        """The step that would be undone next, or None."""
+        return self._done[-1] if self._done else None
+
+    @property
+    def redoable(self):
+        return self._undone[-1] if self._undone else None
+
+    def step_back(self) -> Step:
+        self._undone.append(self._done.pop())
+        return self._undone[-1]
+
+    def step_forward(self) -> Step:
+        self._done.append(self._undone.pop())
+        return self._done[-1]
+
+
+# (weak reference to the node of a result, its history): a history outlives a visit to another
+# module, but neither the result nor the application.
+_histories = []
+
+
+def history_of(node) -> History:
+    """The one history of a result's node."""
+    _histories[:] = [(each, history) for each, history in _histories if each.Get() is not None]
+    for each, history in _histories:
+        if each.Get() is node:
+            return history
+    reference = vtk.vtkWeakReference()
+    reference.Set(node)
+    _histories.append((reference, History()))
+    return _histories[-1][1]
