@@ -10,6 +10,7 @@ from landmark_heatmap.dataset import (
     add_case,
     create_dataset,
     dataset_id,
+    is_dataset,
     suggest_case_name,
 )
 
@@ -41,12 +42,24 @@ def export_case(
         image_note=result.image_note,
     )
     image = image_of(result.volume_node) if with_image else None
-    cases = json.loads(result.volume_node.GetAttribute(_CASES_ATTRIBUTE) or "{}")
-    dataset = dataset_id(folder)
-    case = case or cases.get(dataset) or suggest_case_name(folder)
+    case = case or suggest_case(result.volume_node, folder)
     revision = add_case(
         folder, case, image, result.annotation(), record, result.predicted_annotation()
     )
-    cases[dataset] = case
+    cases = {**_cases(result.volume_node), dataset_id(folder): case}
     result.volume_node.SetAttribute(_CASES_ATTRIBUTE, json.dumps(cases))
     return revision
+
+
+def suggest_case(volume_node, folder) -> str:
+    """As which case a volume would be exported: that of before, or a new number.
+
+    folder: a dataset, or what may become one. Raises DatasetError for a damaged one.
+    """
+    before = _cases(volume_node).get(dataset_id(folder)) if is_dataset(folder) else None
+    return before or suggest_case_name(folder)
+
+
+def _cases(volume_node) -> dict:
+    """Dataset to case."""
+    return json.loads(volume_node.GetAttribute(_CASES_ATTRIBUTE) or "{}")

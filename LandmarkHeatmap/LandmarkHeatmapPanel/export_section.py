@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import qt
@@ -13,7 +14,7 @@ from slicer.i18n import tr as _
 
 from landmark_heatmap.dataset import Review
 from landmark_heatmap.errors import LandmarkHeatmapError
-from LandmarkHeatmapLib.export import export_case
+from LandmarkHeatmapLib.export import export_case, suggest_case
 
 from .widgets import keep_setting, setting, showing_errors
 
@@ -23,7 +24,7 @@ class ExportSection:
 
     def __init__(self, panel):
         self.panel, self.ui = panel, panel.ui
-        self._volume = self._revision = None
+        self._volume = self._revision = self._suggested_for = None
         self.ui.annotatorLineEdit.text = setting("Annotator")
         self.ui.annotatorLineEdit.connect("editingFinished()", self._on_annotator_edited)
         if not self.ui.datasetPathLineEdit.currentPath:
@@ -46,8 +47,23 @@ class ExportSection:
             node.caseName = ""
         self.ui.exportButton.enabled = result is not None
         self.ui.openFolderButton.enabled = self._revision is not None
+        self._suggest_case()
         self.ui.partialLabel.text = "" if result is None else self._completeness(result)
         self._show_command()
+
+    def _suggest_case(self) -> None:
+        """Show which name an export without one would take; the disk is asked once a place."""
+        place = (self._volume, self.ui.datasetPathLineEdit.currentPath, self._revision)
+        if place == self._suggested_for:
+            return
+        self._suggested_for = place
+        volume, folder, _revision = place
+        name = _("chosen for you")
+        if volume is not None and folder:
+            # The export itself will say what is wrong.
+            with suppress(LandmarkHeatmapError, OSError):
+                name = suggest_case(volume, folder)
+        self.ui.caseNameLineEdit.placeholderText = name
 
     @staticmethod
     def _completeness(result) -> str:
@@ -78,6 +94,7 @@ class ExportSection:
     def _on_folder_chosen(self, path):
         keep_setting("DatasetFolder", path)
         if self.panel.parameterNode:
+            self._suggest_case()
             self._show_command()
 
     def _on_export_button(self, checked=False):
@@ -105,6 +122,7 @@ class ExportSection:
                 completeness=completeness,
             )
             self.ui.openFolderButton.enabled = True
+            self._suggest_case()
 
     def _on_open_folder_button(self, checked=False):
         qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(self._revision)))

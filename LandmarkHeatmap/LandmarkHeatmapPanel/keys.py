@@ -41,7 +41,6 @@ class Keys:
     def exit(self) -> None:
         for shortcut in self._shortcuts:
             shortcut.setEnabled(False)
-            shortcut.setParent(None)
             shortcut.deleteLater()
         self._shortcuts = []
 

@@ -1,0 +1,67 @@
+"""Parts of the panel that can be asked by themselves: commands, numbers, words, settings."""
+
+import shlex
+
+import pytest
+
+from landmark_heatmap.errors import AnnotationError
+
+
+@pytest.fixture
+def parts(module):
+    """The panel's own files; they can be imported only where there is a qt."""
+    from LandmarkHeatmapPanel import compare_section, export_section, keys, models
+
+    return {
+        "command": export_section.retraining_command,
+        "thresholds": compare_section.thresholds_in,
+        "describe": models.describe,
+        "list": models.ModelList(),
+        "keys": keys.SHORTCUTS,
+    }
+
+
+def test_the_command_survives_spaces_and_quotes_in_a_shell(parts):
+    command = parts["command"]("/data/Anna's hips", "/models/my hip.safetensors", windows=False)
+    assert shlex.split(command) == [
+        *("landmark-train", "fit", "--data", "/data/Anna's hips"),
+        *("--from", "/models/my hip.safetensors", "--output", "/data/Anna's hips-run"),
+    ]
+
+
+def test_the_command_is_quoted_as_windows_reads_it(parts):
+    command = parts["command"]("D/my hips", windows=True)
+    assert '--data "D' in command
+    assert "'" not in command
+
+
+@pytest.mark.parametrize("text", ["2 2.5 3", "2; 2.5;3"])
+def test_thresholds_are_numbers_with_something_between(parts, text):
+    assert parts["thresholds"](text) == (2.0, 2.5, 3.0)
+
+
+@pytest.mark.parametrize("text", ["", "two", "2 -1", "0"])
+def test_other_thresholds_are_refused_with_an_example(parts, text):
+    with pytest.raises(AnnotationError, match="such as"):
+        parts["thresholds"](text)
+
+
+def test_a_model_is_described_with_its_landmarks_training_and_errors(parts):
+    (_key, _path, description), *_others = parts["list"].all()
+    text = parts["describe"](description)
+    for mark in description.landmarks.landmarks:
+        assert mark.name in text
+    assert "200 cases" in text
+    assert "2.03" in text
+
+
+def test_a_model_is_read_once_until_its_file_changes(parts):
+    first, again = parts["list"].all(), parts["list"].all()
+    assert first[0][2] is again[0][2]
+
+
+def test_no_key_is_one_of_slicers_and_none_is_given_twice(parts):
+    slicers = {*"BFGRTVPL0123456789[]{}+-", "Ctrl+Z", "Ctrl+Y", "Del", "Backspace", "Space"}
+    keys = list(parts["keys"].values())
+    assert len(set(keys)) == len(keys)
+    assert set(keys) & slicers == set()
