@@ -133,6 +133,10 @@ class LandmarkHeatmapWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._keys = Keys(self)
         self._drop = ModelDrop(uiWidget, self.inputs.add_model)
 
+        self._updateSoon = qt.QTimer()
+        self._updateSoon.setSingleShot(True)
+        self._updateSoon.connect("timeout()", self.update)
+
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
@@ -146,6 +150,7 @@ class LandmarkHeatmapWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._keys.exit()
         self.detection.release()
         self._drop.release()
+        self._updateSoon.stop()
         self.setParameterNode(None)
         self.removeObservers()
 
@@ -182,9 +187,9 @@ class LandmarkHeatmapWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.initializeParameterNode()
 
     def onNodesChanged(self, caller, event):
-        """It may have been an image, a result, or a part of one."""
-        if not self.detection.queue.is_busy:
-            self.update()
+        """It may have been an image, a result, or a part of one; many nodes count as one change."""
+        if self.parameterNode and not self.detection.queue.is_busy:
+            self._updateSoon.start()
 
     def initializeParameterNode(self):
         """Follow the scene's parameter node, and choose what there is only one sensible choice for."""
@@ -418,6 +423,7 @@ class LandmarkHeatmapTest(ScriptedLoadableModuleTest):
         slicer.util.selectModule("LandmarkHeatmap")
         panel = slicer.util.getModuleWidget("LandmarkHeatmap")
         panel.ui.batchClearButton.click()
+        slicer.app.processEvents()
         queue = panel.detection.queue
         self.addCleanup(setattr, queue, "client", queue.client)
         self.addCleanup(queue.cancel)

@@ -117,7 +117,7 @@ class DetectionQueue:
     def _send(self) -> None:
         volume = self._job.volume
         if volume.GetScene() is None:
-            raise PredictionError(_("The volume is no longer in the scene."))
+            raise PredictionError(_("The volume was removed before its turn came."))
         self._place = ijk_to_ras(volume)
         self.client.detect(image_of(volume), self._model_path, device=self._device)
         self._step = self._detect

@@ -34,8 +34,7 @@ def register() -> None:
         return
     SampleData.SampleDataLogic.registerCustomSampleDataSource(
         category="Landmark Heatmap",
-        sampleName="SyntheticHip",
-        sampleDescription=_("Synthetic hip"),
+        sampleName=_("Synthetic hip"),
         # The module wants an address and a file; with a function of our own it uses neither.
         uris="",
         fileNames="SyntheticHip.nrrd",

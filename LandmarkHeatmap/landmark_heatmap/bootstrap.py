@@ -27,8 +27,16 @@ class Figure:
         return {"value": self.value, "interval": interval}
 
 
-def resampled(cases: int, resamples: int, seed: int):
-    """How often each case is drawn in each resample: (resamples, cases); None below two cases."""
+def resampled(cases: int, resamples: int, seed: int, groups=None):
+    """How often each case is drawn in each resample: (resamples, cases); None below two cases.
+
+    groups: for each case, whose it is: the cases of one patient are drawn together. None below two
+    groups.
+    """
+    if groups is not None:
+        _, group_of = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
+        drawn = resampled(int(group_of.max(initial=-1)) + 1, resamples, seed)
+        return None if drawn is None else drawn[:, group_of]
     if cases < 2 or resamples < 1:
         return None
     return np.random.default_rng(seed).multinomial(cases, np.full(cases, 1 / cases), resamples)

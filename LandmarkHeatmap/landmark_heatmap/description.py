@@ -125,7 +125,8 @@ class Stage:
 class ModelDescription:
     """All that is known of a model besides its weights.
 
-    stages: coarse first. training, metrics: free-form records of where the weights came from and
+    stages: coarse first. members: how many networks each stage has; of several, the mean of what they
+    say counts. training, metrics: free-form records of where the weights came from and
     what they reached, JSON data.
     """
 
@@ -137,11 +138,13 @@ class ModelDescription:
     licence: str = ""
     text: str = ""
     created: str = ""
+    members: int = 1
     training: dict = field(default_factory=dict)
     metrics: dict = field(default_factory=dict)
 
     def __post_init__(self):
         object.__setattr__(self, "stages", tuple(self.stages))
+        _check_whole("members", self.members, 1, 64)
         roles = [stage.role for stage in self.stages]
         if roles not in ([COARSE], [COARSE, FINE]):
             raise ModelFileError(f"A model has a coarse stage and perhaps a fine one, not {roles}.")
@@ -168,6 +171,7 @@ class ModelDescription:
             "licence": self.licence,
             "text": self.text,
             "created": self.created,
+            "members": self.members,
             "landmark_set": self.landmarks.to_json(),
             "intensity": asdict(self.intensity),
             "stages": [asdict(stage) for stage in self.stages],
@@ -193,6 +197,8 @@ class ModelDescription:
                 landmarks=LandmarkSet.from_json(document["landmark_set"]),
                 intensity=IntensityNormalisation(**document["intensity"]),
                 stages=tuple(_stage(stage) for stage in document["stages"]),
+                # Files from before there were ensembles do not say it.
+                members=document.get("members", 1),
                 training=dict(document["training"]),
                 metrics=dict(document["metrics"]),
                 **{key: str(document[key]) for key in _TEXTS},

@@ -130,14 +130,20 @@ class Evaluation:
 
 
 def evaluate(
-    cases, thresholds_mm=DEFAULT_THRESHOLDS_MM, resamples: int = 2000, seed: int = 0, names=None
+    cases,
+    thresholds_mm=DEFAULT_THRESHOLDS_MM,
+    resamples: int = 2000,
+    seed: int = 0,
+    names=None,
+    groups=None,
 ) -> Evaluation:
     """Compare predictions with references.
 
     cases: (case name, predicted Annotation, reference Annotation) each, as pair_annotations gives
     them; the prediction is None where there is none (all is missed), the reference is None where
     there is none (the prediction is ignored). names: the landmarks to report, in order; by default
-    all that occur, references first. resamples: of the bootstrap, drawn with `seed`.
+    all that occur, references first. resamples: of the bootstrap, drawn with `seed`. groups: case
+    name to its patient, if several cases may be of one: patients are drawn then, not cases.
     Raises LandmarkHeatmapError for thresholds that are none, AnnotationError for a case that comes
     twice or if there is no reference.
     """
@@ -148,7 +154,7 @@ def evaluate(
     results = tuple(_case_result(*case, names) for case in judged)
     columns = [[name] for name in names]
     *landmarks, overall = (
-        _summary(label, results, column, thresholds_mm, resamples, seed)
+        _summary(label, results, column, thresholds_mm, resamples, seed, groups)
         for label, column in zip((*names, ALL), (*columns, names))
     )
     return Evaluation(
@@ -229,7 +235,7 @@ def _case_result(case: str, predicted, reference: Annotation, names) -> CaseResu
     return CaseResult(case, outcomes, errors_mm)
 
 
-def _summary(label, results, names, thresholds_mm, resamples, seed) -> Summary:
+def _summary(label, results, names, thresholds_mm, resamples, seed, groups) -> Summary:
     """The figures of the landmarks `names`, pooled."""
     counts = dict.fromkeys(Outcome, 0)
     for result in results:
@@ -247,11 +253,17 @@ def _summary(label, results, names, thresholds_mm, resamples, seed) -> Summary:
         ]
     )
     pooled = np.concatenate(errors)
-    located = [each for each in errors if len(each)]
-    weights = resampled(len(located), resamples, seed)
+    with_errors = [index for index, each in enumerate(errors) if len(each)]
+    located = [errors[index] for index in with_errors]
+
+    def drawn(indices):
+        own = groups and [groups[results[index].name] for index in indices]
+        return resampled(len(indices), resamples, seed, own)
+
+    weights = drawn(with_errors)
     sums, sizes = np.array([e.sum() for e in located]), np.array([len(e) for e in located])
     judged = np.flatnonzero(findable)
-    judged_weights = resampled(len(judged), resamples, seed)
+    judged_weights = drawn(judged)
     success_rates = {}
     for threshold in thresholds_mm:
         hits = np.array([np.count_nonzero(errors[case] <= threshold) for case in judged])

@@ -33,7 +33,8 @@ _DESCRIPTION, _DESCRIPTION_SUM, _WEIGHTS_SUM = "description", "description_sha25
 class Model:
     """A model ready to use.
 
-    networks: one torch module per stage of the description, in eval mode. prior: what is known of
+    networks: one torch module per stage of the description, in eval mode; of an ensemble, a
+    network.Ensemble. prior: what is known of
     the shape, or None.
     """
 
@@ -66,7 +67,9 @@ def read_model(path) -> Model:
         tensors = load_file(str(path))
         if _checksum(tensors) != _read_metadata(path).get(_WEIGHTS_SUM):
             raise ModelFileError("Its weights do not match their checksum: the file is damaged.")
-        networks = tuple(_network(stage, tensors) for stage in description.stages)
+        networks = tuple(
+            _network(stage, tensors, description.members) for stage in description.stages
+        )
         prior = _prior(tensors, description)
         if description.stages[-1].turned and (prior is None or prior.shape is None):
             raise ModelFileError("Its crops are turned with the anatomy, but it has no mean shape.")
@@ -166,7 +169,7 @@ def _described(metadata: dict) -> ModelDescription:
     return ModelDescription.from_json(document)
 
 
-def _network(stage, tensors):
+def _network(stage, tensors, members: int):
     """The stage's network with its weights.
 
     Raises ModelFileError if a tensor is missing or misshapen, or holds NaN or infinity.
@@ -176,7 +179,7 @@ def _network(stage, tensors):
     from .network import network_for
 
     prefix = f"{stage.role}."
-    network = network_for(stage)
+    network = network_for(stage, members)
     weights = {
         name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)
     }

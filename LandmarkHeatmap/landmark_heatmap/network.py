@@ -118,9 +118,37 @@ class CropUNet(LandmarkUNet):
         return Logits(_cut(voxels, image), nowhere[:, None])
 
 
-def network_for(stage: Stage) -> LandmarkUNet:
-    """A new network of the kind that the stage needs."""
-    return (LandmarkUNet if stage.role == COARSE else CropUNet)(stage.network)
+class Ensemble(nn.Module):
+    """Several networks of one kind, taken for one: the mean of their distributions.
+
+    What they agree on keeps its height. Where they disagree, the mean is lower and wider, or has a
+    peak for each opinion: the heatmap shows a doubt that a single network would not.
+    """
+
+    def __init__(self, members):
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, *inputs) -> Logits:
+        """What one network would answer whose distributions are the means."""
+        if self.members[0].config.head != DISTRIBUTION:
+            answers = [member(*inputs) for member in self.members]
+            voxels = sum(each.voxels for each in answers) / len(answers)
+            presence = sum(torch.sigmoid(-each.nowhere) for each in answers) / len(answers)
+            return Logits(voxels, -torch.logit(presence, 1e-6))
+        total = None
+        for member in self.members:
+            log_p = log_probabilities(member(*inputs))
+            total = log_p if total is None else Logits(*map(torch.logaddexp, total, log_p))
+        return total
+
+
+def network_for(stage: Stage, members: int = 1) -> nn.Module:
+    """A new network of the kind that the stage needs, or an ensemble of so many."""
+    kind = LandmarkUNet if stage.role == COARSE else CropUNet
+    if members == 1:
+        return kind(stage.network)
+    return Ensemble([kind(stage.network) for _ in range(members)])
 
 
 def _cut(voxels: torch.Tensor, image: torch.Tensor) -> torch.Tensor:

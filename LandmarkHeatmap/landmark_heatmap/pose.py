@@ -44,41 +44,47 @@ def fit_pose(shape: np.ndarray, positions: np.ndarray) -> Pose:
     if known.sum() < _FEWEST:
         return None
     shape, positions = shape[known], positions[known]
-    rng = np.random.default_rng(0)
-    best, least = None, np.inf
-    for sample in _samples(len(shape), rng):
-        pose = _least_squares(shape[sample], positions[sample])
-        median = np.inf if pose is None else np.median(_distances(pose, shape, positions))
-        if median < least:
-            best, least = pose, median
-    if best is None:
+    poses = _least_squares(*(each[_samples(len(shape))] for each in (shape, positions)))
+    if poses is None:
+        poses = _least_squares(shape[None], positions[None])
+    if poses is None:
         return None
+    medians = np.median([_distances(pose, shape, positions) for pose in poses], axis=1)
+    best, least = poses[int(np.argmin(medians))], float(medians.min())
     agrees = _distances(best, shape, positions) <= max(_OUTLIER * least, 1e-9)
     if agrees.sum() < _FEWEST:
         return best
-    return _least_squares(shape[agrees], positions[agrees]) or best
+    again = _least_squares(shape[None, agrees], positions[None, agrees])
+    return best if again is None else again[0]
 
 
-def _samples(count: int, rng):
-    """First all landmarks, then random few of them."""
-    yield np.arange(count)
-    for _ in range(_SAMPLES if count > _FEWEST else 0):
-        yield rng.choice(count, _FEWEST, replace=False)
+def _samples(count: int) -> np.ndarray:
+    """(S, 3) indices of random landmarks, no one twice in a sample; the same every time."""
+    rng = np.random.default_rng(0)
+    return rng.random((_SAMPLES, count)).argsort(axis=1)[:, :_FEWEST]
 
 
 def _distances(pose: Pose, shape, positions) -> np.ndarray:
     return np.linalg.norm(pose.applied(shape) - positions, axis=-1)
 
 
-def _least_squares(shape, positions) -> Pose:
-    """Umeyama, IEEE Trans. Pattern Anal. Mach. Intell. 13, 1991; None for points in one place."""
-    from_centre, to_centre = shape - shape.mean(0), positions - positions.mean(0)
-    size = (from_centre**2).sum()
-    rotation = rotation_onto(from_centre, to_centre)
-    scale = float(((from_centre @ rotation.T) * to_centre).sum() / size) if size else 0.0
-    if scale <= 0:
-        return None
-    return Pose(rotation, scale, positions.mean(0) - scale * shape.mean(0) @ rotation.T)
+def _least_squares(shapes, positions) -> list:
+    """A pose from each (N, D) of (S, N, D): Umeyama, IEEE Trans. Pattern Anal. Mach. Intell. 13, 1991.
+
+    Points that lie in one place tell none; None if that is so in every sample.
+    """
+    centre, target = shapes.mean(1, keepdims=True), positions.mean(1, keepdims=True)
+    from_centre, to_centre = shapes - centre, positions - target
+    rotations = nearest_rotation(np.swapaxes(to_centre, 1, 2) @ from_centre)
+    turned = from_centre @ np.swapaxes(rotations, 1, 2)
+    sizes = (from_centre**2).sum((1, 2))
+    scales = (turned * to_centre).sum((1, 2)) / np.where(sizes > 0, sizes, np.inf)
+    poses = [
+        Pose(rotation, float(scale), (to - scale * of @ rotation.T)[0])
+        for rotation, scale, of, to in zip(rotations, scales, centre, target)
+        if scale > 0
+    ]
+    return poses or None
 
 
 def rotation_onto(points, target) -> np.ndarray:
@@ -88,11 +94,10 @@ def rotation_onto(points, target) -> np.ndarray:
 
 
 def nearest_rotation(matrix: np.ndarray) -> np.ndarray:
-    """The rotation, without reflection, that is nearest to a matrix (D, D)."""
+    """The rotation, without reflection, that is nearest to each matrix (..., D, D)."""
     u, _, vt = np.linalg.svd(matrix)
-    signs = np.ones(len(matrix))
-    signs[-1] = np.sign(np.linalg.det(u @ vt))
-    return u * signs @ vt
+    u[..., -1] *= np.sign(np.linalg.det(u @ vt))[..., None]
+    return u @ vt
 
 
 def align(positions: np.ndarray) -> tuple:
@@ -100,8 +105,9 @@ def align(positions: np.ndarray) -> tuple:
 
     positions: (N, L, D), NaN where there is none. A case p becomes p @ rotation.T, from its centre
     (generalised Procrustes analysis without scaling: Gower, Psychometrika 40, 1975). A case with too
-    few landmarks to be turned has NaN for its rotation. None, None below three usable cases, or if
-    two of them have too little in common.
+    few landmarks to be turned has NaN for its rotation. The mean shape lies along its own principal
+    axes, so that other cases of the same anatomy give it the same way round. None, None below three
+    usable cases, or if two of them have too little in common.
     """
     usable = np.isfinite(positions).all(-1).sum(1) >= _FEWEST
     if usable.sum() < _FEWEST:
@@ -118,9 +124,21 @@ def align(positions: np.ndarray) -> tuple:
         mean = np.where(
             seen, np.nansum(turned, axis=0) / np.isfinite(turned).sum(0).clip(1), np.nan
         )
+    axes = _own_axes(mean)
     rotations = np.full((len(positions), *turns[0].shape), np.nan)
-    rotations[usable] = turns
-    return rotations, mean
+    rotations[usable] = [axes.T @ turn for turn in turns]
+    return rotations, mean @ axes
+
+
+def _own_axes(shape) -> np.ndarray:
+    """(D, D), columns: the principal axes of a shape, the longest first, each towards where it has the
+    longer tail; the last as it makes them right-handed."""
+    known = shape[np.isfinite(shape).all(-1)]
+    known = known - known.mean(0)
+    axes = np.linalg.eigh(known.T @ known)[1][:, ::-1]
+    axes = axes * np.where(((known @ axes) ** 3).sum(0) < 0, -1, 1)
+    axes[:, -1] *= np.sign(np.linalg.det(axes))
+    return axes
 
 
 def _turn(points, target) -> np.ndarray:

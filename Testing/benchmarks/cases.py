@@ -33,8 +33,11 @@ _SEED = 7
 _CERTAIN = 30.0
 
 
-def large_ct(size_ijk=SIZE_IJK) -> tuple:
-    """(image, int16, 0.8 mm; the true positions). Drawn on the first call, then read."""
+def large_ct(size_ijk=SIZE_IJK, *, mapped: bool = False) -> tuple:
+    """(image, int16, 0.8 mm; the true positions). Drawn on the first call, then read.
+
+    mapped: leave the values in the file until they are used, to take a part of them.
+    """
     name = "x".join(map(str, size_ijk))
     folder = Path(tempfile.gettempdir()) / f"landmark-heatmap-benchmark-{name}"
     values, places, truth = (folder / n for n in ("ct.npy", "affine.json", "truth.mrk.json"))
@@ -52,7 +55,7 @@ def large_ct(size_ijk=SIZE_IJK) -> tuple:
         places.write_text(json.dumps(affine.tolist()), encoding="utf-8")
         write_annotation(truth, hip.annotation)
     affine = np.array(json.loads(places.read_text(encoding="utf-8")))
-    return Image(np.load(values), affine), read_annotation(truth)
+    return Image(np.load(values, mmap_mode="r" if mapped else None), affine), read_annotation(truth)
 
 
 def middle_of(image: Image, side: int) -> Image:
@@ -60,7 +63,7 @@ def middle_of(image: Image, side: int) -> Image:
     size = np.minimum(side, image.grid.size_ijk)
     start = (np.array(image.grid.size_ijk) - size) // 2
     part = image.cropped(start.tolist(), size.tolist())
-    return Image(part.array.copy(), part.ijk_to_lps)
+    return Image(np.array(part.array), part.ijk_to_lps)
 
 
 def two_stage_model(landmarks: int, *, all_present: bool = False) -> Model:

@@ -91,7 +91,7 @@ def _median_of(found: list) -> dict:
 
 def _detect(landmarks=LANDMARKS, side=None, all_present=False, repeats=3) -> dict:
     """Our detection. The first run is not counted: torch prepares itself then."""
-    image, _ = cases.large_ct()
+    image, _ = cases.large_ct(mapped=side is not None)
     if side is not None:
         image = cases.middle_of(image, side)
     predictor = Predictor(cases.two_stage_model(landmarks, all_present=all_present), "cpu")
@@ -112,14 +112,12 @@ def _detect(landmarks=LANDMARKS, side=None, all_present=False, repeats=3) -> dic
 
 def _slide(landmarks=LANDMARKS, spacing_mm=None) -> dict:
     """The sliding window on a part, and what that means for the whole."""
-    image, _ = cases.large_ct()
+    image, _ = cases.large_ct(mapped=True)
     features = read_model(cases.SHIPPED).description.stages[0].network.features
     whole = peer.size_at(image, spacing_mm)
     voxel = cases.SPACING_MM if spacing_mm is None else spacing_mm
     part = cases.middle_of(image, int(np.ceil(_PART * voxel / cases.SPACING_MM)))
     size = peer.size_at(part, spacing_mm)
-    image_bytes = image.array.nbytes
-    del image
     seconds = peer.slide(part, landmarks, features, spacing_mm)
     windows, all_windows = peer.windows_of(size), peer.windows_of(whole)
     # The heatmaps, the counts, and the image in float32; and what the process needs anyway.
@@ -131,7 +129,7 @@ def _slide(landmarks=LANDMARKS, spacing_mm=None) -> dict:
         "windows": windows,
         "all_windows": all_windows,
         "heatmap_bytes": peer.heatmap_bytes(whole, landmarks),
-        "beyond_image": _peak_bytes() - image_bytes - of_part + counted,
+        "beyond_image": _peak_bytes() - part.array.nbytes - of_part + counted,
     }
 
 
@@ -195,6 +193,7 @@ def _machine(threads: int) -> str:
 
 
 def _against_sliding(options, runs: int) -> None:
+    repeats = 1 if options.quick else 3
     spacings = {
         "MONAI sliding window at the image's resolution": None,
         "MONAI sliding window at the model's finest spacing": "fine",
@@ -202,7 +201,7 @@ def _against_sliding(options, runs: int) -> None:
     fine = cases.two_stage_model(1).description.stages[1].spacing_mm[0]
     ours, slid = [], {name: [] for name in spacings}
     for _ in range(runs):
-        ours.append(_in_child("detect", options.threads))
+        ours.append(_in_child("detect", options.threads, repeats=repeats))
         for name, spacing in spacings.items():
             spacing = fine if spacing else None
             slid[name].append(_in_child("slide", options.threads, spacing_mm=spacing))
@@ -234,6 +233,7 @@ def _against_sliding(options, runs: int) -> None:
 
 
 def _growth(options, runs: int) -> None:
+    repeats = 1 if options.quick else 3
     cubes = CUBES[:3] if options.quick else CUBES
     grown = {
         "voxels": [(n, {"side": n, "all_present": True}) for n in cubes],
@@ -243,7 +243,9 @@ def _growth(options, runs: int) -> None:
     for _ in range(runs):
         for what, cases_ in grown.items():
             for n, arguments in cases_:
-                found[what][n].append(_in_child("detect", options.threads, **arguments))
+                found[what][n].append(
+                    _in_child("detect", options.threads, repeats=repeats, **arguments)
+                )
     medians = {w: {n: _median_of(each) for n, each in f.items()} for w, f in found.items()}
     print("\n### Growth, every landmark taken for present\n")
     rows = []

@@ -160,7 +160,7 @@ def test_predictions_that_nobody_judged_are_no_labels(tmp_path):
     reviews["Eye_R"] = Review.MARKED_ABSENT
     add_case(tmp_path / "data", "case-1", image, Annotation(points), CaseRecord(reviews))
 
-    cases, kept, _ = _prepared([tmp_path / "data"], QUICK, None, lambda line: None)
+    cases, kept, _ = _prepared(_Job([tmp_path / "data"], QUICK, None), None, lambda line: None)
 
     assert kept.names == ("Eye_L",)
     label = cases[0].label
@@ -175,7 +175,7 @@ def test_a_point_placed_outside_its_image_teaches_absence(tmp_path):
     write_image(tmp_path / "a.nrrd", image)
     write_annotation(tmp_path / "a.mrk.json", Annotation(points))
     told = []
-    cases, kept, _ = _prepared([tmp_path], QUICK, None, told.append)
+    cases, kept, _ = _prepared(_Job([tmp_path], QUICK, None), None, told.append)
     assert "Nose" not in kept.names
     assert any("Nose" in line for line in told)
     assert cases[0].label.state("Nose") is PointState.ABSENT
@@ -353,7 +353,8 @@ def test_landmarks_outside_every_image_do_not_keep_a_model_from_going_on(trained
     points = {**annotation.points, "Ear": Point(PointState.PLACED, (5, 500, 0))}
     write_image(tmp_path / "a.nrrd", image)
     write_annotation(tmp_path / "a.mrk.json", Annotation(points))
-    cases, landmarks, _ = _prepared([tmp_path], QUICK, read_model(trained), lambda line: None)
+    job = _Job([tmp_path], QUICK, str(trained))
+    cases, landmarks, _ = _prepared(job, read_model(trained), lambda line: None)
     assert landmarks.names == NAMES
     assert cases[0].label.state("Nose") is PointState.PLACED
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -12,10 +11,11 @@ from tqdm import tqdm
 from landmark_heatmap.command_line import run_command
 from landmark_heatmap.errors import DatasetError
 
-from .config import TrainConfig
+from .crossval_cli import add_cross_validation
 from .data import new_folder
 from .import_cli import add_import
 from .judge_cli import add_commands
+from .settings import add_settings, config_of
 
 
 def main(arguments=None) -> int:
@@ -46,21 +46,10 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument(
         "--resume", metavar="RUN", help="go on with an interrupted run; no other option"
     )
-    fit.add_argument("--config", metavar="FILE", help="a JSON file with settings")
     fit.add_argument("--from", dest="parent", metavar="MODEL", help="the model to continue from")
-    fit.add_argument("--epochs", type=int, metavar="N", help="how many epochs")
-    fit.add_argument("--minutes", type=float, metavar="M", help="end after this time at the latest")
-    fit.add_argument(
-        "--set",
-        nargs="+",
-        default=[],
-        metavar="SETTING=VALUE",
-        help="any of the settings, values as in JSON, for instance rotation_degrees=30",
-    )
-    fit.add_argument("--seed", type=int, metavar="N", help="the seed of all chance")
-    fit.add_argument("--name", help="the name that the model will show")
-    fit.add_argument("--licence", help="the licence under which the model may be passed on")
+    add_settings(fit)
     fit.set_defaults(command=_fit)
+    add_cross_validation(commands)
     add_import(commands)
     hips = commands.add_parser(
         "synthetic-hips", help="make synthetic hip CTs with exact landmarks to train on"
@@ -88,35 +77,9 @@ def _fit(options) -> int:
     elif not options.data or not options.output:
         raise DatasetError("fit needs --data and --output, or --resume.")
     else:
-        model = fit(options.data, options.output, _config(options), options.parent)
+        model = fit(options.data, options.output, config_of(options), options.parent)
     team().voice(print)(f"The model: {model}")
     return 0
-
-
-def _config(options) -> TrainConfig:
-    """The file's settings, then those of --set, then those with options of their own."""
-    config = TrainConfig.read(options.config) if options.config else TrainConfig()
-    return config.with_settings(settings_of(options.set), "--set").replaced(
-        epochs=options.epochs,
-        minutes=options.minutes,
-        seed=options.seed,
-        name=options.name,
-        licence=options.licence,
-    )
-
-
-def settings_of(texts) -> dict:
-    """From SETTING=VALUE. Raises DatasetError for a text without a value."""
-    settings = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise DatasetError(f"--set {text}: a setting is given as SETTING=VALUE.")
-        try:
-            settings[name] = json.loads(value)
-        except ValueError:
-            settings[name] = value  # a word needs no quotes
-    return settings
 
 
 def _synthetic_hips(options) -> int:

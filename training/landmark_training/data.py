@@ -45,6 +45,16 @@ def check_free(path) -> None:
         raise DatasetError(f"'{path}' is not an empty folder; nothing in it is overwritten.")
 
 
+def check_new_file(path) -> Path:
+    """The path. Raises DatasetError if there is anything, or its folder is not there."""
+    path = Path(path)
+    if path.exists():
+        raise DatasetError(f"'{path}' is there already; nothing is overwritten.")
+    if not path.parent.is_dir():
+        raise DatasetError(f"There is no folder '{path.parent}' to write '{path.name}' to.")
+    return path
+
+
 def new_folder(path) -> Path:
     """Make a folder for output. Raises DatasetError if there is anything in it already."""
     path = Path(path)

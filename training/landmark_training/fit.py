@@ -25,6 +25,7 @@ from landmark_heatmap.prior import ShapePrior, fit_prior
 
 from . import parallel
 from .coarse import CoarseTask
+from .comparison import compare
 from .config import TrainConfig
 from .data import (
     check_free,
@@ -38,17 +39,19 @@ from .data import (
 )
 from .feed import TrainingCase
 from .fine import FineTask, fine_case
+from .judge import How, judge, told_apart
 from .model import ModelWriter
 from .plan import ANY_POSE_DEGREES, Plan, device_for, plan_run
 from .run import Run
 
-RUN_RECORD = "run.json"
+RUN_RECORD, COMPARISON_RECORD = "run.json", "comparison.json"
 
 
-def fit(data, output, config: TrainConfig = None, parent_path=None, say=print) -> Path:
+def fit(data, output, config: TrainConfig = None, parent_path=None, say=print, left_out=()) -> Path:
     """Train on the folders `data`, or continue from a model; returns the path of the new model.
 
-    output: a new or empty folder. say: called with each line for the user.
+    output: a new or empty folder. say: called with each line for the user. left_out: image ids
+    (data.image_id) of cases that this run is not to see at all.
     Ctrl-C ends the run early and keeps the best model so far. Raises LandmarkHeatmapError for data
     or settings that cannot be used, before anything is trained.
     """
@@ -56,12 +59,14 @@ def fit(data, output, config: TrainConfig = None, parent_path=None, say=print) -
     say = team.voice(say)
     team.decided(lambda: check_free(output))
     job = _Job([str(Path(folder).resolve()) for folder in data], config or TrainConfig(), None)
+    job = replace(job, left_out=tuple(left_out))
     if parent_path is not None:
         job = replace(job, parent=str(Path(parent_path).resolve()))
     ready = _ready(job, Path(output), say)
     record = {
         "data": job.data,
         "started_from": job.parent,
+        "left_out": list(job.left_out),
         "config": job.config.to_json(),
         "config_in_full": ready.plan.config.to_json(),
         "training_cases": [case.name for case in ready.training],
@@ -70,7 +75,7 @@ def fit(data, output, config: TrainConfig = None, parent_path=None, say=print) -
     # Made so late, the folder is not in the way if the data have to be mended first.
     if team.is_first:
         write_json(new_folder(output) / RUN_RECORD, record)
-    return _trained(ready, say)
+    return _finished(job, _trained(ready, say), ready.held_out, say)
 
 
 def resume(output, say=print) -> Path:
@@ -83,23 +88,26 @@ def resume(output, say=print) -> Path:
         record = json.loads((output / RUN_RECORD).read_text(encoding="utf-8"))
         # In full: what was measured when it began might be measured differently now.
         config = TrainConfig().with_settings(record["config_in_full"], str(output / RUN_RECORD))
-        job = _Job(record["data"], config, record["started_from"])
+        left_out = tuple(record.get("left_out", ()))
+        job = _Job(record["data"], config, record["started_from"], left_out)
         names = record["training_cases"], record["validation_cases"]
     except (OSError, ValueError, KeyError) as error:
         raise DatasetError(f"'{output}' holds no run to go on with ({error!r}).") from error
     ready = _ready(job, output, say)
     if ([c.name for c in ready.training], [c.name for c in ready.held_out]) != names:
         raise DatasetError(f"The data of '{output}' have changed since; start a new run.")
-    return _trained(ready, say)
+    return _finished(job, _trained(ready, say), ready.held_out, say)
 
 
 @dataclass(frozen=True)
 class _Job:
-    """What a run is asked to do. data: folders. parent: path of a model, or None."""
+    """What a run is asked to do. data: folders. parent: path of a model, or None. left_out: ids of
+    images that are not to be seen."""
 
     data: list
     config: TrainConfig
     parent: str
+    left_out: tuple = ()
 
 
 @dataclass(frozen=True)
@@ -116,7 +124,12 @@ class _Ready:
 def _ready(job: _Job, output: Path, say) -> _Ready:
     config = job.config
     parent = None if job.parent is None else read_model(job.parent)
-    cases, landmarks, plan = _prepared(job.data, config, parent, say)
+    if parent is not None and parent.description.members > 1:
+        raise DatasetError(
+            f"'{job.parent}' is an ensemble of {parent.description.members} models; start from one of"
+            " those it was made of."
+        )
+    cases, landmarks, plan = _prepared(job, parent, say)
     chosen, held_out = split_cases(len(cases), config.validation_share, config.seed)
     say(f"{len(chosen)} cases to train on, {len(held_out)} to judge by while training.")
     training = [cases[i] for i in chosen]
@@ -149,6 +162,25 @@ def _trained(ready: _Ready, say) -> Path:
     return writer.path
 
 
+def _finished(job: _Job, model: Path, held_out, say) -> Path:
+    """The model, compared with the one that it started from on the cases that were held out."""
+    if job.parent is None or not parallel.team().is_first:
+        return model
+    if not held_out:
+        say("No case was held out, so whether it is better than before cannot be told.")
+        return model
+    wanted = {case.image_id for case in held_out}
+    cases = [c for c in told_apart(find_cases(job.data)) if image_id(c.image_path) in wanted]
+    new, old = (judge(path, cases, How(device=job.config.device)) for path in (model, job.parent))
+    comparison = compare(new.evaluation, old.evaluation, ("The new model", "the one before"))
+    say(comparison.sentence)
+    for which, judged in (("The new model", new), ("The one before", old)):
+        for warning in judged.warnings:
+            say(f"{which}: {warning}")
+    write_json(model.with_name(COMPARISON_RECORD), comparison.to_json())
+    return model
+
+
 def _fine_task(ready: _Ready, coarse: CoarseTask) -> FineTask:
     """On top of the best coarse network, which is the one in the file. Images are read once more."""
     best = read_model(ready.writer.path)
@@ -160,9 +192,23 @@ def _fine_task(ready: _Ready, coarse: CoarseTask) -> FineTask:
     return FineTask(coarse, network, best.description.stages[0], ready.networks[1], cases, images)
 
 
-def _prepared(data, config: TrainConfig, parent: Model, say) -> tuple:
+def _prepared(job: _Job, parent: Model, say) -> tuple:
     """(TrainingCases, LandmarkSet, Plan). Every bad case is named at once, not the first alone."""
+    found, landmarks, plan = planned(job.data, job.config, parent, say, job.left_out)
+    for reason in plan.reasons:
+        say(f"  {reason}")
+    cases = [_training_case(case, label, landmarks, plan) for case, label in found]
+    return cases, landmarks, plan
+
+
+def planned(data, config: TrainConfig, parent: Model = None, say=print, left_out=()) -> tuple:
+    """([(Case, its label)], LandmarkSet, Plan): what a run on these folders would do.
+
+    Raises DatasetError that names every case that cannot be used.
+    """
     found = find_cases(data)
+    if left_out:
+        found = [case for case in found if image_id(case.image_path) not in left_out]
     grids, labels, bad = [], [], []
     for case in found:
         try:
@@ -187,10 +233,7 @@ def _prepared(data, config: TrainConfig, parent: Model, say) -> tuple:
         lambda: plan_run(config, grids, labels, landmarks, parent and parent.description)
     )
     plan = replace(plan, device=device_for(config))
-    for reason in plan.reasons:
-        say(f"  {reason}")
-    cases = [_training_case(case, label, landmarks, plan) for case, label in zip(found, labels)]
-    return cases, landmarks, plan
+    return list(zip(found, labels)), landmarks, plan
 
 
 def _check_names(cases, labels, landmarks) -> None:

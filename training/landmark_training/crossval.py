@@ -1,0 +1,171 @@
+"""Cross-validation: as many models as folds, each judged on the cases that it has never seen.
+
+Within the others, `fit` holds some out to choose the epoch, so that the judged cases have no part in
+it either.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from landmark_heatmap.annotations import read_annotation, write_annotation
+from landmark_heatmap.errors import DatasetError
+from landmark_heatmap.evaluation import Evaluation, evaluate
+from landmark_heatmap.evaluation_table import format_table
+from landmark_heatmap.files import write_json
+from landmark_heatmap.imageio import read_grid, read_image
+from landmark_heatmap.predict import Predictor
+
+from . import parallel
+from .config import TrainConfig
+from .data import find_cases, image_id, label_of, new_folder
+from .ensemble import write_ensemble
+from .fit import RUN_RECORD, fit, planned, resume
+from .folds import divide, read_groups
+from .judge import told_apart
+from .model import MODEL_NAME
+
+_RECORD, _FIGURES, _HELD_OUT, _ENSEMBLE = (
+    "cross-validation.json",
+    "figures.json",
+    "held-out",
+    "ensemble.safetensors",
+)
+_FINISHED = "finished.json"
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """What is to be done, as it is kept in the folder. data: folders. groups: case name to group.
+    folds: the names of each fold's cases. ensemble: whether to make one file of all models."""
+
+    data: list
+    config: TrainConfig
+    groups: dict
+    folds: list
+    ensemble: bool
+
+    def to_json(self) -> dict:
+        return {**vars(self), "config": self.config.to_json()}
+
+
+def cross_validate(
+    data, output, folds: int, config: TrainConfig = None, groups=None, ensemble=False, say=print
+) -> Evaluation:
+    """Train a model for each fold and judge all of them together.
+
+    output: a new or empty folder. groups: path of a csv of patients (folds.read_groups), or None: each
+    case is one by itself, unless several are of the same image. config.minutes is for all folds
+    together. Raises LandmarkHeatmapError for what cannot be used, before anything is trained.
+    """
+    if parallel.team().size > 1:
+        raise DatasetError("A cross-validation runs in one process; torchrun is for fit.")
+    config = config or TrainConfig()
+    data = [str(Path(folder).resolve()) for folder in data]
+    cases = told_apart(find_cases(data))
+    names = [case.name for case in cases]
+    if groups is None:
+        grouped = {case.name: image_id(case.image_path) for case in cases}
+    else:
+        grouped = read_groups(groups, names)
+    divided = divide(grouped, folds, config.seed)
+    settings = _for_all_folds(data, config, folds, say)
+    job = CrossValidation(data, settings, grouped, divided, ensemble)
+    output = new_folder(output)
+    write_json(output / _RECORD, job.to_json())
+    return _carried_out(job, output, say)
+
+
+def resume_cross_validation(output, say=print) -> Evaluation:
+    """Go on with one that was interrupted. Raises DatasetError if the folder holds none."""
+    output = Path(output)
+    try:
+        record = json.loads((output / _RECORD).read_text(encoding="utf-8"))
+        config = TrainConfig().with_settings(record.pop("config"), str(output / _RECORD))
+        job = CrossValidation(config=config, **record)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(
+            f"'{output}' holds no cross-validation to go on with ({error!r})."
+        ) from error
+    return _carried_out(job, output, say)
+
+
+def _for_all_folds(data, config: TrainConfig, folds: int, say) -> TrainConfig:
+    """The settings that all data ask for, stated, so that the folds' models are of one kind."""
+    _, _, plan = planned(data, config, say=say)
+    for reason in plan.reasons:
+        say(f"  {reason}")
+    stated = {
+        "spacing_mm": plan.stage.spacing_mm,
+        "features": plan.stage.network.features,
+        "fine": plan.fine is not None,
+        "precision": str(plan.precision).split(".")[-1],
+    }
+    if plan.fine is not None:
+        stated["fine_spacing_mm"] = plan.fine.spacing_mm
+        stated["fine_features"] = plan.fine.network.features
+        stated["crop_size"] = plan.fine.crop_size
+    minutes = None if config.minutes is None else config.minutes / folds
+    return replace(plan.config.replaced(minutes=minutes), **stated)
+
+
+def _carried_out(job: CrossValidation, output: Path, say) -> Evaluation:
+    cases = {case.name: case for case in told_apart(find_cases(job.data))}
+    missing = sorted(set(job.groups) - set(cases))
+    if missing or len(cases) > len(job.groups):
+        raise DatasetError(f"The data of '{output}' have changed since; start a new one.")
+    models = []
+    for number, names in enumerate(job.folds, 1):
+        say(f"Fold {number} of {len(job.folds)}: {', '.join(names)} left out.")
+        held_out = [cases[name] for name in names]
+        models.append(_fold(job, held_out, output / f"fold-{number}", say))
+        _predict(models[-1], held_out, output / _HELD_OUT)
+    evaluation = _evaluation(job, cases, output)
+    say(format_table(evaluation))
+    write_json(output / _FIGURES, evaluation.to_json())
+    if job.ensemble and not (output / _ENSEMBLE).exists():
+        # No image is unseen by all of them: what is known are the errors of the single ones.
+        figure = evaluation.overall.mean_mm.to_json()
+        metrics = {"cross_validated_mre_mm_of_single_members": figure}
+        path = write_ensemble(models, output / _ENSEMBLE, job.config.name or None, metrics)
+        say(f"The ensemble of {len(models)}: {path}")
+    return evaluation
+
+
+def _fold(job: CrossValidation, held_out, folder: Path, say) -> Path:
+    """The path of a fold's model; one that is finished is not trained again."""
+    if (folder / _FINISHED).exists():
+        return folder / MODEL_NAME
+    if (folder / RUN_RECORD).exists():
+        model = resume(folder, say)
+    else:
+        left_out = [image_id(case.image_path) for case in held_out]
+        model = fit(job.data, folder, job.config, say=say, left_out=left_out)
+    write_json(folder / _FINISHED, {"left_out": [case.name for case in held_out]})
+    return model
+
+
+def _predict(model: Path, cases, folder: Path) -> None:
+    """Annotations of the cases that were left out, unless they are there."""
+    folder.mkdir(exist_ok=True)
+    targets = [(case, _annotation_path(folder, case)) for case in cases]
+    targets = [(case, path) for case, path in targets if not path.exists()]
+    predictor = Predictor(model) if targets else None
+    for case, path in targets:
+        write_annotation(path, predictor.predict(read_image(case.image_path)).annotation())
+
+
+def _annotation_path(folder: Path, case) -> Path:
+    return folder / f"{case.name}.mrk.json"
+
+
+def _evaluation(job: CrossValidation, cases: dict, output: Path) -> Evaluation:
+    """Over all cases, each judged by the model that has not seen it; patients are drawn."""
+    compared, names = [], {}
+    for name, case in cases.items():
+        predicted = read_annotation(_annotation_path(output / _HELD_OUT, case))
+        names.update(dict.fromkeys(predicted.names))
+        compared.append((name, predicted, label_of(case.annotation, read_grid(case.image_path))))
+    return evaluate(compared, names=names, groups=job.groups)

@@ -1,0 +1,63 @@
+"""How cases are divided for a cross-validation: by patient, evenly, the same way every time."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from landmark_heatmap.errors import DatasetError
+
+_HEADER = ["case", "group"]
+
+
+def read_groups(path, names) -> dict:
+    """Case name to its group (its patient), from a csv file with the header case,group.
+
+    Raises DatasetError unless it names each of `names` once, and nothing else.
+    """
+    path = Path(path)
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            header, *rows = [row for row in csv.reader(file) if row]
+    except (OSError, ValueError, csv.Error) as error:
+        raise DatasetError(f"'{path}' cannot be read as groups: {error}.") from error
+    if [cell.strip().lower() for cell in header] != _HEADER:
+        raise DatasetError(f"'{path}' begins with {','.join(header)}; it has to be case,group.")
+    groups = {}
+    for number, row in enumerate(rows, 2):
+        cells = [cell.strip() for cell in row]
+        if len(cells) != 2 or not all(cells):
+            raise DatasetError(f"'{path}', row {number}: {','.join(row)} is no case and its group.")
+        if cells[0] in groups:
+            raise DatasetError(f"'{path}', row {number}: the case '{cells[0]}' comes twice.")
+        groups[cells[0]] = cells[1]
+    for missing, words in (
+        (set(names) - set(groups), "has no group for"),
+        (set(groups) - set(names), "names cases that are not there:"),
+    ):
+        if missing:
+            raise DatasetError(f"'{path}' {words} {', '.join(sorted(missing))}.")
+    return groups
+
+
+def divide(groups: dict, folds: int, seed: int) -> list:
+    """The names of each fold's cases; those of one group are in one fold, and folds of like size.
+
+    groups: case name to group. Raises DatasetError for fewer than two folds, or more than groups.
+    """
+    members = {}
+    for name in sorted(groups):
+        members.setdefault(groups[name], []).append(name)
+    if not 2 <= folds <= len(members):
+        raise DatasetError(
+            f"{folds} folds of {len(members)} groups are not possible: from 2 to {len(members)}."
+        )
+    order = np.random.default_rng(seed).permutation(len(members))
+    shuffled = [list(members.values())[i] for i in order]
+    divided = [[] for _ in range(folds)]
+    # The largest groups first, each to the fold that has least: as even as that makes them.
+    for cases in sorted(shuffled, key=len, reverse=True):
+        min(divided, key=len).extend(cases)
+    return [sorted(each) for each in divided]
