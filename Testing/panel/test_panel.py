@@ -129,3 +129,15 @@ def test_reloading_the_module_shows_the_result_again(host, panel, add):
     assert fresh is not panel
     assert fresh.logic.getParameterNode().result is result.node
     assert fresh.ui.exportButton.enabled
+
+
+def test_texts_of_several_lines_cover_nothing(host, panel, result):
+    for label in (panel.ui.definitionLabel, panel.ui.exportedLabel, panel.ui.statusLabel):
+        label.text = "A sentence that is too long for one line of the panel. " * 3
+    host.process(50)
+    sections = [each for name, each in vars(panel.ui).items() if name.endswith("CollapsibleButton")]
+    for section in sections:
+        seen = [each for each in section.children() if getattr(each, "visible", False)]
+        for number, widget in enumerate(seen):
+            for other in seen[number + 1 :]:
+                assert not widget.geometry.intersects(other.geometry), (widget.name, other.name)
