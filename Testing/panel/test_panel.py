@@ -1,6 +1,7 @@
 """The panel as its user meets it: clicked, typed into and looked at."""
 
 import numpy as np
+import pytest
 import slicer
 
 from landmark_heatmap.dataset import read_cases
@@ -129,3 +130,17 @@ def test_reloading_the_module_shows_the_result_again(host, panel, add):
     assert fresh is not panel
     assert fresh.logic.getParameterNode().result is result.node
     assert fresh.ui.exportButton.enabled
+
+
+@pytest.mark.parametrize("words", [10, 18, 26])
+def test_texts_of_several_lines_cover_nothing(host, panel, result, words):
+    """Where exactly a line is full differs, so several lengths are looked at."""
+    for label in (panel.ui.definitionLabel, panel.ui.exportedLabel, panel.ui.comparisonLabel):
+        label.text = "landmark " * words
+    host.process(50)
+    sections = [each for name, each in vars(panel.ui).items() if name.endswith("CollapsibleButton")]
+    for section in sections:
+        seen = [each for each in section.children() if getattr(each, "visible", False)]
+        for number, widget in enumerate(seen):
+            for other in seen[number + 1 :]:
+                assert not widget.geometry.intersects(other.geometry), (widget.name, other.name)

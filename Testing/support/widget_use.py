@@ -11,7 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 API_FILE = Path(__file__).parent / "qt_host" / "widget_api.json"
-SCALARS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 class Api:
@@ -97,7 +97,7 @@ class _Check:
                 self._learn(node, known)
         parents = {child: node for node in ast.walk(scope) for child in ast.iter_child_nodes(node)}
         for node in _own(scope):
-            if node is not scope and isinstance(node, (*SCALARS, ast.ClassDef)):
+            if node is not scope and isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
                 self.visit_scope(node, known)
             elif isinstance(node, ast.Attribute):
                 self._use(node, parents, known)
@@ -176,11 +176,11 @@ def _own(scope):
     while waiting:
         node = waiting.pop()
         yield node
-        if not isinstance(node, (*SCALARS, ast.ClassDef)):
+        if not isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
             waiting.extend(ast.iter_child_nodes(node))
 
 
-_SCOPES = (*SCALARS, ast.ClassDef, ast.Module)
+_SCOPES = (*_FUNCTIONS, ast.ClassDef, ast.Module)
 
 
 def _is_ui(node) -> bool:

@@ -65,7 +65,7 @@ class MainWindow(QtWidgets.QMainWindow):
         self.objectName = "qSlicerMainWindow"
         self._panel = QtWidgets.QScrollArea()
         self._panel.setWidgetResizable(True)
-        self._panel.setMinimumWidth(430)
+        self._panel.setMinimumWidth(510)
         split = QtWidgets.QSplitter()
         split.addWidget(self._panel)
         split.addWidget(app.layoutManager().viewport_widget)
@@ -299,6 +299,13 @@ class Host:
     def show_3d(self):
         """Fill the place of the 3D view; it takes seconds to draw, so tests do without."""
         self.app.layoutManager().add_3d_view(ThreeDView(shared_application()))
+
+    def scroll_to(self, widget):
+        """Scroll the panel until a widget is at its top, as far as that goes."""
+        self.process()
+        area = self.window.centralWidget().widget(0)
+        area.verticalScrollBar().setValue(widget.mapTo(area.widget(), self.point(0, 0)).y() - 6)
+        self.process()
 
     def start_afresh(self):
         """Everything as after a new start of the application: panel, scene, settings, user."""

@@ -131,7 +131,6 @@ def _behave_as_pythonqt() -> None:
         for each in [getattr(module, name) for name in dir(module)]:
             if isinstance(each, type) and issubclass(each, QtCore.QObject):
                 _change(each)
-    QtCore.QTimer.isActive = lambda timer: timer.active
     for dialog in (QtWidgets.QDialog, QtWidgets.QMenu):
         dialog.exec_ = dialog.exec
 

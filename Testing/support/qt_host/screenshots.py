@@ -19,10 +19,10 @@ import numpy as np
 from headless.scene import slicer
 from headless.views import add_surface
 from landmark_heatmap.synthetic_hip import make_synthetic_hip
-from LandmarkHeatmapLib.result import DetectionResult
 from LandmarkHeatmapLib.volumes import add_volume
 
 from .application import ROOT, the_host
+from .pythonqt import QtCore
 
 SEED = 90_000
 BONE_HU = 250
@@ -44,7 +44,7 @@ class Session:
     def __init__(self, output: Path):
         self.output = output
         self.host = the_host()
-        self.host.window.resize(1440, 900)
+        self.host.window.resize(1600, 1000)
         self.host.show_3d()
         self.panel = self.host.open()
         self.ui = self.panel.ui
@@ -57,20 +57,35 @@ class Session:
         slicer.util.setSliceViewerLayers(background=volume, fit=True)
         add_surface(slicer.mrmlScene, volume, BONE_HU, opacity=1.0)
         self.look_from_front()
-        self.shoot("before")
+        self.shoot("before", self.ui.inputsCollapsibleButton)
 
         self.shoot_while_detecting()
-        self.ui.detectButton.click()
-        self.host.wait_until(lambda: DetectionResult.all(slicer.mrmlScene), seconds=120)
-        self.host.process(300)
-        self.shoot("review")
+        self.host.click(self.ui.detectButton)
+        self.host.wait_until(lambda: self.panel.logic.results(volume), seconds=120)
+        self.host.wait_until(lambda: not self.ui.progressBar.isVisible())
 
-        with tempfile.TemporaryDirectory() as folder:
-            self.ui.datasetPathLineEdit.currentPath = str(Path(folder) / "dataset")
+        result = self.panel.logic.results(volume)[0]
+        self.review(result, hip.annotation)
+        self.shoot("review", self.ui.reviewCollapsibleButton)
+
+        with tempfile.TemporaryDirectory(prefix="landmarks-") as folder:
+            self.ui.datasetPathLineEdit.currentPath = str(Path(folder) / "hips")
             self.ui.annotatorLineEdit.text = "AB"
-            self.ui.exportButton.click()
-            self.host.process(300)
-            self.shoot("export")
+            self.host.scroll_to(self.ui.exportCollapsibleButton)
+            self.host.click(self.ui.exportButton)
+            self.shoot("export", self.ui.exportCollapsibleButton)
+        self.host.close_modules()  # which ends the worker
+
+    def review(self, result, truth) -> None:
+        """Confirm the first five with the key for it; drag the next to where it belongs."""
+        for _ in range(5):
+            self.host.press(QtCore.Qt.Key_C)
+        name = self.panel.review.session.current
+        view = slicer.app.layoutManager().sliceWidget("Red")
+        self.host.process(200)
+        place = result.annotation().position_lps(name) * RAS
+        true = truth.position_lps(name) * RAS
+        self.host.drag(view, view.position_of(place), view.position_of(true))
 
     def look_from_front(self) -> None:
         self.host.process(100)
@@ -82,18 +97,20 @@ class Session:
 
         def look(value):
             if value >= 33 and not taken:
-                taken.append(self.shoot("detecting", settle_ms=0))
+                taken.append(True)
+                self.shoot("detecting", settle_ms=0)
 
-        self.ui.progressBar.valueChanged.connect(look)
+        self.ui.progressBar.connect("valueChanged(int)", look)
 
-    def shoot(self, name: str, settle_ms: int = 400) -> Path:
+    def shoot(self, name: str, section=None, settle_ms: int = 400) -> None:
+        if section is not None:
+            self.host.scroll_to(section)
         if settle_ms:
             self.host.process(settle_ms)
         path = self.output / f"panel-{name}.png"
         if not self.host.window.grab().save(str(path)):
             raise OSError(f"cannot write {path}")
         print(path)
-        return path
 
 
 if __name__ == "__main__":

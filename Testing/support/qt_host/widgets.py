@@ -94,15 +94,15 @@ class ctkCollapsibleButton(QtWidgets.QAbstractButton):
         return point.y() < HEADER_HEIGHT
 
     def minimumSizeHint(self):
-        return self._with_header(self.layout().minimumSize() if self.layout() else QtCore.QSize())
+        return self._with_contents("totalMinimumSize")
 
     def sizeHint(self):
-        return self._with_header(self.layout().sizeHint() if self.layout() else QtCore.QSize())
+        return self._with_contents("totalSizeHint")
 
-    def _with_header(self, size):
-        if not self.isChecked():
-            return QtCore.QSize(max(size.width(), 0), HEADER_HEIGHT)
-        return QtCore.QSize(max(size.width(), 120), max(size.height(), HEADER_HEIGHT))
+    def _with_contents(self, kind):
+        """The layout's size of that kind, the header included."""
+        size = getattr(self.layout(), kind)() if self.layout() else QtCore.QSize(120, HEADER_HEIGHT)
+        return size if self.isChecked() else QtCore.QSize(size.width(), HEADER_HEIGHT)
 
     def paintEvent(self, event):
         painter = QtGui.QPainter(self)
