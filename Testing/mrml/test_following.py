@@ -11,7 +11,7 @@ from landmark_heatmap.landmarks import PointState
 from LandmarkHeatmapLib import markups
 from LandmarkHeatmapLib.export import export_case
 from LandmarkHeatmapLib.result import DetectionResult
-from LandmarkHeatmapLib.review import CorrectionTracker, place_with_next_click
+from LandmarkHeatmapLib.session import ReviewSession
 from LandmarkHeatmapLib.volumes import add_volume, image_of
 from mrml_examples import (
     IMAGES,
@@ -66,16 +66,14 @@ def assert_beside_the_volume(result, ijk):
 def test_where_the_volume_goes_the_result_goes_along(scene, publish, kind, motion):
     result = publish(IMAGES[kind], transform=linear_transform(scene))
     ijk = image_of(result.volume_node).grid.to_ijk(result.predicted_positions_lps())
-    told = []
-    tracker = CorrectionTracker(result, told.append)
+    session = ReviewSession(result)
 
     MOTIONS[motion](result.volume_node, scene)
 
     assert_beside_the_volume(result, ijk)
     assert set(result.reviews().values()) == {Review.UNTOUCHED}
-    assert tracker.compare() == []
-    assert told == []
-    tracker.release()
+    assert not session.can_undo
+    session.release()
 
 
 def test_a_motion_that_nobody_watched_is_caught_up_with_before_an_export(scene, publish, tmp_path):
@@ -94,7 +92,7 @@ def test_a_motion_that_nobody_watched_is_caught_up_with_before_an_export(scene, 
 @pytest.mark.parametrize("first", ["volume", "markups"])
 def test_volume_and_landmarks_moved_together_count_as_not_moved(scene, publish, first):
     result = publish()
-    tracker = CorrectionTracker(result)
+    session = ReviewSession(result)
     before = result.annotation()
     transform = linear_transform(scene)
     nodes = [result.volume_node, result.markups_node]
@@ -102,7 +100,7 @@ def test_volume_and_landmarks_moved_together_count_as_not_moved(scene, publish, 
         put_under(node, transform)
     assert result.annotation() == before
     assert set(result.reviews().values()) == {Review.UNTOUCHED}
-    tracker.release()
+    session.release()
 
 
 def test_landmarks_moved_under_a_transform_of_their_own_are_corrected(scene, publish):
@@ -116,22 +114,22 @@ def test_landmarks_moved_under_a_transform_of_their_own_are_corrected(scene, pub
 
 def test_landmarks_under_a_transform_of_their_own_stay_there_when_the_volume_goes(scene, publish):
     result = publish()
-    tracker = CorrectionTracker(result)
+    session = ReviewSession(result)
     put_under(result.markups_node, bending_transform(scene))
     world = markups.world_positions(result.markups_node)
     put_under(result.volume_node, linear_transform(scene))
     np.testing.assert_array_equal(markups.world_positions(result.markups_node), world)
-    tracker.release()
+    session.release()
 
 
 def test_who_begins_to_watch_finds_the_result_beside_its_volume(scene, publish):
     result = publish()
     ijk = image_of(result.volume_node).grid.to_ijk(result.predicted_positions_lps())
     put_under(result.volume_node, linear_transform(scene))
-    tracker = CorrectionTracker(result)
+    session = ReviewSession(result)
     assert_beside_the_volume(result, ijk)
-    assert tracker.compare() == []
-    tracker.release()
+    assert not session.can_undo
+    session.release()
 
 
 def test_another_image_in_the_same_node_moves_nothing(publish):
@@ -187,23 +185,23 @@ def test_a_position_that_was_only_taken_away_is_not_judged(publish):
 @pytest.mark.parametrize("name", ["Gone", "Tip"])
 def test_a_landmark_is_placed_where_the_mouse_clicks(scene, publish, slice_views, name):
     result = publish(transform=linear_transform(scene))
-    told = []
-    tracker = CorrectionTracker(result, told.append)
+    session = ReviewSession(result)
     view = slice_views["Red"]
     wanted = ready(result, slice_views) + in_view(view, 11, 6)
 
-    place_with_next_click(result, name)
+    session.select(name, jump=False)
+    session.place()
     view.render()
     view.click(wanted)
 
     index = LANDMARKS.index(name)
     assert np.linalg.norm(markups.world_positions(result.markups_node)[index] - wanted) < 0.5
-    assert told[-1] == [name]
+    assert session.undo_text == f"Undo: move of {name}"
     assert result.review(name) is Review.CORRECTED
     assert result.review("Head_L") is Review.UNTOUCHED
     interaction = scene.GetFirstNodeByClass("vtkMRMLInteractionNode")
     assert interaction.GetCurrentInteractionMode() != interaction.Place
-    tracker.release()
+    session.release()
 
 
 @pytest.mark.parametrize("state", ["", "{", "{}", '{"version": 99}', "[]"])

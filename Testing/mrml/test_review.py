@@ -5,7 +5,8 @@ import pytest
 
 from landmark_heatmap.dataset import Review
 from LandmarkHeatmapLib import markups, overlay
-from LandmarkHeatmapLib.review import CorrectionTracker
+from LandmarkHeatmapLib.session import ReviewSession
+from LandmarkHeatmapLib.volumes import image_of
 from mrml_examples import (
     IMAGES,
     LANDMARKS,
@@ -26,8 +27,8 @@ def test_a_drag_moves_the_point_to_within_a_voxel_and_marks_it_alone(
 ):
     transform = make_transform and make_transform(scene)
     result = publish(IMAGES[kind], transform=transform)
-    told = []
-    tracker = CorrectionTracker(result, told.append)
+    session = ReviewSession(result)
+    session.select("Head_L", jump=False)
     start = ready(result, slice_views)
     view = slice_views[view_name]
     wanted = start + in_view(view, 7, -5)
@@ -36,20 +37,19 @@ def test_a_drag_moves_the_point_to_within_a_voxel_and_marks_it_alone(
 
     now = markups.world_positions(result.markups_node)[0]
     assert np.linalg.norm(now - wanted) < min(IMAGES[kind].grid.spacing_mm)
-    assert told == [["Head_L"]]
+    assert session.undo_text == "Undo: move of Head_L"
     corrected = [name for name, review in result.reviews().items() if review is Review.CORRECTED]
     assert corrected == ["Head_L"]
-    tracker.release()
+    session.release()
 
 
 def test_a_plain_click_changes_nothing(publish, slice_views):
     result = publish()
-    told = []
-    tracker = CorrectionTracker(result, told.append)
+    session = ReviewSession(result)
     slice_views["Red"].click(ready(result, slice_views))
-    assert told == []
+    assert not session.can_undo
     assert set(result.reviews().values()) == {Review.UNTOUCHED}
-    tracker.release()
+    session.release()
 
 
 def test_a_locked_point_stays_where_it_is(publish, slice_views):
@@ -60,42 +60,140 @@ def test_a_locked_point_stays_where_it_is(publish, slice_views):
     assert set(result.reviews().values()) == {Review.UNTOUCHED}
 
 
-def test_a_middle_drag_moves_the_whole_list_and_every_point_is_noticed(publish, slice_views):
+def test_a_middle_drag_moves_the_one_that_is_under_review_and_no_other(publish, slice_views):
     result = publish()
-    told = []
-    tracker = CorrectionTracker(result, told.append)
+    session = ReviewSession(result)
+    session.select("Head_L", jump=False)
+    before = result.positions_lps()
     start = ready(result, slice_views)
     slice_views["Red"].drag(start, start + [8, 0, 0], button="Middle")
-    assert told == [["Head_L", "Head_R", "Tip"]]
+    assert session.undo_text == "Undo: move of Head_L"
+    assert result.review("Tip") is Review.UNTOUCHED
+    session.undo()
+    np.testing.assert_array_equal(result.positions_lps(), before)
+
+
+def test_a_middle_drag_of_the_whole_list_is_one_step(publish, slice_views):
+    """Where somebody has unlocked all points."""
+    result = publish()
+    session = ReviewSession(result)
+    before = result.positions_lps()
+    for index in range(len(LANDMARKS)):
+        result.markups_node.SetNthControlPointLocked(index, False)
+    start = ready(result, slice_views)
+    slice_views["Red"].drag(start, start + [8, 0, 0], button="Middle")
+    assert session.undo_text == "Undo: move of 3 landmarks"
     assert result.review("Tip") is Review.CORRECTED
     assert result.review("Gone") is Review.UNTOUCHED
-    tracker.release()
+    session.undo()
+    np.testing.assert_array_equal(result.positions_lps(), before)
 
 
-def test_a_change_from_a_script_is_noticed_at_the_next_comparison(publish):
-    result = publish()
-    tracker = CorrectionTracker(result)
+def test_a_change_from_a_script_is_a_step_too(publish):
+    result, told = publish(), []
+    session = ReviewSession(result, lambda: told.append(1))
     result.move("Tip", [1, 2, 3])
-    assert tracker.compare() == ["Tip"]
-    assert tracker.compare() == []
-    tracker.release()
+    assert told and session.undo_text == "Undo: move of Tip"
+    session.release()
 
 
-def test_marking_a_point_absent_and_placing_another_are_told(publish):
+def test_what_is_said_is_undone_and_done_again_step_by_step(publish):
     result = publish()
-    told = []
-    tracker = CorrectionTracker(result, told.append)
-    result.mark_absent("Tip")
-    result.move("Gone", [1, 2, 3])
-    assert told == [["Tip"], ["Gone"]]
-    tracker.release()
+    session = ReviewSession(result)
+    moments = [(result.positions_lps(), result.reviews())]
+    for name, act in (
+        ("Tip", session.mark_absent),
+        ("Head_L", session.confirm),
+        ("Head_R", lambda: result.move("Head_R", [1, 2, 3])),
+        ("Head_R", session.snap),
+        ("Head_R", session.restore),
+        ("Tip", session.restore),
+    ):
+        session.select(name)
+        act()
+        moments.append((result.positions_lps(), result.reviews()))
+    steps = 0
+    while session.can_undo:
+        session.undo()
+        steps += 1
+    assert steps >= 5
+    np.testing.assert_array_equal(result.positions_lps(), moments[0][0])
+    assert result.reviews() == moments[0][1]
+    while session.can_redo:
+        session.redo()
+    np.testing.assert_array_equal(result.positions_lps(), moments[-1][0])
+    assert result.reviews() == moments[-1][1]
+    session.undo()
+    session.confirm()
+    assert not session.can_redo
+    session.release()
 
 
-def test_after_release_nothing_is_told(publish, slice_views):
+def test_only_the_current_point_can_be_dragged_and_a_pressed_one_becomes_current(
+    publish, slice_views
+):
+    result, chosen = publish(), []
+    session = ReviewSession(result, on_select=chosen.append)
+    session.select("Tip", jump=False)
+    start = ready(result, slice_views)
+    slice_views["Red"].drag(start, start + [8, 0, 0])
+    assert set(result.reviews().values()) == {Review.UNTOUCHED}
+    assert chosen == ["Tip", "Head_L"] and session.current == "Head_L"
+    session.release()
+
+
+def test_undo_holds_when_the_volume_was_put_elsewhere_meanwhile(scene, publish):
     result = publish()
-    told = []
-    tracker = CorrectionTracker(result, told.append)
-    tracker.release()
+    session = ReviewSession(result)
+    ijk = image_of(result.volume_node).grid.to_ijk(result.positions_lps())
+    result.move("Tip", [1, 2, 3])
+    result.volume_node.SetAndObserveTransformNodeID(linear_transform(scene).GetID())
+    session.undo()
+    now = image_of(result.volume_node).grid.to_ijk(result.positions_lps())
+    np.testing.assert_allclose(now, ijk, atol=1e-6)
+    assert set(result.reviews().values()) == {Review.UNTOUCHED}
+    session.release()
+
+
+def test_the_list_is_walked_through_in_three_orders(publish):
+    result = publish()
+    session = ReviewSession(result)
+    assert [row.name for row in session.rows()] == list(LANDMARKS.names)
+    session.order = "name"
+    assert [row.name for row in session.rows()] == ["Gone", "Head_L", "Head_R", "Tip"]
+    session.order = "need"
+    confidences = [row.confidence for row in session.rows()]
+    assert confidences == sorted(confidences)
+    session.next()
+    first = session.current
+    session.confirm()
+    assert session.rows()[0].name == first  # rows do not jump while they are worked on
+    session.next_unreviewed()
+    assert session.current == session.rows()[1].name
+    session.previous()
+    assert session.current == first
+    assert session.progress() == (1, 4)
+    session.release()
+
+
+def test_snapping_goes_to_the_peak_nearby_and_not_from_far_away(publish):
+    result = publish()
+    session = ReviewSession(result)
+    session.select("Head_L")
+    peak = markups.world_positions(result.markups_node)[0]
+    result.move("Head_L", peak + [2.5, -1.5, 1.0])
+    assert session.snap()
+    np.testing.assert_allclose(markups.world_positions(result.markups_node)[0], peak, atol=0.1)
+    result.move("Head_L", peak + [60, 0, 0])
+    assert not session.snap()
+    session.release()
+
+
+def test_after_release_nothing_is_told_and_every_point_can_be_moved(publish, slice_views):
+    result, told = publish(), []
+    session = ReviewSession(result, lambda: told.append(1))
+    session.release()
+    told.clear()
     start = ready(result, slice_views)
     slice_views["Red"].drag(start, start + [8, 0, 0])
     assert told == []
@@ -104,9 +202,13 @@ def test_after_release_nothing_is_told(publish, slice_views):
 
 def test_closing_the_scene_while_watching_is_harmless(scene, publish):
     result = publish()
-    tracker = CorrectionTracker(result, lambda names: pytest.fail(f"told {names}"))
+    session = ReviewSession(result)
     scene.Clear(False)
-    tracker.release()
+    session.next()
+    session.confirm()
+    session.undo()
+    assert session.rows() == []
+    session.release()
 
 
 def test_the_overlay_shows_the_heatmap_where_it_is(publish, slice_views):

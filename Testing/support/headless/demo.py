@@ -26,7 +26,7 @@ from landmark_training.fit import fit
 from LandmarkHeatmapLib import markups, overlay
 from LandmarkHeatmapLib.export import export_case
 from LandmarkHeatmapLib.result import DetectionResult
-from LandmarkHeatmapLib.review import CorrectionTracker
+from LandmarkHeatmapLib.session import ReviewSession
 from LandmarkHeatmapLib.volumes import add_volume
 
 from .scene import Application, Complaints
@@ -82,11 +82,11 @@ def run(output: Path, seed: int) -> None:
     render_all(application, result, views, output)
 
     step(f"Dragging the worst landmark, {worst} ({before[worst]:.1f} mm off), to its place")
-    tracker = CorrectionTracker(
-        result, lambda names: print(f"   the scene noticed: {', '.join(names)} moved")
-    )
+    session = ReviewSession(result)
+    session.select(worst, jump=False)
     drag_to_truth(result, views, worst, hip.annotation.position_lps(worst) * RAS)
-    tracker.release()
+    print(f"   the scene noticed it: '{session.undo_text}' is offered")
+    session.release()
     for name in result.landmarks.names:
         if result.review(name) is Review.UNTOUCHED:
             result.confirm(name)
