@@ -6,6 +6,7 @@ is then tested is all the rest: grids, resampling, decoding, affines, confidence
 
 import itertools
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,14 +20,14 @@ from landmark_heatmap.description import (  # noqa: E402
     Stage,
 )
 from landmark_heatmap.errors import PredictionError  # noqa: E402
-from landmark_heatmap.geometry import Image  # noqa: E402
+from landmark_heatmap.geometry import Grid, Image  # noqa: E402
 from landmark_heatmap.landmarks import Landmark, LandmarkSet, PointState  # noqa: E402
 from landmark_heatmap.locate import find_peaks, locate  # noqa: E402
 from landmark_heatmap.model_file import Model  # noqa: E402
 from landmark_heatmap.network import Logits  # noqa: E402
 from landmark_heatmap.predict import Predictor  # noqa: E402
 from landmark_heatmap.prediction import ModelIdentity  # noqa: E402
-from landmark_heatmap.prepare import intensity_window, scaled  # noqa: E402
+from landmark_heatmap.prepare import intensity_window, scaled, stage_grid  # noqa: E402
 from landmark_heatmap.prior import fit_prior  # noqa: E402
 
 BLOB_MM, SIGMA_MM, SPACING_MM = 6.0, 4.0, 2.0
@@ -176,6 +177,17 @@ def test_an_image_with_an_absurd_spacing_is_refused_before_memory_is_asked_for()
     image = Image(np.zeros((20, 20, 20), dtype=np.int16), np.diag([1e4, 1e4, 1e4, 1]))
     with pytest.raises(PredictionError, match="spacing"):
         predictor_for(3).predict(image)
+
+
+def test_a_model_that_would_need_too_much_memory_is_refused_before_it_takes_it():
+    """A model of one mm, 60 landmarks, and a whole CT."""
+    network = NetworkConfig(3, 60, (12, 24), 0, 1)
+    stage = Stage("coarse", (1.0, 1.0, 1.0), 1.5, network)
+    grid = Grid((512, 512, 600), np.diag([0.8, 0.8, 0.8, 1]))
+    with pytest.raises(PredictionError, match="60 landmarks would need some 4[0-9] GB"):
+        stage_grid(grid, stage)
+    few = replace(stage, spacing_mm=(4.0, 4.0, 4.0))
+    assert stage_grid(grid, few).size_ijk == (103, 103, 120)
 
 
 @pytest.mark.parametrize(("dimension", "shape"), [(3, (20, 20, 20)), (2, (1, 20, 20))])
