@@ -87,9 +87,17 @@ class ReviewSection:
 
     def begin(self) -> None:
         """Show a new result: a flat image in one view, and the first landmark of the list."""
-        if self.session:
-            show_flat(self.session.result)
-            self.session.select(self.session.rows()[0].name)
+        if not self.session:
+            return
+        result = self.session.result
+        if show_flat(result):
+            # Once more when the new layout has given the view its size.
+            qt.QTimer.singleShot(0, lambda: self._fit_again(result))
+        self.session.select(self.session.rows()[0].name)
+
+    def _fit_again(self, result) -> None:
+        if self.session and self.session.result is result and result.is_whole:
+            show_flat(result)
 
     def release(self) -> None:
         self._follow(None)
