@@ -25,8 +25,8 @@ from ..prediction import Prediction
 from . import protocol
 
 SERVER = Path(__file__).with_name("server.py")
-# How much of an image goes into the shared file at a time: some milliseconds' worth.
-_CHUNK = 8 << 20
+# An image goes into the shared file in chunks, for so long at a time.
+_CHUNK, _SENDING_SECONDS = 2 << 20, 0.015
 # A worker that is asked to stop and is in the middle of a network gets so long.
 _PATIENCE_SECONDS = 0.6
 _STDERR_KEPT = 20_000
@@ -250,10 +250,12 @@ class _Job:
 
     def copy_some(self) -> float:
         """Copy the next part of the image; returns how much of it is done."""
-        part = self._bytes[self._copied : self._copied + _CHUNK]
-        self._copied += self._file.write(part.data)
-        if self._copied == len(self._bytes):
-            self.is_sent = True
+        end = time.monotonic() + _SENDING_SECONDS
+        while not self.is_sent and time.monotonic() < end:
+            part = self._bytes[self._copied : self._copied + _CHUNK]
+            self._copied += self._file.write(part.data)
+            self.is_sent = self._copied == len(self._bytes)
+        if self.is_sent:
             self._file.close()
         return self._copied / max(len(self._bytes), 1)
 

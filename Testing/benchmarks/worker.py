@@ -1,0 +1,88 @@
+"""From click to fiducials through the warm worker, against the same detection in this process.
+
+    python Testing/benchmarks/worker.py [--size 512 512 600] [--runs 5]
+
+Both end with the result in a MRML scene (slicer-core). In turns, after one run each to warm up; the
+medians are shown. The shipped model, the synthetic CT of the other benchmarks. `poll` is called every 20
+ms, as the panel's timer does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+from statistics import median
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / folder) for folder in ("LandmarkHeatmap", "training", "Testing/support")]
+
+from cases import SHIPPED, SIZE_IJK, large_ct  # noqa: E402
+
+from headless.scene import shared_application  # noqa: E402
+from landmark_heatmap.predict import Predictor  # noqa: E402
+from landmark_heatmap.worker.client import Finished, WorkerClient  # noqa: E402
+from LandmarkHeatmapLib.result import DetectionResult  # noqa: E402
+from LandmarkHeatmapLib.volumes import add_volume, image_of  # noqa: E402
+
+_INTERVAL_SECONDS = 0.02
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--size", nargs=3, type=int, default=SIZE_IJK, metavar="N")
+    parser.add_argument("--runs", type=int, default=5)
+    options = parser.parse_args()
+    scene = shared_application().scene
+    volume = add_volume(scene, large_ct(tuple(options.size))[0], "CT")
+    predictor, client = Predictor(SHIPPED, "cpu"), WorkerClient(sys.executable)
+    ways = {
+        "in this process": lambda: here(predictor, volume),
+        "worker": lambda: there(client, volume),
+    }
+    seconds, longest = {name: [] for name in ways}, 0.0
+    try:
+        for run in range(options.runs + 1):
+            for name, way in ways.items():
+                start = time.perf_counter()
+                prediction, held_up = way()
+                DetectionResult.publish(volume, prediction)
+                if run:  # the first one warms up
+                    seconds[name].append(time.perf_counter() - start)
+                    longest = max(longest, held_up)
+    finally:
+        client.close()
+    direct, through = (median(each) for each in seconds.values())
+    size = " x ".join(map(str, options.size))
+    print(f"| {size}, 12 landmarks, {os.cpu_count()} cores | seconds |\n|---|---|")
+    print(f"| detected and published in this process | {direct:.2f} |")
+    print(f"| through the warm worker | {through:.2f} |")
+    print(f"| ratio | {through / direct:.2f} |")
+    print(f"| longest call of poll | {1000 * longest:.0f} ms |")
+    return 0
+
+
+def here(predictor, volume) -> tuple:
+    return predictor.predict(image_of(volume)), 0.0
+
+
+def there(client, volume) -> tuple:
+    """(prediction, how long the longest call took)."""
+    longest = 0.0
+    client.detect(image_of(volume), SHIPPED, "cpu")
+    while True:
+        start = time.perf_counter()
+        events = client.poll()
+        longest = max(longest, time.perf_counter() - start)
+        for event in events:
+            if isinstance(event, Finished):
+                return event.prediction, longest
+        if not client.is_busy:
+            raise RuntimeError(f"The worker did not finish: {events}")
+        time.sleep(_INTERVAL_SECONDS)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
