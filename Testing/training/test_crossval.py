@@ -203,7 +203,7 @@ def test_going_on_from_a_model_ends_with_whether_it_was_worth_it(cases, tmp_path
     model = fit([cases], tmp_path / "first", QUICK, say=quiet)
     said = []
     fit([cases], tmp_path / "second", QUICK, model, say=said.append)
-    assert any("The new model" in line and "the one before" in line for line in said)
+    assert any("the new model" in line.lower() and "the one before" in line for line in said)
     comparison = json.loads((tmp_path / "second" / "comparison.json").read_text())
     assert len(comparison["cases"]) <= 3
     none = replace(QUICK, validation_share=0.0)

@@ -172,8 +172,8 @@ def _finished(job: _Job, model: Path, held_out, say) -> Path:
     wanted = {case.image_id for case in held_out}
     cases = [c for c in told_apart(find_cases(job.data)) if image_id(c.image_path) in wanted]
     new, old = (judge(path, cases, How(device=job.config.device)) for path in (model, job.parent))
-    comparison = compare(new.evaluation, old.evaluation, ("The new model", "the one before"))
-    say(comparison.sentence)
+    comparison = compare(new.evaluation, old.evaluation, ("the new model", "the one before"))
+    say(comparison.sentence[0].upper() + comparison.sentence[1:])
     for which, judged in (("The new model", new), ("The one before", old)):
         for warning in judged.warnings:
             say(f"{which}: {warning}")
