@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
@@ -19,6 +20,14 @@ WATCHED = {
     "crops": [(refine, "read_crop")],
 }
 NETWORKS = ("coarse", "fine")
+
+
+def _flop_of_convolution(x_shape, weight_shape, *arguments, out_shape=None, **named) -> int:
+    return 2 * math.prod(out_shape) * math.prod(weight_shape[1:])
+
+
+# torch's own counter does not know oneDNN's convolution, which detection calls.
+_ONEDNN = {torch.ops.aten.mkldnn_convolution: _flop_of_convolution}
 REST = "decode"
 
 
@@ -118,7 +127,7 @@ def network_flops(predictor, image) -> dict:
         original = network.forward
 
         def counted(*arguments, _stage=stage, _original=original, **named):
-            with FlopCounterMode(display=False) as counter:
+            with FlopCounterMode(display=False, custom_mapping=_ONEDNN) as counter:
                 result = _original(*arguments, **named)
             counts[_stage] += counter.get_total_flops()
             return result
