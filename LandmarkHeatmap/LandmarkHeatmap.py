@@ -31,22 +31,24 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 
-from landmark_heatmap.dataset import Review, read_cases
+from landmark_heatmap.dataset.cases import read_cases
+from landmark_heatmap.dataset.record import Review
 from landmark_heatmap.errors import PredictionError
-from landmark_heatmap.imageio import write_image
+from landmark_heatmap.images.imageio import write_image
 from landmark_heatmap.worker.client import Cancelled, Failed, Finished, Progress, WorkerClient
-from LandmarkHeatmapLib.overlay import DEFAULT_OPACITY, DEFAULT_THRESHOLD
-from LandmarkHeatmapLib.result import MODULE_NAME, DetectionResult
+from LandmarkHeatmapLib.display.overlay import DEFAULT_OPACITY, DEFAULT_THRESHOLD
+from LandmarkHeatmapLib.result.detection_result import MODULE_NAME, DetectionResult
 from LandmarkHeatmapLib.volumes import add_volume, image_of
-from LandmarkHeatmapPanel.compare_section import CompareSection
-from LandmarkHeatmapPanel.detection_section import DetectionSection
-from LandmarkHeatmapPanel.export_section import ExportSection
 from LandmarkHeatmapPanel.keys import SHORTCUTS, Keys
-from LandmarkHeatmapPanel.models import InputSection, ModelDrop, ModelList
-from LandmarkHeatmapPanel.overlay_section import OverlaySection
+from LandmarkHeatmapPanel.models import ModelList
 from LandmarkHeatmapPanel.packages import install_packages, missing_packages
-from LandmarkHeatmapPanel.review_section import ReviewSection
 from LandmarkHeatmapPanel.sample_data import add_synthetic_hip, register
+from LandmarkHeatmapPanel.sections.comparison import CompareSection
+from LandmarkHeatmapPanel.sections.detection import DetectionSection
+from LandmarkHeatmapPanel.sections.export import ExportSection
+from LandmarkHeatmapPanel.sections.inputs import InputSection, ModelDrop
+from LandmarkHeatmapPanel.sections.overlay import OverlaySection
+from LandmarkHeatmapPanel.sections.review import ReviewSection
 
 PACKAGES = ("landmark_heatmap", "LandmarkHeatmapLib", "LandmarkHeatmapPanel")
 
@@ -384,7 +386,7 @@ class LandmarkHeatmapLogic(ScriptedLoadableModuleLogic):
         """Loading a model takes a moment, so the last one stays loaded; unless its file changed."""
         if self._makePredictor:
             return self._makePredictor(path)
-        from landmark_heatmap.predict import Predictor
+        from landmark_heatmap.detection.predict import Predictor
 
         changed = path.stat().st_mtime_ns if path.is_file() else None
         if (path, changed) not in self._predictors:
@@ -721,8 +723,9 @@ class _ClientOfTruth:
 
 
 def _predict(truth, image):
-    from landmark_heatmap.prediction import LandmarkPrediction, ModelIdentity, Prediction
-    from landmark_heatmap.synthetic_hip import SYNTHETIC_HIP_LANDMARKS as LANDMARKS
+    from landmark_heatmap.detection.prediction import LandmarkPrediction, Prediction
+    from landmark_heatmap.model.description import ModelIdentity
+    from landmark_heatmap.synthetic.hip import SYNTHETIC_HIP_LANDMARKS as LANDMARKS
 
     grid = image.grid
     indices = np.stack(np.meshgrid(*map(np.arange, grid.size_ijk), indexing="ij"), axis=-1)
@@ -739,7 +742,7 @@ def _predict(truth, image):
 
 def _addSyntheticHip(size=(60, 30, 40), spacing_mm=6.0):
     """A volume node in the scene, and the true Annotation."""
-    from landmark_heatmap.synthetic_hip import make_synthetic_hip
+    from landmark_heatmap.synthetic.hip import make_synthetic_hip
 
     hip = make_synthetic_hip(7, size, spacing_mm, whole_pelvis=True)
     return add_volume(slicer.mrmlScene, hip.image, "Hip"), hip.annotation

@@ -8,12 +8,12 @@ import numpy as np
 import slicer
 import vtk
 
+from landmark_heatmap.annotation.landmarks import Annotation, Point, PointState
 from landmark_heatmap.errors import AnnotationError
-from landmark_heatmap.evaluation import DEFAULT_THRESHOLDS_MM, Evaluation, Outcome, evaluate
-from landmark_heatmap.landmarks import Annotation, Point, PointState
+from landmark_heatmap.judging.evaluation import DEFAULT_THRESHOLDS_MM, Evaluation, Outcome, evaluate
 
-from . import markups
-from .result import DetectionResult
+from .result import markups
+from .result.detection_result import DetectionResult
 
 # Role of the node references from a result to the tables made of it.
 TABLE = "comparisonTable"

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from landmark_heatmap.dataset import (
-    CaseRecord,
-    add_case,
+from landmark_heatmap.dataset.cases import add_case
+from landmark_heatmap.dataset.folder import (
     create_dataset,
     dataset_id,
     is_dataset,
     suggest_case_name,
 )
+from landmark_heatmap.dataset.record import CaseRecord
 
-from .result import DetectionResult
+from .result.detection_result import DetectionResult
 from .volumes import image_of
 
 # As which case a volume was exported into which dataset, kept with the volume: the next export there

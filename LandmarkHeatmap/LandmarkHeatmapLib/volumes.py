@@ -8,8 +8,8 @@ import slicer
 import vtk
 
 from landmark_heatmap.errors import GeometryError
-from landmark_heatmap.geometry import Image
-from landmark_heatmap.imageio import to_grey
+from landmark_heatmap.images.geometry import Image
+from landmark_heatmap.images.imageio import to_grey
 
 
 def image_of(volume_node) -> Image:

@@ -1,25 +1,17 @@
-"""The input section: the volume, the list of models, what the chosen one is, and the device."""
+"""The models that can be chosen: those that ship, and those the user added."""
 
 from __future__ import annotations
 
 import json
 import logging
-from html import escape
 from pathlib import Path
 
-import qt
-import slicer
-from slicer.i18n import tr as _
-
 from landmark_heatmap.errors import ModelFileError
-from landmark_heatmap.model_file import MODEL_SUFFIX, read_description
-from LandmarkHeatmapLib.volumes import component_note
+from landmark_heatmap.model.model_file import MODEL_SUFFIX, read_description
 
-from .widgets import fill, keep_setting, select, setting, showing_errors
+from .widgets import keep_setting, setting
 
 _SHIPPED = Path(__file__).resolve().parents[1] / "Resources" / "Models"
-# What the worker calls them, and what the user reads.
-DEVICES = {"auto": "Automatic", "cpu": "Processor", "cuda": "Graphics card (GPU)"}
 
 
 class ModelList:
@@ -69,147 +61,3 @@ class ModelList:
     @staticmethod
     def _added() -> list:
         return json.loads(setting("AddedModels", "[]"))
-
-
-class InputSection:
-    """Volume, model and device, with what is known of each."""
-
-    def __init__(self, panel):
-        self.panel, self.ui = panel, panel.ui
-        self._shown = None
-        fill(self.ui.deviceComboBox, [(_(text), key) for key, text in DEVICES.items()])
-        select(self.ui.deviceComboBox, setting("Device", "auto"))
-        self.ui.modelComboBox.connect("currentIndexChanged(int)", self._on_model_chosen)
-        self.ui.addModelButton.connect("clicked(bool)", self._on_add_button)
-        self.ui.deviceComboBox.connect("currentIndexChanged(int)", self._on_device_chosen)
-
-    @property
-    def device(self) -> str:
-        return self.ui.deviceComboBox.currentData or "auto"
-
-    def update(self) -> None:
-        node, models = self.panel.parameterNode, self.panel.logic.models()
-        items = [
-            (_("{name} ({count} landmarks)").format(name=d.name, count=len(d.landmarks)), key)
-            for key, _path, d in models
-        ]
-        fill(self.ui.modelComboBox, items)
-        select(self.ui.modelComboBox, node.model)
-        self._show_model(next((d for key, _path, d in models if key == node.model), None))
-        note = component_note(node.inputVolume) if node.inputVolume else ""
-        self.ui.imageNoteLabel.text = _("Used: {part}.").format(part=note) if note else ""
-        self.ui.imageNoteLabel.setVisible(bool(note))
-        self.ui.deviceNoteLabel.setVisible(bool(self.ui.deviceNoteLabel.text))
-        self._hide_overlays_from_selector()
-
-    def show_device(self, device: str, note: str) -> None:
-        """device: what a detection ran on, as the worker calls it. note: why; may be empty."""
-        text = _("Took: {device}").format(device=_(DEVICES.get(device.split(":")[0], device)))
-        self.ui.deviceNoteLabel.text = f"{text}. {note}" if note else f"{text}."
-        self.ui.deviceNoteLabel.setVisible(True)
-
-    def add_model(self, path) -> None:
-        """Add a model file to the list and choose it."""
-        with showing_errors(_("The model could not be added."), self.ui.statusLabel):
-            self.panel.parameterNode.model = self.panel.logic.addModel(path)
-            self.panel.update()
-
-    def _show_model(self, description) -> None:
-        if description is self._shown and description is not None:
-            return
-        self._shown = description
-        if description is None:
-            self.ui.modelInfoLabel.text = _("No model: add one (a file that ends in .safetensors).")
-            self.ui.modelDetailsTextBrowser.html = ""
-            return
-        facts = [
-            _("{count} landmarks in {dimension}D images").format(
-                count=len(description.landmarks), dimension=description.dimension
-            )
-        ]
-        error = description.metrics.get("validation_mre_mm")
-        if isinstance(error, (int, float)):
-            facts.append(_("mean error {error:.1f} mm in its validation").format(error=error))
-        self.ui.modelInfoLabel.text = "; ".join(facts)
-        self.ui.modelDetailsTextBrowser.html = describe(description)
-
-    def _hide_overlays_from_selector(self) -> None:
-        """Heatmaps are no images to detect in."""
-        hidden = [node.GetID() for node in self.panel.logic.overlayNodes(slicer.mrmlScene)]
-        proxy = self.ui.inputVolumeSelector.sortFilterProxyModel()
-        if list(proxy.hiddenNodeIDs) != hidden:
-            proxy.hiddenNodeIDs = hidden
-
-    def _on_model_chosen(self, index):
-        if self.panel.parameterNode:
-            self.panel.parameterNode.model = self.ui.modelComboBox.itemData(index) or ""
-
-    def _on_device_chosen(self, index):
-        keep_setting("Device", self.device)
-
-    def _on_add_button(self, checked=False):
-        path = qt.QFileDialog.getOpenFileName(
-            slicer.util.mainWindow(),
-            _("Add a model"),
-            "",
-            _("Landmark models") + f" (*{MODEL_SUFFIX})",
-        )
-        if path:
-            self.add_model(path)
-
-
-def describe(description) -> str:
-    """What is known of a model, as HTML: facts, training, errors, landmarks with definitions."""
-    facts = [
-        (_("Name"), description.name),
-        (_("Version"), description.version),
-        (_("Licence"), description.licence),
-        (_("Made"), description.created[:10]),
-        (_("Trained on"), _training(description.training)),
-        *((key.replace("_", " "), _rounded(value)) for key, value in description.metrics.items()),
-    ]
-    rows = "".join(
-        f"<li>{escape(k)}: {escape(str(v))}</li>" for k, v in facts if v not in ("", None)
-    )
-    marks = "".join(
-        f"<li><b>{escape(mark.name)}</b> {escape(mark.definition)}</li>"
-        for mark in description.landmarks.landmarks
-    )
-    return f"<p>{escape(description.text)}</p><ul>{rows}</ul><ol>{marks}</ol>"
-
-
-def _training(training: dict) -> str:
-    if "cases" not in training:
-        return ""
-    data = training.get("data") or []
-    names = ", ".join(map(str, data if isinstance(data, list) else [data]))
-    return _("{cases} cases ({data})").format(cases=training["cases"], data=names)
-
-
-def _rounded(value):
-    return f"{value:.3g}" if isinstance(value, float) else value
-
-
-class ModelDrop(qt.QObject):
-    """Takes model files that are dropped on a widget, and leaves all others to who takes those."""
-
-    def __init__(self, widget, on_model):
-        qt.QObject.__init__(self)
-        self._on_model = on_model
-        self._widget = widget
-        widget.installEventFilter(self)
-
-    def release(self) -> None:
-        self._widget.removeEventFilter(self)
-
-    def eventFilter(self, watched, event):
-        if event.type() not in (qt.QEvent.DragEnter, qt.QEvent.Drop):
-            return False
-        paths = [url.toLocalFile() for url in event.mimeData().urls()]
-        if not paths or not all(path.endswith(MODEL_SUFFIX) for path in paths):
-            return False
-        event.acceptProposedAction()
-        if event.type() == qt.QEvent.Drop:
-            for path in paths:
-                self._on_model(path)
-        return True

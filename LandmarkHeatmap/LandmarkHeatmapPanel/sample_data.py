@@ -7,7 +7,7 @@ from pathlib import Path
 import slicer
 from slicer.i18n import tr as _
 
-from landmark_heatmap.synthetic_hip import make_synthetic_hip
+from landmark_heatmap.synthetic.hip import make_synthetic_hip
 from LandmarkHeatmapLib.volumes import add_volume
 
 _ICON = Path(__file__).resolve().parents[1] / "Resources" / "Icons" / "LandmarkHeatmap.png"

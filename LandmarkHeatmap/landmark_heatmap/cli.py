@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _detect(options) -> int:
-    from .batch import detect
+    from .detection.batch import detect
 
     failures = detect(
         options.images,
@@ -94,8 +94,8 @@ def _check_free(target: Path, overwrite: bool) -> None:
 
 
 def _evaluate(options) -> int:
-    from .evaluation import evaluate, pair_annotations
-    from .evaluation_table import format_table
+    from .judging.evaluation import evaluate, pair_annotations
+    from .judging.evaluation_table import format_table
 
     if options.json:
         _check_free(options.json, options.overwrite)
@@ -110,7 +110,7 @@ def _evaluate(options) -> int:
 def _describe(options) -> int:
     import json
 
-    from .model_file import read_description
+    from .model.model_file import read_description
 
     print(json.dumps(read_description(options.model).to_json(), indent=1, ensure_ascii=False))
     return 0

@@ -13,15 +13,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from landmark_heatmap.annotations import read_annotation, write_annotation
-from landmark_heatmap.description import FINE, NetworkConfig, Stage
-from landmark_heatmap.geometry import Image
-from landmark_heatmap.landmarks import Landmark, LandmarkSet
-from landmark_heatmap.model_file import Model, read_model
-from landmark_heatmap.network import network_for
-from landmark_heatmap.prior import ShapePrior
-from landmark_heatmap.synthetic_hip import make_synthetic_hip
-from landmark_training.plan import _CROP, _FINE_FEATURES, _FINER, _SIGMA_VOXELS
+from landmark_heatmap.annotation.annotation_files import read_annotation, write_annotation
+from landmark_heatmap.annotation.landmarks import Landmark, LandmarkSet
+from landmark_heatmap.images.geometry import Image
+from landmark_heatmap.model.description import FINE, NetworkConfig, Stage
+from landmark_heatmap.model.model_file import Model, read_model
+from landmark_heatmap.model.network import network_for
+from landmark_heatmap.model.prior import ShapePrior
+from landmark_heatmap.synthetic.hip import make_synthetic_hip
+from landmark_training.planning.plan import _CROP, _FINE_FEATURES, _FINER, _SIGMA_VOXELS
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ROOT / "LandmarkHeatmap" / "Resources" / "Models" / "synthetic_hip.safetensors"

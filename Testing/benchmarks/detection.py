@@ -24,14 +24,14 @@ sys.path[:0] = [
     str(ROOT / "Testing/support"),
 ]
 
-import cases  # noqa: E402
-import numpy as np  # noqa: E402
-import peer  # noqa: E402
-import stages  # noqa: E402
-import torch  # noqa: E402
+import cases
+import numpy as np
+import peer
+import stages
+import torch
 
-from landmark_heatmap.model_file import read_model  # noqa: E402
-from landmark_heatmap.predict import Predictor  # noqa: E402
+from landmark_heatmap.detection.predict import Predictor
+from landmark_heatmap.model.model_file import read_model
 
 LANDMARKS = 28
 CUBES, COUNTS = (64, 128, 256, 512), (8, 28, 64, 128)

@@ -7,10 +7,10 @@ import time
 import numpy as np
 import torch
 
-from landmark_heatmap.description import INDEPENDENT, NetworkConfig
-from landmark_heatmap.geometry import Image, canonical_grid, spaced_grid
-from landmark_heatmap.network import LandmarkUNet
-from landmark_heatmap.resample import resample
+from landmark_heatmap.images.geometry import Image, canonical_grid, spaced_grid
+from landmark_heatmap.images.resample import resample
+from landmark_heatmap.model.description import INDEPENDENT, NetworkConfig
+from landmark_heatmap.model.network import LandmarkUNet
 
 ROI, OVERLAP = 96, 0.25  # the overlap is MONAI's default
 _WINDOW = (-200, 1200)

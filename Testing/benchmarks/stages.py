@@ -11,8 +11,8 @@ import SimpleITK as sitk
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from landmark_heatmap import predict, refine
-from landmark_heatmap.imageio import read_image
+from landmark_heatmap.detection import predict, refine
+from landmark_heatmap.images.imageio import read_image
 
 # Stage -> the functions whose time it is; time in a function called by another counts once, inside.
 WATCHED = {
@@ -109,7 +109,7 @@ def publishing_seconds(predictor, image) -> float:
         from headless.scene import Application
     except (ImportError, RuntimeError):
         return None
-    from LandmarkHeatmapLib.publishing import publish_nodes
+    from LandmarkHeatmapLib.result.publishing import publish_nodes
     from LandmarkHeatmapLib.volumes import add_volume
 
     volume = add_volume(Application().scene, image, "CT")

@@ -25,18 +25,18 @@ ROOT = Path(__file__).resolve().parents[2]
 PATHS = [str(ROOT / "LandmarkHeatmap"), str(ROOT / "training")]
 sys.path[:0] = PATHS
 
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
+import numpy as np
+import torch
 
-from landmark_heatmap.annotations import write_annotation  # noqa: E402
-from landmark_heatmap.geometry import Image  # noqa: E402
-from landmark_heatmap.imageio import write_image  # noqa: E402
-from landmark_heatmap.landmarks import Annotation, Point, PointState  # noqa: E402
-from landmark_training import parallel  # noqa: E402
-from landmark_training.coarse import CoarseTask  # noqa: E402
-from landmark_training.config import TrainConfig  # noqa: E402
-from landmark_training.fit import _fine_task, _Job, _ready  # noqa: E402
-from landmark_training.run import Run  # noqa: E402
+from landmark_heatmap.annotation.annotation_files import write_annotation
+from landmark_heatmap.annotation.landmarks import Annotation, Point, PointState
+from landmark_heatmap.images.geometry import Image
+from landmark_heatmap.images.imageio import write_image
+from landmark_training import parallel
+from landmark_training.fit import Job, fine_task, get_ready
+from landmark_training.learning.coarse import CoarseTask
+from landmark_training.learning.run import Run
+from landmark_training.planning.config import TrainConfig
 
 # (K, J, I), and how many landmarks.
 _SETS = {"2d": ((1, 640, 512), 19), "3d": ((128, 112, 112), 28)}
@@ -149,12 +149,12 @@ def _measure(options) -> None:
     config = TrainConfig(fine=True, validation_share=0.0, precision=options.precision)
     with tempfile.TemporaryDirectory() as own:
         output = Path(team.decided(lambda: own))
-        ready = _ready(_Job([options.child], config, None), output, lambda line: None)
+        ready = get_ready(Job([options.child], config, None), output, lambda line: None)
         task = CoarseTask(ready.plan, ready.networks[0], ready.training, [], ready.writer)
         result = {"precision": ready.plan.config.precision}
         result["coarse"] = _seconds(task, ready.plan, output, options.steps)
         team.decided(lambda: task.save(task.network, task.stage, {}, {}))
-        fine = _fine_task(ready, task)
+        fine = fine_task(ready, task)
         result["fine"] = _seconds(fine, ready.plan, output, options.steps)
         # Nobody leaves while another still reads what the first one wrote.
         team.decided(lambda: None)

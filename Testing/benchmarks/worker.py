@@ -19,13 +19,13 @@ from statistics import median
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / folder) for folder in ("LandmarkHeatmap", "training", "Testing/support")]
 
-from cases import SHIPPED, SIZE_IJK, large_ct  # noqa: E402
+from cases import SHIPPED, SIZE_IJK, large_ct
 
-from headless.scene import shared_application  # noqa: E402
-from landmark_heatmap.predict import Predictor  # noqa: E402
-from landmark_heatmap.worker.client import Finished, WorkerClient  # noqa: E402
-from LandmarkHeatmapLib.result import DetectionResult  # noqa: E402
-from LandmarkHeatmapLib.volumes import add_volume, image_of  # noqa: E402
+from headless.scene import shared_application
+from landmark_heatmap.detection.predict import Predictor
+from landmark_heatmap.worker.client import Finished, WorkerClient
+from LandmarkHeatmapLib.result.detection_result import DetectionResult
+from LandmarkHeatmapLib.volumes import add_volume, image_of
 
 _INTERVAL_SECONDS = 0.02
 

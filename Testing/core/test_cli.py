@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,28 +12,29 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-from landmark_heatmap import cli, files, imageio, predict  # noqa: E402
-from landmark_heatmap.annotations import read_annotation, write_annotation  # noqa: E402
-from landmark_heatmap.command_line import run_command  # noqa: E402
-from landmark_heatmap.description import (  # noqa: E402
-    IntensityNormalisation,
-    ModelDescription,
-    NetworkConfig,
-    Stage,
-)
-from landmark_heatmap.geometry import Image  # noqa: E402
-from landmark_heatmap.imageio import write_image  # noqa: E402
-from landmark_heatmap.landmarks import (  # noqa: E402
+from landmark_heatmap import cli, files
+from landmark_heatmap.annotation.annotation_files import read_annotation, write_annotation
+from landmark_heatmap.annotation.landmarks import (
     Annotation,
     Landmark,
     LandmarkSet,
     Point,
     PointState,
 )
-from landmark_heatmap.model_file import write_model  # noqa: E402
-from landmark_heatmap.network import LandmarkUNet  # noqa: E402
-
-PACKAGE_ROOT = Path(cli.__file__).parents[1]
+from landmark_heatmap.command_line import run_command
+from landmark_heatmap.detection import predict
+from landmark_heatmap.images import imageio
+from landmark_heatmap.images.geometry import Image
+from landmark_heatmap.images.imageio import write_image
+from landmark_heatmap.model.description import (
+    IntensityNormalisation,
+    ModelDescription,
+    NetworkConfig,
+    Stage,
+)
+from landmark_heatmap.model.model_file import write_model
+from landmark_heatmap.model.network import LandmarkUNet
+from places import MODULE_FOLDER
 
 
 @pytest.fixture
@@ -191,7 +191,7 @@ def test_the_figures_of_an_evaluation_are_never_overwritten_unasked(folder, caps
 
 
 def in_a_process(*arguments, **options):
-    environment = {**os.environ, "PYTHONPATH": str(PACKAGE_ROOT), "PYTHONIOENCODING": "ascii"}
+    environment = {**os.environ, "PYTHONPATH": str(MODULE_FOLDER), "PYTHONIOENCODING": "ascii"}
     command = [sys.executable, "-m", "landmark_heatmap.cli", *map(str, arguments)]
     return subprocess.run(command, env=environment, stderr=subprocess.PIPE, **options)
 

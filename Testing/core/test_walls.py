@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-MODULE_FOLDER = ROOT / "LandmarkHeatmap"
-MODULE_FILE = MODULE_FOLDER / "LandmarkHeatmap.py"
+from places import MODULE_FILE, MODULE_FOLDER, ROOT
+
 UI_FILE = MODULE_FOLDER / "Resources" / "UI" / "LandmarkHeatmap.ui"
 
 APPLICATION = {"slicer", "vtk", "qt", "ctk", "PythonQt", "PySide6", "slicer_core", "vtkmodules"}
@@ -29,7 +28,7 @@ FORBIDDEN = {
     # The panel knows everything below it; only the module file imports it.
     MODULE_FOLDER / PANEL: {"landmark_training", "torch", "LandmarkHeatmap"},
 }
-PANEL_FILES = [MODULE_FILE, *(MODULE_FOLDER / PANEL).glob("*.py")]
+PANEL_FILES = [MODULE_FILE, *(MODULE_FOLDER / PANEL).rglob("*.py")]
 # What Slicer brings along; torch and safetensors are not among it.
 BUNDLED = {"numpy", "SimpleITK", "slicer", "vtk", "qt", "ctk"}
 
@@ -178,7 +177,7 @@ def test_the_panel_imports_on_loading_only_what_slicer_has(path):
 
 
 def test_what_the_module_file_imports_of_ours_needs_no_torch():
-    """Followed from file to file: landmark_heatmap.predict imports torch, so nobody may at once."""
+    """Followed from file to file: detection.predict imports torch, so nobody may at once."""
     waiting, seen = [MODULE_FILE], set()
     while waiting:
         path = waiting.pop()
@@ -186,7 +185,7 @@ def test_what_the_module_file_imports_of_ours_needs_no_torch():
         source = path.read_text(encoding="utf-8")
         assert imported_at_file_scope(source) & {"torch", "safetensors"} == set(), path
         waiting += [each for each in imported_files(source, path) if each not in seen]
-    assert MODULE_FOLDER / "landmark_heatmap" / "geometry.py" in seen
+    assert MODULE_FOLDER / "landmark_heatmap" / "images" / "geometry.py" in seen
 
 
 def imported_files(source: str, path: Path) -> list:
@@ -212,10 +211,10 @@ def test_an_import_at_file_scope_is_told_from_one_in_a_function():
 
 
 def test_the_files_a_file_imports_are_found():
-    source = "from landmark_heatmap.predict import Predictor\nfrom .result import DetectionResult"
-    path = MODULE_FOLDER / "LandmarkHeatmapLib" / "export.py"
+    source = "from landmark_heatmap.errors import GeometryError\nfrom .state import MODULE_NAME"
+    path = MODULE_FOLDER / "LandmarkHeatmapLib" / "result" / "publishing.py"
     names = {each.name for each in imported_files(source, path)}
-    assert names == {"predict.py", "result.py"}
+    assert names == {"errors.py", "state.py"}
 
 
 def test_the_build_lists_every_file_of_the_module_once():

@@ -1,14 +1,15 @@
 """What the panel asks of its widgets exists in its .ui file and in Slicer. Needs no Qt."""
 
-from pathlib import Path
-
 import pytest
 
+from places import MODULE_FOLDER
 from widget_use import Api, faults_of_code, faults_of_ui, widgets_in
 
-MODULE_FOLDER = Path(__file__).resolve().parents[2] / "LandmarkHeatmap"
 UI = (MODULE_FOLDER / "Resources/UI/LandmarkHeatmap.ui").read_text(encoding="utf-8")
-CODE = [MODULE_FOLDER / "LandmarkHeatmap.py", *MODULE_FOLDER.glob("LandmarkHeatmapPanel/*.py")]
+CODE = [
+    MODULE_FOLDER / "LandmarkHeatmap.py",
+    *(MODULE_FOLDER / "LandmarkHeatmapPanel").rglob("*.py"),
+]
 API = Api.read()
 
 SMALL_UI = """<ui><widget class="QWidget" name="top">

@@ -4,11 +4,11 @@ import pytest
 
 pytest.importorskip("slicer_core")
 
-from headless.scene import Complaints, shared_application  # noqa: E402
-from headless.views import shared_slice_views  # noqa: E402
-from LandmarkHeatmapLib.result import DetectionResult  # noqa: E402
-from LandmarkHeatmapLib.volumes import add_volume  # noqa: E402
-from mrml_examples import make_image, make_prediction  # noqa: E402
+from headless.scene import Complaints, shared_application
+from headless.views import shared_slice_views
+from LandmarkHeatmapLib.result.detection_result import DetectionResult
+from LandmarkHeatmapLib.volumes import add_volume
+from mrml_examples import make_image, make_prediction
 
 
 @pytest.fixture(scope="session")

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from landmark_heatmap.dataset import read_cases
+from landmark_heatmap.annotation.landmarks import PointState
+from landmark_heatmap.dataset.cases import read_cases
 from landmark_heatmap.errors import DatasetError
-from landmark_heatmap.imageio import read_image
-from landmark_heatmap.landmarks import PointState
-from LandmarkHeatmapLib import markups
+from landmark_heatmap.images.imageio import read_image
 from LandmarkHeatmapLib.export import export_case
+from LandmarkHeatmapLib.result import markups
 from mrml_examples import IMAGES, LANDMARKS, RAS, in_view, linear_transform, ready
 
 
@@ -105,8 +105,8 @@ def test_an_export_without_the_image_says_so_and_is_not_trained_from(publish, tm
 
 
 def test_a_dataset_of_other_landmarks_is_refused(publish, tmp_path):
-    from landmark_heatmap.dataset import create_dataset
-    from landmark_heatmap.landmarks import Landmark, LandmarkSet
+    from landmark_heatmap.annotation.landmarks import Landmark, LandmarkSet
+    from landmark_heatmap.dataset.folder import create_dataset
 
     create_dataset(tmp_path / "data", LandmarkSet((Landmark("Nose"),)))
     with pytest.raises(DatasetError, match="Nose"):

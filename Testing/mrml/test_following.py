@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from headless.scene import slicer, vtk
-from landmark_heatmap.dataset import Review
+from landmark_heatmap.annotation.landmarks import PointState
+from landmark_heatmap.dataset.record import Review
 from landmark_heatmap.errors import PredictionError
-from landmark_heatmap.heatmap import decode_peak
-from landmark_heatmap.landmarks import PointState
-from LandmarkHeatmapLib import markups
+from landmark_heatmap.model.heatmap import decode_peak
 from LandmarkHeatmapLib.export import export_case
-from LandmarkHeatmapLib.result import DetectionResult
-from LandmarkHeatmapLib.session import ReviewSession
+from LandmarkHeatmapLib.result import markups
+from LandmarkHeatmapLib.result.detection_result import DetectionResult
+from LandmarkHeatmapLib.review.session import ReviewSession
 from LandmarkHeatmapLib.volumes import add_volume, image_of
 from mrml_examples import (
     IMAGES,
@@ -231,7 +231,7 @@ def test_a_publication_that_fails_leaves_nothing_behind(scene):
 
 
 def test_names_and_definitions_with_any_characters_survive_saving(scene, tmp_path):
-    from landmark_heatmap.landmarks import Landmark, LandmarkSet
+    from landmark_heatmap.annotation.landmarks import Landmark, LandmarkSet
 
     odd = LandmarkSet(
         (

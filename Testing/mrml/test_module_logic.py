@@ -4,17 +4,15 @@ import importlib.util
 import json
 import sys
 import types
-from pathlib import Path
 
 import pytest
 import slicer
 
-from landmark_heatmap.dataset import Review
+from landmark_heatmap.dataset.record import Review
 from landmark_heatmap.errors import ModelFileError
 from LandmarkHeatmapLib.volumes import add_volume
 from mrml_examples import make_image, make_prediction
-
-MODULE_FILE = Path(__file__).resolve().parents[2] / "LandmarkHeatmap" / "LandmarkHeatmap.py"
+from places import MODULE_FILE
 
 
 class Settings(dict):

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import slicer
 
-from landmark_heatmap.dataset import Review
-from landmark_heatmap.geometry import Image
-from landmark_heatmap.heatmap import decode_peak
-from landmark_heatmap.landmarks import PointState
-from LandmarkHeatmapLib import markups, overlay
-from LandmarkHeatmapLib.result import DetectionResult
+from landmark_heatmap.annotation.landmarks import PointState
+from landmark_heatmap.dataset.record import Review
+from landmark_heatmap.images.geometry import Image
+from landmark_heatmap.model.heatmap import decode_peak
+from LandmarkHeatmapLib.display import overlay
+from LandmarkHeatmapLib.result import markups
+from LandmarkHeatmapLib.result.detection_result import DetectionResult
 from LandmarkHeatmapLib.volumes import add_volume, component_note, image_of
 from mrml_examples import (
     IMAGES,

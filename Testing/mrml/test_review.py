@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from landmark_heatmap.dataset import Review
-from LandmarkHeatmapLib import markups, overlay
-from LandmarkHeatmapLib.session import ReviewSession
+from landmark_heatmap.dataset.record import Review
+from LandmarkHeatmapLib.display import overlay
+from LandmarkHeatmapLib.result import markups
+from LandmarkHeatmapLib.review.session import ReviewSession
 from LandmarkHeatmapLib.volumes import image_of
 from mrml_examples import (
     IMAGES,

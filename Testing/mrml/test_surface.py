@@ -5,9 +5,9 @@ import pytest
 
 from headless.scene import vtk
 from landmark_heatmap.errors import AnnotationError
-from LandmarkHeatmapLib import overlay
-from LandmarkHeatmapLib.markups import world_positions
-from LandmarkHeatmapLib.surface import hide_surface, show_surface, surface_node
+from LandmarkHeatmapLib.display import overlay
+from LandmarkHeatmapLib.display.surface import hide_surface, show_surface, surface_node
+from LandmarkHeatmapLib.result.markups import world_positions
 from mrml_examples import IMAGES, linear_transform
 
 

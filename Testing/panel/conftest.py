@@ -3,18 +3,18 @@
 import pytest
 
 pytest.importorskip("slicer_core")
-import slicer  # noqa: E402
+import slicer
 
 pytest.importorskip(
     "PySide6.QtWidgets", reason="needs PySide6-Essentials and its libraries", exc_type=ImportError
 )
 
-from headless.scene import Complaints  # noqa: E402
-from LandmarkHeatmapLib.result import DetectionResult  # noqa: E402
-from LandmarkHeatmapLib.volumes import add_volume  # noqa: E402
-from mrml_examples import make_image, make_prediction  # noqa: E402
-from panel_stand_ins import ScriptedClient  # noqa: E402
-from qt_host.application import the_host  # noqa: E402
+from headless.scene import Complaints
+from LandmarkHeatmapLib.result.detection_result import DetectionResult
+from LandmarkHeatmapLib.volumes import add_volume
+from mrml_examples import make_image, make_prediction
+from panel_stand_ins import ScriptedClient
+from qt_host.application import the_host
 
 
 @pytest.fixture

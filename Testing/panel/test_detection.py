@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import slicer
 
-from landmark_heatmap.geometry import Image
-from landmark_heatmap.imageio import write_image
+from landmark_heatmap.images.geometry import Image
+from landmark_heatmap.images.imageio import write_image
 from landmark_heatmap.worker.client import WorkerClient
-from LandmarkHeatmapLib.result import DetectionResult
+from LandmarkHeatmapLib.result.detection_result import DetectionResult
 from mrml_examples import IMAGES, LANDMARKS, make_image
 from panel_stand_ins import ScriptedClient
 from qt_host.application import ROOT

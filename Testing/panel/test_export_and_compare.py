@@ -3,7 +3,7 @@
 import numpy as np
 import slicer
 
-from landmark_heatmap.dataset import read_cases
+from landmark_heatmap.dataset.cases import read_cases
 from mrml_examples import LANDMARKS
 
 

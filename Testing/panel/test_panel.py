@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import slicer
 
-from landmark_heatmap.dataset import read_cases
+from landmark_heatmap.dataset.cases import read_cases
 from mrml_examples import LANDMARKS, linear_transform
 
 

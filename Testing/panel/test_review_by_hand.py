@@ -4,7 +4,7 @@ import numpy as np
 import slicer
 from PySide6.QtCore import Qt
 
-from landmark_heatmap.dataset import Review
+from landmark_heatmap.dataset.record import Review
 from mrml_examples import LANDMARKS
 
 NAMES = list(LANDMARKS.names)

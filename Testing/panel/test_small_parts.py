@@ -10,13 +10,17 @@ from landmark_heatmap.errors import AnnotationError
 @pytest.fixture
 def parts(module):
     """The panel's own files; they can be imported only where there is a qt."""
-    from LandmarkHeatmapPanel import compare_section, export_section, keys, models
+    from LandmarkHeatmapPanel import keys
+    from LandmarkHeatmapPanel.models import ModelList
+    from LandmarkHeatmapPanel.sections import comparison as compare_section
+    from LandmarkHeatmapPanel.sections import export as export_section
+    from LandmarkHeatmapPanel.sections import inputs as models
 
     return {
         "command": export_section.retraining_command,
         "thresholds": compare_section.thresholds_in,
         "describe": models.describe,
-        "list": models.ModelList(),
+        "list": ModelList(),
         "keys": keys.SHORTCUTS,
     }
 

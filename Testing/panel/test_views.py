@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import slicer
 
-from landmark_heatmap.dataset import Review
+from landmark_heatmap.dataset.record import Review
 
 
 @pytest.fixture(autouse=True)

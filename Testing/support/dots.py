@@ -8,19 +8,26 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from landmark_heatmap.annotations import write_annotation
-from landmark_heatmap.description import (
+from landmark_heatmap.annotation.annotation_files import write_annotation
+from landmark_heatmap.annotation.landmarks import (
+    Annotation,
+    Landmark,
+    LandmarkSet,
+    Point,
+    PointState,
+)
+from landmark_heatmap.detection.prediction import LandmarkPrediction, Prediction
+from landmark_heatmap.images.geometry import Image, apply_affine
+from landmark_heatmap.images.imageio import write_image
+from landmark_heatmap.model.description import (
     COARSE,
     IntensityNormalisation,
     ModelDescription,
+    ModelIdentity,
     NetworkConfig,
     Stage,
 )
-from landmark_heatmap.geometry import Image, apply_affine
-from landmark_heatmap.imageio import write_image
-from landmark_heatmap.landmarks import Annotation, Landmark, LandmarkSet, Point, PointState
-from landmark_heatmap.model_file import read_description, write_model
-from landmark_heatmap.prediction import LandmarkPrediction, ModelIdentity, Prediction
+from landmark_heatmap.model.model_file import read_description, write_model
 
 NAMES = ("Eye_L", "Eye_R", "Nose")
 PAIRS = (("Eye_L", "Eye_R"),)
@@ -54,7 +61,7 @@ def write_untrained(path, dimension=2, names=NAMES, pairs=PAIRS, name="Dots", **
     """A model file whose network has learned nothing. training: what it says of its training."""
     import torch
 
-    from landmark_heatmap.network import LandmarkUNet
+    from landmark_heatmap.model.network import LandmarkUNet
 
     torch.manual_seed(0)
     network = NetworkConfig(dimension, len(names), (4, 8), 0, 1)

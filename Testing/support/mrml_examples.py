@@ -3,10 +3,11 @@
 import numpy as np
 
 from headless.scene import slicer, vtk
-from landmark_heatmap.geometry import Image
-from landmark_heatmap.landmarks import Landmark, LandmarkSet
-from landmark_heatmap.prediction import LandmarkPrediction, ModelIdentity, Prediction
-from LandmarkHeatmapLib import markups
+from landmark_heatmap.annotation.landmarks import Landmark, LandmarkSet
+from landmark_heatmap.detection.prediction import LandmarkPrediction, Prediction
+from landmark_heatmap.images.geometry import Image
+from landmark_heatmap.model.description import ModelIdentity
+from LandmarkHeatmapLib.result import markups
 
 RAS = np.array([-1, -1, 1])
 SIGMA_MM = 4.0

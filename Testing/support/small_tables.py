@@ -5,10 +5,10 @@ import json
 
 import numpy as np
 
-from landmark_heatmap.annotations import read_annotation
-from landmark_heatmap.geometry import Image
-from landmark_heatmap.imageio import read_image, write_image
-from landmark_training.import_cli import add_import
+from landmark_heatmap.annotation.annotation_files import read_annotation
+from landmark_heatmap.images.geometry import Image
+from landmark_heatmap.images.imageio import read_image, write_image
+from landmark_training.commands.importing import add_import
 
 WIDTH, HEIGHT = 30, 20
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from landmark_heatmap.annotations import write_annotation
-from landmark_heatmap.evaluation import Outcome, evaluate
-from landmark_heatmap.imageio import write_image
-from landmark_heatmap.predict import Predictor
+from landmark_heatmap.annotation.annotation_files import write_annotation
+from landmark_heatmap.detection.predict import Predictor
+from landmark_heatmap.images.imageio import write_image
+from landmark_heatmap.judging.evaluation import Outcome, evaluate
 
 
 def write_pairs(folder, make, count=12):

@@ -15,10 +15,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "LandmarkHeatmap"))
 
+from landmark_heatmap.annotation.landmarks import Landmark, LandmarkSet
+from landmark_heatmap.detection.prediction import LandmarkPrediction, Prediction
 from landmark_heatmap.errors import PredictionError
-from landmark_heatmap.geometry import Image
-from landmark_heatmap.landmarks import Landmark, LandmarkSet
-from landmark_heatmap.prediction import LandmarkPrediction, ModelIdentity, Prediction
+from landmark_heatmap.images.geometry import Image
+from landmark_heatmap.model.description import ModelIdentity
 from landmark_heatmap.worker import protocol, server
 
 NAMES = ("Left", "Right")

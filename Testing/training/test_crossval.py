@@ -8,21 +8,21 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from dots import NAMES, write_cases, write_untrained  # noqa: E402
-from landmark_heatmap.errors import DatasetError  # noqa: E402
-from landmark_heatmap.evaluation import evaluate  # noqa: E402
-from landmark_heatmap.imageio import read_image  # noqa: E402
-from landmark_heatmap.landmarks import Annotation, Point, PointState  # noqa: E402
-from landmark_heatmap.model_file import read_model  # noqa: E402
-from landmark_heatmap.predict import Predictor  # noqa: E402
-from landmark_training import crossval  # noqa: E402
-from landmark_training.cli import main  # noqa: E402
-from landmark_training.config import TrainConfig  # noqa: E402
-from landmark_training.crossval import cross_validate, resume_cross_validation  # noqa: E402
-from landmark_training.data import image_id  # noqa: E402
-from landmark_training.ensemble import write_ensemble  # noqa: E402
-from landmark_training.fit import fit  # noqa: E402
-from landmark_training.folds import divide, read_groups  # noqa: E402
+from dots import NAMES, write_cases, write_untrained
+from landmark_heatmap.annotation.landmarks import Annotation, Point, PointState
+from landmark_heatmap.detection.predict import Predictor
+from landmark_heatmap.errors import DatasetError
+from landmark_heatmap.images.imageio import read_image
+from landmark_heatmap.judging.evaluation import evaluate
+from landmark_heatmap.model.model_file import read_model
+from landmark_training import crossval
+from landmark_training.cli import main
+from landmark_training.crossval import cross_validate, resume_cross_validation
+from landmark_training.data.cases import image_id
+from landmark_training.ensemble import write_ensemble
+from landmark_training.fit import fit
+from landmark_training.folds import divide, read_groups
+from landmark_training.planning.config import TrainConfig
 
 QUICK = TrainConfig(
     spacing_mm=(4.0,), features=(4, 8), joint_features=4, fine=False, epochs=2, steps_per_epoch=2,
@@ -140,7 +140,7 @@ def test_the_intervals_are_those_of_patients():
 
 def perturbed(path, source, seed):
     """A model as that of `source`, with other weights."""
-    from landmark_heatmap.model_file import write_model
+    from landmark_heatmap.model.model_file import write_model
 
     model = read_model(source)
     torch.manual_seed(seed)

@@ -10,28 +10,30 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from landmark_heatmap.annotations import write_annotation  # noqa: E402
-from landmark_heatmap.dataset import CaseRecord, Review, add_case, create_dataset  # noqa: E402
-from landmark_heatmap.errors import DatasetError  # noqa: E402
-from landmark_heatmap.geometry import Image  # noqa: E402
-from landmark_heatmap.imageio import write_image  # noqa: E402
-from landmark_heatmap.landmarks import (  # noqa: E402
+from landmark_heatmap.annotation.annotation_files import write_annotation
+from landmark_heatmap.annotation.landmarks import (
     Annotation,
     Landmark,
     LandmarkSet,
     Point,
     PointState,
 )
-from landmark_heatmap.model_file import read_description, read_model  # noqa: E402
-from landmark_training import augment  # noqa: E402
-from landmark_training.augment import generators  # noqa: E402
-from landmark_training.cli import main  # noqa: E402
-from landmark_training.coarse import CoarseTask  # noqa: E402
-from landmark_training.config import TrainConfig  # noqa: E402
-from landmark_training.feed import Share  # noqa: E402
-from landmark_training.fit import _Job, _prepared, _ready, fit, resume  # noqa: E402
-from landmark_training.run import Run  # noqa: E402
-from training_examples import error_on_new, write_pairs  # noqa: E402
+from landmark_heatmap.dataset.cases import add_case
+from landmark_heatmap.dataset.folder import create_dataset
+from landmark_heatmap.dataset.record import CaseRecord, Review
+from landmark_heatmap.errors import DatasetError
+from landmark_heatmap.images.geometry import Image
+from landmark_heatmap.images.imageio import write_image
+from landmark_heatmap.model.model_file import read_description, read_model
+from landmark_training.cli import main
+from landmark_training.data import augment
+from landmark_training.data.augment import generators
+from landmark_training.data.feed import Share
+from landmark_training.fit import Job, fit, get_ready, prepared, resume
+from landmark_training.learning.coarse import CoarseTask
+from landmark_training.learning.run import Run
+from landmark_training.planning.config import TrainConfig
+from training_examples import error_on_new, write_pairs
 
 SIZE = 48
 NAMES = ("Eye_L", "Eye_R", "Nose")
@@ -68,7 +70,7 @@ def trained(faces, tmp_path_factory):
 def run_for(data, config):
     """A Run that is ready to train, its Feed and its cases."""
     config = replace(config, validation_share=0.0)
-    ready = _ready(_Job([data], config, None), Path(), lambda line: None)
+    ready = get_ready(Job([data], config, None), Path(), lambda line: None)
     task = CoarseTask(ready.plan, ready.networks[0], ready.training, [], ready.writer)
     return Run(task, ready.plan, None, Path(), lambda line: None), task.feed, ready.training
 
@@ -160,7 +162,7 @@ def test_predictions_that_nobody_judged_are_no_labels(tmp_path):
     reviews["Eye_R"] = Review.MARKED_ABSENT
     add_case(tmp_path / "data", "case-1", image, Annotation(points), CaseRecord(reviews))
 
-    cases, kept, _ = _prepared(_Job([tmp_path / "data"], QUICK, None), None, lambda line: None)
+    cases, kept, _ = prepared(Job([tmp_path / "data"], QUICK, None), None, lambda line: None)
 
     assert kept.names == ("Eye_L",)
     label = cases[0].label
@@ -175,7 +177,7 @@ def test_a_point_placed_outside_its_image_teaches_absence(tmp_path):
     write_image(tmp_path / "a.nrrd", image)
     write_annotation(tmp_path / "a.mrk.json", Annotation(points))
     told = []
-    cases, kept, _ = _prepared(_Job([tmp_path], QUICK, None), None, told.append)
+    cases, kept, _ = prepared(Job([tmp_path], QUICK, None), None, told.append)
     assert "Nose" not in kept.names
     assert any("Nose" in line for line in told)
     assert cases[0].label.state("Nose") is PointState.ABSENT
@@ -353,8 +355,8 @@ def test_landmarks_outside_every_image_do_not_keep_a_model_from_going_on(trained
     points = {**annotation.points, "Ear": Point(PointState.PLACED, (5, 500, 0))}
     write_image(tmp_path / "a.nrrd", image)
     write_annotation(tmp_path / "a.mrk.json", Annotation(points))
-    job = _Job([tmp_path], QUICK, str(trained))
-    cases, landmarks, _ = _prepared(job, read_model(trained), lambda line: None)
+    job = Job([tmp_path], QUICK, str(trained))
+    cases, landmarks, _ = prepared(job, read_model(trained), lambda line: None)
     assert landmarks.names == NAMES
     assert cases[0].label.state("Nose") is PointState.PLACED
 

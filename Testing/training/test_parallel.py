@@ -14,19 +14,19 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import landmark_heatmap  # noqa: E402
-import landmark_training  # noqa: E402
-from landmark_heatmap.errors import DatasetError  # noqa: E402
-from landmark_heatmap.geometry import Image  # noqa: E402
-from landmark_heatmap.landmarks import Annotation, Point, PointState  # noqa: E402
-from landmark_heatmap.launch import Place  # noqa: E402
-from landmark_heatmap.model_file import read_model  # noqa: E402
-from landmark_training import parallel  # noqa: E402
-from landmark_training.config import TrainConfig  # noqa: E402
-from landmark_training.fit import fit, resume  # noqa: E402
-from landmark_training.parallel import Team  # noqa: E402
-from landmark_training.run import Run  # noqa: E402
-from training_examples import write_pairs  # noqa: E402
+import landmark_heatmap
+import landmark_training
+from landmark_heatmap.annotation.landmarks import Annotation, Point, PointState
+from landmark_heatmap.errors import DatasetError
+from landmark_heatmap.images.geometry import Image
+from landmark_heatmap.launch import Place
+from landmark_heatmap.model.model_file import read_model
+from landmark_training import parallel
+from landmark_training.fit import fit, resume
+from landmark_training.learning.run import Run
+from landmark_training.parallel import Team
+from landmark_training.planning.config import TrainConfig
+from training_examples import write_pairs
 
 # Three images a batch: the two processes do not get the same number.
 QUICK = TrainConfig(

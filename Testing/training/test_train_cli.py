@@ -6,8 +6,8 @@ import pytest
 
 pytest.importorskip("torch")
 
-from landmark_heatmap import files  # noqa: E402
-from landmark_training import cli  # noqa: E402
+from landmark_heatmap import files
+from landmark_training import cli
 
 HIPS = ["synthetic-hips", "--cases", "1", "--size", "8", "--spacing", "30", "--output"]
 

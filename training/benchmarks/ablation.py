@@ -17,14 +17,14 @@ import numpy as np
 import torch
 
 from landmark_heatmap.errors import LandmarkHeatmapError
-from landmark_heatmap.evaluation import Outcome
 from landmark_heatmap.files import replacing, write_json
-from landmark_heatmap.model_file import read_model, write_model
-from landmark_training.config import TrainConfig
+from landmark_heatmap.judging.evaluation import Outcome
+from landmark_heatmap.model.model_file import read_model, write_model
+from landmark_training.commands.settings import settings_of
 from landmark_training.fit import fit
-from landmark_training.judge import How, choose_cases, judge
-from landmark_training.runs import read_run
-from landmark_training.settings import settings_of
+from landmark_training.judging.judge import How, choose_cases, judge
+from landmark_training.judging.runs import read_run
+from landmark_training.planning.config import TrainConfig
 
 _ALONE = {"head": "independent", "prior": False}
 _UNJOINED = {"joint_features": 0, "prior": False}

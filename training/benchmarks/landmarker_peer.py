@@ -30,14 +30,14 @@ for _name in ("nms", "qnms"):
         f"torchvision::{_name}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
     )
 
-from landmarker.data import LandmarkDataset  # noqa: E402
-from landmarker.heatmap.decoder import heatmap_to_coord  # noqa: E402
-from landmarker.heatmap.generator import GaussianHeatmapGenerator  # noqa: E402
-from landmarker.losses import GaussianHeatmapL2Loss  # noqa: E402
-from landmarker.models.spatial_configuration_net import (  # noqa: E402
+from landmarker.data import LandmarkDataset
+from landmarker.heatmap.decoder import heatmap_to_coord
+from landmarker.heatmap.generator import GaussianHeatmapGenerator
+from landmarker.losses import GaussianHeatmapL2Loss
+from landmarker.models.spatial_configuration_net import (
     OriginalSpatialConfigurationNet,
 )
-from monai.transforms import (  # noqa: E402
+from monai.transforms import (
     Compose,
     RandAdjustContrastd,
     RandAffined,
@@ -47,9 +47,9 @@ from monai.transforms import (  # noqa: E402
     RandStdShiftIntensityd,
 )
 
-from landmark_heatmap.annotations import read_annotation, write_annotation  # noqa: E402
-from landmark_heatmap.imageio import image_stem, is_image_file, read_image  # noqa: E402
-from landmark_heatmap.landmarks import Annotation, Point, PointState  # noqa: E402
+from landmark_heatmap.annotation.annotation_files import read_annotation, write_annotation
+from landmark_heatmap.annotation.landmarks import Annotation, Point, PointState
+from landmark_heatmap.images.imageio import image_stem, is_image_file, read_image
 
 
 @dataclass(frozen=True)

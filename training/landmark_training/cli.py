@@ -11,11 +11,11 @@ from tqdm import tqdm
 from landmark_heatmap.command_line import run_command
 from landmark_heatmap.errors import DatasetError
 
-from .crossval_cli import add_cross_validation
-from .data import new_folder
-from .import_cli import add_import
-from .judge_cli import add_commands
-from .settings import add_settings, config_of
+from .commands.cross_validate import add_cross_validation
+from .commands.importing import add_import
+from .commands.judging import add_commands
+from .commands.settings import add_settings, config_of
+from .outputs import new_folder
 
 
 def main(arguments=None) -> int:
@@ -83,9 +83,9 @@ def _fit(options) -> int:
 
 
 def _synthetic_hips(options) -> int:
-    from landmark_heatmap.annotations import write_annotation
-    from landmark_heatmap.imageio import write_image
-    from landmark_heatmap.synthetic_hip import make_synthetic_hip
+    from landmark_heatmap.annotation.annotation_files import write_annotation
+    from landmark_heatmap.images.imageio import write_image
+    from landmark_heatmap.synthetic.hip import make_synthetic_hip
 
     folder = new_folder(options.output)
     for seed in tqdm(range(options.first_seed, options.first_seed + options.cases), unit="hip"):

@@ -10,22 +10,25 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from landmark_heatmap.annotations import read_annotation, write_annotation
+from landmark_heatmap.annotation.annotation_files import read_annotation, write_annotation
+from landmark_heatmap.detection.predict import Predictor
 from landmark_heatmap.errors import DatasetError
-from landmark_heatmap.evaluation import Evaluation, evaluate
-from landmark_heatmap.evaluation_table import format_table
 from landmark_heatmap.files import write_json
-from landmark_heatmap.imageio import read_grid, read_image
-from landmark_heatmap.predict import Predictor
+from landmark_heatmap.images.imageio import read_grid, read_image
+from landmark_heatmap.judging.evaluation import Evaluation, evaluate
+from landmark_heatmap.judging.evaluation_table import format_table
 
 from . import parallel
-from .config import TrainConfig
-from .data import find_cases, image_id, label_of, new_folder
+from .data.cases import find_cases, image_id, label_of
+from .data.prepare import planned
 from .ensemble import write_ensemble
-from .fit import RUN_RECORD, fit, planned, resume
+from .fit import RUN_RECORD, fit, resume
 from .folds import divide, read_groups
-from .judge import told_apart
-from .model import MODEL_NAME
+from .judging.judge import told_apart
+from .learning.losses import check_losses
+from .learning.model import MODEL_NAME
+from .outputs import new_folder
+from .planning.config import TrainConfig
 
 _RECORD, _FIGURES, _HELD_OUT, _ENSEMBLE = (
     "cross-validation.json",
@@ -94,6 +97,7 @@ def resume_cross_validation(output, say=print) -> Evaluation:
 
 def _for_all_folds(data, config: TrainConfig, folds: int, say) -> TrainConfig:
     """The settings that all data ask for, stated, so that the folds' models are of one kind."""
+    check_losses(config.losses, config.head)
     _, _, plan = planned(data, config, say=say)
     for reason in plan.reasons:
         say(f"  {reason}")

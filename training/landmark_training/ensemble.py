@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from landmark_heatmap.errors import DatasetError
-from landmark_heatmap.model_file import Model, read_model, write_model
-from landmark_heatmap.network import Ensemble
-from landmark_heatmap.pose import fit_pose
+from landmark_heatmap.model.model_file import Model, read_model, write_model
+from landmark_heatmap.model.network import Ensemble
+from landmark_heatmap.model.pose import fit_pose
 
-from .data import check_new_file
+from .outputs import check_new_file
 
 # Members whose crops are turned along different axes cannot be averaged.
 _MOST_DEGREES = 5.0

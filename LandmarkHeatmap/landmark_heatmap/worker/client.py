@@ -19,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..detection.prediction import Prediction
 from ..errors import PredictionError
-from ..geometry import Image
-from ..prediction import Prediction
+from ..images.geometry import Image
 from . import protocol
 
 SERVER = Path(__file__).with_name("server.py")

@@ -32,9 +32,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..geometry import Grid, Image
-from ..landmarks import LandmarkSet
-from ..prediction import LandmarkPrediction, ModelIdentity, Prediction
+from ..annotation.landmarks import LandmarkSet
+from ..detection.prediction import LandmarkPrediction, Prediction
+from ..images.geometry import Grid, Image
+from ..model.description import ModelIdentity
 
 VERSION = 1
 

@@ -15,7 +15,7 @@ if __package__ in (None, ""):  # run by its path; the package is two folders up
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from landmark_heatmap.errors import LandmarkHeatmapError
-from landmark_heatmap.geometry import Image
+from landmark_heatmap.images.geometry import Image
 from landmark_heatmap.worker import protocol
 
 # The worker's share of a job that is getting ready: loading torch and the model.
@@ -130,7 +130,7 @@ class Server:
 def _predictor(model: str, device: str):
     import torch
 
-    from landmark_heatmap.predict import Predictor
+    from landmark_heatmap.detection.predict import Predictor
 
     # The machine is the worker's: nobody else in this process wants its cores.
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

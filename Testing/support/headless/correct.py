@@ -17,13 +17,13 @@ from pathlib import Path
 
 import numpy as np
 
+from landmark_heatmap.annotation.landmarks import PointState
+from landmark_heatmap.detection.predict import Predictor
 from landmark_heatmap.errors import LandmarkHeatmapError
-from landmark_heatmap.imageio import read_image
-from landmark_heatmap.landmarks import PointState
-from landmark_heatmap.predict import Predictor
-from landmark_training.data import find_cases, label_of
+from landmark_heatmap.images.imageio import read_image
+from landmark_training.data.cases import find_cases, label_of
 from LandmarkHeatmapLib.export import export_case
-from LandmarkHeatmapLib.result import DetectionResult
+from LandmarkHeatmapLib.result.detection_result import DetectionResult
 from LandmarkHeatmapLib.volumes import add_volume
 
 from .scene import Application

@@ -16,23 +16,24 @@ from pathlib import Path
 
 import numpy as np
 
-from landmark_heatmap.annotations import write_annotation
-from landmark_heatmap.dataset import Review
-from landmark_heatmap.imageio import write_image
-from landmark_heatmap.predict import Predictor
-from landmark_heatmap.synthetic_hip import make_synthetic_hip
-from landmark_training.config import TrainConfig
+from landmark_heatmap.annotation.annotation_files import write_annotation
+from landmark_heatmap.dataset.record import Review
+from landmark_heatmap.detection.predict import Predictor
+from landmark_heatmap.images.imageio import write_image
+from landmark_heatmap.synthetic.hip import make_synthetic_hip
 from landmark_training.fit import fit
-from LandmarkHeatmapLib import markups, overlay
+from landmark_training.planning.config import TrainConfig
+from LandmarkHeatmapLib.display import overlay
 from LandmarkHeatmapLib.export import export_case
-from LandmarkHeatmapLib.result import DetectionResult
-from LandmarkHeatmapLib.session import ReviewSession
+from LandmarkHeatmapLib.result import markups
+from LandmarkHeatmapLib.result.detection_result import DetectionResult
+from LandmarkHeatmapLib.review.session import ReviewSession
 from LandmarkHeatmapLib.volumes import add_volume
+from places import ROOT
 
 from .scene import Application, Complaints
 from .views import SLICE_VIEWS, SliceView, ThreeDView, add_surface, save_png
 
-ROOT = Path(__file__).resolve().parents[3]
 MODEL = ROOT / "LandmarkHeatmap/Resources/Models/synthetic_hip.safetensors"
 RAS = np.array([-1, -1, 1])
 BONE_HU = 250

@@ -23,8 +23,8 @@ def choose_off_screen_rendering() -> None:
 
 choose_off_screen_rendering()
 
-import slicer  # noqa: E402
-import vtk  # noqa: E402
+import slicer
+import vtk
 
 
 class Application:

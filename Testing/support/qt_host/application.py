@@ -16,13 +16,13 @@ from PySide6 import QtTest
 
 from headless.scene import shared_application
 from headless.views import ThreeDView, shared_slice_views
+from places import ROOT
 
 from . import parameter_node, scripted_module, widgets
 from .pythonqt import QtCore, QtGui, QtWidgets, make_qt_module
 from .ui_loader import UiLoader
 from .views import LayoutManager
 
-ROOT = Path(__file__).resolve().parents[3]
 MODULE_FILE = ROOT / "LandmarkHeatmap" / "LandmarkHeatmap.py"
 
 

@@ -12,9 +12,9 @@ import json
 import sys
 from pathlib import Path
 
+from places import MODULE_FOLDER
 from widget_use import API_FILE, classes_used
 
-MODULE_FOLDER = Path(__file__).resolve().parents[3] / "LandmarkHeatmap"
 # What the tests of the check itself use.
 ALWAYS = {"QPushButton", "QTimer", "ctkSliderWidget"}
 ABOUT = (

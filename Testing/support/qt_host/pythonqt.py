@@ -12,7 +12,7 @@ import types
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets  # noqa: E402
+from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
 
 MODULES = (QtCore, QtGui, QtWidgets, QtUiTools)
 # Virtual functions of C++, which calls them on Python objects as functions: left as they are.

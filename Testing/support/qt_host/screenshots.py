@@ -18,7 +18,7 @@ import numpy as np
 
 from headless.scene import slicer
 from headless.views import add_surface
-from landmark_heatmap.synthetic_hip import make_synthetic_hip
+from landmark_heatmap.synthetic.hip import make_synthetic_hip
 from LandmarkHeatmapLib.volumes import add_volume
 
 from .application import ROOT, the_host

@@ -17,14 +17,14 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from landmark_heatmap.annotations import MARKUPS_SUFFIX, write_annotation
+from landmark_heatmap.annotation.annotation_files import MARKUPS_SUFFIX, write_annotation
+from landmark_heatmap.annotation.landmarks import PointState
 from landmark_heatmap.errors import DatasetError, ImageFileError
 from landmark_heatmap.files import new_folder
-from landmark_heatmap.geometry import Image
-from landmark_heatmap.imageio import read_image, write_image
-from landmark_heatmap.landmarks import PointState
+from landmark_heatmap.images.geometry import Image
+from landmark_heatmap.images.imageio import read_image, write_image
 
-from ..data import check_free
+from ..outputs import check_free
 from .cases import find_cases_of, renamed
 from .formats import FORMATS, read_table
 from .frames import ORIGINS, SPACINGS, SYSTEMS, UNITS, told_mm

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from landmark_heatmap.annotation.landmarks import Annotation, Point, PointState
 from landmark_heatmap.errors import DatasetError
-from landmark_heatmap.geometry import Grid
-from landmark_heatmap.imageio import image_stem, is_image_file
-from landmark_heatmap.landmarks import Annotation, Point, PointState
+from landmark_heatmap.images.geometry import Grid
+from landmark_heatmap.images.imageio import image_stem, is_image_file
 
 from .images import ImageFile, ImageFolder
 from .table import Marks, Stated, Table, check_names

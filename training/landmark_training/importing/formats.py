@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from landmark_heatmap.annotations import MARKUPS_SUFFIX
+from landmark_heatmap.annotation.annotation_files import MARKUPS_SUFFIX
 from landmark_heatmap.errors import DatasetError
 
 from . import csv_points, deeplabcut, isbi, nnlandmark, slicer_files, tps

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from landmark_heatmap.errors import DatasetError
-from landmark_heatmap.geometry import RAS_TO_LPS, Grid, apply_affine
+from landmark_heatmap.images.geometry import RAS_TO_LPS, Grid, apply_affine
 
 from .images import ImageFile
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from landmark_heatmap.errors import DatasetError
-from landmark_heatmap.geometry import Grid
-from landmark_heatmap.imageio import image_stem, is_image_file, read_grid
+from landmark_heatmap.images.geometry import Grid
+from landmark_heatmap.images.imageio import image_stem, is_image_file, read_grid
 
 # What cameras and screens write: a spacing in such a file is that of a printer.
 _PHOTOGRAPHS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")

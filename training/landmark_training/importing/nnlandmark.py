@@ -14,9 +14,9 @@ import json
 import re
 from pathlib import Path
 
+from landmark_heatmap.annotation.landmarks import PointState
 from landmark_heatmap.errors import DatasetError
-from landmark_heatmap.imageio import image_stem, is_image_file
-from landmark_heatmap.landmarks import PointState
+from landmark_heatmap.images.imageio import image_stem, is_image_file
 
 from .frames import SPACINGS, VoxelFrame, WorldFrame
 from .table import Marks, Stated, Table, check_names, number_of, read_text

@@ -8,8 +8,8 @@ from itertools import combinations
 
 import numpy as np
 
+from landmark_heatmap.annotation.landmarks import Annotation, Point, PointState
 from landmark_heatmap.errors import DatasetError
-from landmark_heatmap.landmarks import Annotation, Point, PointState
 
 _COLUMNS = ("landmark", "cases", "mean_mm", "largest_mm", "largest_case")
 

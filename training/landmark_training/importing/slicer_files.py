@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from landmark_heatmap.annotations import MARKUPS_SUFFIX, read_annotation
+from landmark_heatmap.annotation.annotation_files import MARKUPS_SUFFIX, read_annotation
+from landmark_heatmap.annotation.landmarks import PointState
 from landmark_heatmap.errors import DatasetError
-from landmark_heatmap.landmarks import PointState
 
 from .frames import WorldFrame
 from .table import Marks, Stated, Table

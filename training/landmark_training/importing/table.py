@@ -8,8 +8,8 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from landmark_heatmap.annotation.landmarks import PointState
 from landmark_heatmap.errors import DatasetError
-from landmark_heatmap.landmarks import PointState
 
 # How tables write that a landmark was never marked: R and Python have words for an empty cell.
 _EMPTY = ("", "na", "nan")

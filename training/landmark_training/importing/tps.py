@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from landmark_heatmap.annotation.landmarks import PointState
 from landmark_heatmap.errors import DatasetError
-from landmark_heatmap.landmarks import PointState
 
 from .frames import PictureFrame, WorldFrame
 from .table import Marks, Stated, Table, number_of, place, point_of, read_text

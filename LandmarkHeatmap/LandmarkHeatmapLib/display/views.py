@@ -1,0 +1,113 @@
+"""What the slice views show, and where they look: told to their nodes in the scene."""
+
+from __future__ import annotations
+
+import numpy as np
+import slicer
+import vtk
+
+from ..volumes import ijk_to_ras, size_ijk
+
+# Slicer's names: the layout of one slice view, and that view.
+_FLAT_VIEW = "Red"
+
+
+def nodes_of_class(scene, class_name: str) -> list:
+    nodes = scene.GetNodesByClass(class_name)
+    nodes.UnRegister(None)  # GetNodesByClass leaves a reference to its caller
+    return [nodes.GetItemAsObject(index) for index in range(nodes.GetNumberOfItems())]
+
+
+def jump_to(scene, position_ras, is_centred: bool = True) -> None:
+    """Bring all slice views to a world position (3,), RAS, mm.
+
+    is_centred: put it into the middle of each; otherwise the pictures stay where they are, except
+    in views where the position would be out of sight.
+    """
+    position = tuple(map(float, position_ras))
+    for node in nodes_of_class(scene, "vtkMRMLSliceNode"):
+        if is_centred or not _is_in_sight(node, position):
+            node.JumpSliceByCentering(*position)
+        else:
+            node.JumpSliceByOffsetting(*position)
+
+
+def _is_in_sight(slice_node, position) -> bool:
+    """Whether a world position is within the frame of a view, in this slice or another."""
+    to_slice = vtk.vtkMatrix4x4()
+    vtk.vtkMatrix4x4.Invert(slice_node.GetSliceToRAS(), to_slice)
+    across = np.array(to_slice.MultiplyPoint((*position, 1.0)))[:2]
+    return bool((abs(across) <= np.array(slice_node.GetFieldOfView()[:2]) / 2).all())
+
+
+def is_flat(volume_node) -> bool:
+    """Whether a volume is one slice, along whichever of its axes."""
+    return size_ijk(volume_node).count(1) == 1
+
+
+def show_flat(result) -> bool:
+    """Show a result's volume of a single slice in one slice view: along its plane, fitted.
+
+    The view is the first of Slicer's, Red, in the layout of that view alone; it looks as a standard
+    view would that is nearest to the image's plane, so that left and right are where one expects
+    them. Returns False, and does nothing, for a volume of several slices.
+    """
+    volume, scene = result.volume_node, result.scene
+    view = scene.GetFirstNode(_FLAT_VIEW, "vtkMRMLSliceNode")
+    if not is_flat(volume) or view is None:
+        return False
+    for composite in nodes_of_class(scene, "vtkMRMLSliceCompositeNode"):
+        composite.SetBackgroundVolumeID(volume.GetID())
+    for layout in nodes_of_class(scene, "vtkMRMLLayoutNode"):
+        layout.SetViewArrangement(layout.SlicerLayoutOneUpRedSliceView)
+    _align(view, volume)
+    return True
+
+
+def _align(view, volume) -> None:
+    to_world = _to_world(volume)
+    size = np.array(size_ijk(volume))
+    through = int(np.flatnonzero(size == 1)[0])
+    extents = np.linalg.norm(to_world[:3, :3], axis=0) * size
+    directions = to_world[:3, :3] / np.linalg.norm(to_world[:3, :3], axis=0)
+    first, second = (axis for axis in range(3) if axis != through)
+    normal = np.cross(directions[:, first], directions[:, second])
+    standard = _standard_view(view, normal / np.linalg.norm(normal))
+    across = max((first, second), key=lambda axis: abs(directions[:, axis] @ standard[:, 0]))
+    up = first + second - across
+    matrix = np.eye(4)
+    matrix[:3, 0] = directions[:, across] * _sign(directions[:, across] @ standard[:, 0])
+    # Sheared images have axes that are not at right angles; views have.
+    lift = directions[:, up] - (directions[:, up] @ matrix[:3, 0]) * matrix[:3, 0]
+    lift /= np.linalg.norm(lift)
+    matrix[:3, 1] = lift * _sign(lift @ standard[:, 1])
+    matrix[:3, 2] = np.cross(matrix[:3, 0], matrix[:3, 1])
+    matrix[:3, 2] *= _sign(matrix[:3, 2] @ standard[:, 2])
+    matrix[:, 3] = to_world @ [*((size - 1) / 2), 1]
+    width, height = view.GetDimensions()[:2]
+    mm_per_pixel = max(extents[across] / max(width, 1), extents[up] / max(height, 1))
+    view.SetFieldOfView(
+        mm_per_pixel * max(width, 1), mm_per_pixel * max(height, 1), view.GetFieldOfView()[2]
+    )
+    view.GetSliceToRAS().DeepCopy(matrix.ravel())
+    view.UpdateMatrices()
+
+
+def _to_world(volume) -> np.ndarray:
+    """From voxels to world RAS; without the parent transform, where that bends."""
+    matrix = vtk.vtkMatrix4x4()
+    parent = volume.GetParentTransformNode()
+    if parent is not None and parent.IsTransformToWorldLinear():
+        parent.GetMatrixTransformToWorld(matrix)
+    return slicer.util.arrayFromVTKMatrix(matrix) @ ijk_to_ras(volume)
+
+
+def _standard_view(view, normal) -> np.ndarray:
+    """(3, 3), the columns across, up and through, of the standard view that is nearest to a plane."""
+    names = ("Sagittal", "Coronal", "Axial")
+    preset = view.GetSliceOrientationPreset(names[int(np.argmax(abs(normal)))])
+    return np.array([[preset.GetElement(r, c) for c in range(3)] for r in range(3)])
+
+
+def _sign(value: float) -> float:
+    return -1.0 if value < 0 else 1.0

@@ -1,0 +1,263 @@
+"""One detection in the scene: everything hangs on one node, so that it is saved and found again.
+
+What that node holds is in state.py, how it comes about in publishing.py.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import slicer
+
+from landmark_heatmap.annotation.landmarks import Annotation, LandmarkSet, Point, PointState
+from landmark_heatmap.dataset.record import Review
+from landmark_heatmap.detection.prediction import Prediction
+from landmark_heatmap.errors import PredictionError
+from landmark_heatmap.model.description import ModelIdentity
+
+from ..display.surface import SURFACE
+from ..volumes import ijk_to_ras, size_ijk
+from . import markups, state
+from .publishing import publish_nodes
+from .state import MODULE_NAME
+
+# Files round; what has moved by less has not moved.
+_ROUNDING_MM = 1e-4
+
+
+class DetectionResult:
+    """The nodes of one detection, and what a person has said about its landmarks.
+
+    Two wrappers of the same node see the same state; none is kept outside the scene.
+    """
+
+    def __init__(self, node):
+        self.node = node
+
+    # --- making and finding
+
+    @classmethod
+    def publish(cls, volume_node, prediction: Prediction) -> DetectionResult:
+        """Put a prediction into the volume's scene, beside what is there already.
+
+        An earlier result for the same volume, with its corrections, stays as it is.
+        """
+        return cls(publish_nodes(volume_node, prediction))
+
+    @classmethod
+    def all(cls, scene) -> list:
+        """All results in a scene, oldest first; those that lost a node they need are left out."""
+        nodes = scene.GetNodesByClass("vtkMRMLScriptedModuleNode")
+        nodes.UnRegister(None)
+        nodes = [nodes.GetItemAsObject(index) for index in range(nodes.GetNumberOfItems())]
+        results = [cls(node) for node in nodes if node.GetModuleName() == MODULE_NAME]
+        return [result for result in results if result.is_whole]
+
+    @classmethod
+    def for_volume(cls, volume_node):
+        """The newest result for a volume, or None."""
+        results = cls.all(volume_node.GetScene())
+        return next((r for r in reversed(results) if r.volume_node is volume_node), None)
+
+    def remove(self) -> None:
+        """Remove the result and all its nodes from the scene; the volume stays."""
+        scene = self.scene
+        for each in (*self._nodes_beside_the_volume(), self.node):
+            scene.RemoveNode(each)
+
+    # --- the nodes
+
+    @property
+    def scene(self):
+        return self.node.GetScene()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the volume and both lists with all their points are there, and can be understood."""
+        nodes = (self.volume_node, self.markups_node, self.predicted_node)
+        try:
+            count = len(self.landmarks)
+        except PredictionError:
+            return False
+        return None not in nodes and all(
+            node.GetNumberOfControlPoints() == count for node in nodes[1:]
+        )
+
+    @property
+    def volume_node(self):
+        return self.node.GetNodeReference(state.INPUT)
+
+    @property
+    def markups_node(self):
+        """The landmarks as they stand now; what the user drags."""
+        return self.node.GetNodeReference(state.MARKUPS)
+
+    @property
+    def predicted_node(self):
+        """The landmarks as the model had put them: hidden and locked."""
+        return self.node.GetNodeReference(state.PREDICTED)
+
+    @property
+    def combined_node(self):
+        return self.node.GetNodeReference(state.COMBINED)
+
+    def heatmap_node(self, name: str):
+        """The heatmap of one landmark, or None if it was deleted."""
+        return self.node.GetNodeReference(state.HEATMAP.format(index=self.landmarks.index(name)))
+
+    @property
+    def overlay_nodes(self) -> list:
+        """All heatmap volumes that are still there, the combined one first."""
+        nodes = [self.heatmap_node(name) for name in self.landmarks.names]
+        return [node for node in (self.combined_node, *nodes) if node is not None]
+
+    def _nodes_beside_the_volume(self) -> list:
+        surface = self.node.GetNodeReference(SURFACE)
+        nodes = (*self.overlay_nodes, self.markups_node, self.predicted_node, surface)
+        return [node for node in nodes if node is not None]
+
+    def follow_volume(self) -> None:
+        """Bring everything to where the volume is now, if that was put elsewhere.
+
+        That happens by another parent transform, by hardening one, or by centring the volume. What
+        a person has put under a transform of its own is left there.
+        """
+        document, volume = state.read(self.node), self.volume_node
+        old_parent, parent = self.node.GetNodeReferenceID(state.PARENT), volume.GetTransformNodeID()
+        old, new = np.array(document["volume_ijk_to_ras"]), ijk_to_ras(volume)
+        is_shifted = abs(new - old).max() > _ROUNDING_MM
+        if parent == old_parent and not is_shifted:
+            return
+        if is_shifted and size_ijk(volume) != document["volume_size_ijk"]:
+            return  # another image altogether: nothing says where a point would be in it
+        motion = slicer.util.vtkMatrixFromArray(new @ np.linalg.inv(old))
+        for node in self._nodes_beside_the_volume():
+            if node.GetTransformNodeID() == old_parent:
+                if is_shifted:
+                    node.ApplyTransformMatrix(motion)
+                node.SetAndObserveTransformNodeID(parent)
+        self.node.SetNodeReferenceID(state.PARENT, parent)
+        document["volume_ijk_to_ras"] = new.tolist()
+        state.write(self.node, document)
+
+    # --- what is known
+
+    @property
+    def landmarks(self) -> LandmarkSet:
+        return state.landmarks(self.node)
+
+    @property
+    def model(self) -> ModelIdentity:
+        return ModelIdentity(**state.read(self.node)["model"])
+
+    @property
+    def image_note(self) -> str:
+        """Which part of a volume with several components was used; empty for just one."""
+        return state.read(self.node)["image_note"]
+
+    def confidence(self, name: str) -> float:
+        """0 to 1, as predicted."""
+        return state.read(self.node)["confidences"][self.landmarks.index(name)]
+
+    def review(self, name: str) -> Review:
+        """What a person has done about a landmark, told from where it is now."""
+        return self.reviews()[name]
+
+    def reviews(self) -> dict:
+        """Name to Review, for every landmark."""
+        said = state.read(self.node)["said"]
+        now, then = self.positions_lps(), self.predicted_positions_lps()
+        missing, tolerance = markups.are_missing(self.markups_node), self._tolerance_mm()
+        return {
+            name: state.told(now[i], then[i], missing[i], said.get(name), tolerance)
+            for i, name in enumerate(self.landmarks.names)
+        }
+
+    def moved_mm(self, name: str) -> float:
+        """How far a landmark lies from where it was predicted; NaN if it has no place in one.
+
+        In the volume's own coordinates: a parent transform that scales does not count.
+        """
+        index = self.landmarks.index(name)
+        return float(np.linalg.norm((self.positions_lps() - self.predicted_positions_lps())[index]))
+
+    def positions_lps(self) -> np.ndarray:
+        """(L, 3) where the landmarks are, LPS, in the volume's own coordinates; NaN if nowhere."""
+        return markups.positions_in(self.markups_node, self.volume_node)
+
+    def predicted_positions_lps(self) -> np.ndarray:
+        """(L, 3) where the model had put them, likewise."""
+        return markups.positions_in(self.predicted_node, self.volume_node)
+
+    def annotation(self) -> Annotation:
+        """The landmarks as they stand, in LPS in the volume's own coordinates.
+
+        Placed, or absent, where a person said so; predicted, or unjudged, where nobody did anything.
+        """
+        positions = self.positions_lps()
+        points = {}
+        for landmark, position, review in zip(
+            self.landmarks.landmarks, positions, self.reviews().values()
+        ):
+            judged = review is not Review.UNTOUCHED
+            there = bool(np.isfinite(position).all())
+            if there:
+                known = PointState.PLACED if judged else PointState.PREDICTED
+            else:
+                known = PointState.ABSENT if judged else PointState.UNJUDGED
+            points[landmark.name] = Point(
+                known, tuple(position) if there else None, definition=landmark.definition
+            )
+        return Annotation(points)
+
+    def predicted_annotation(self) -> Annotation:
+        """The landmarks as predicted, in LPS in the volume's own coordinates."""
+        positions = self.predicted_positions_lps()
+        points = {}
+        for landmark, position, confidence in zip(
+            self.landmarks.landmarks, positions, state.read(self.node)["confidences"]
+        ):
+            there = bool(np.isfinite(position).all())
+            points[landmark.name] = Point(
+                PointState.PREDICTED if there else PointState.ABSENT,
+                tuple(position) if there else None,
+                confidence,
+                landmark.definition,
+            )
+        return Annotation(points)
+
+    # --- what a person says
+
+    def confirm(self, name: str) -> None:
+        """The landmark has been looked at and is right as it is, where it is or absent."""
+        self._say(name, Review.CONFIRMED)
+
+    def mark_absent(self, name: str) -> None:
+        """The landmark is not in this image."""
+        # What is said comes before what is seen: who watches the list then finds both.
+        self._say(name, Review.MARKED_ABSENT)
+        markups.make_missing(self.markups_node, self.landmarks.index(name))
+
+    def restore_prediction(self, name: str) -> None:
+        """Back to what the model had said; as if nobody had touched it."""
+        self._say(name, None)
+        index = self.landmarks.index(name)
+        markups.copy_point(self.predicted_node, self.markups_node, index)
+
+    def move(self, name: str, position_world_ras) -> None:
+        """Put a landmark to a world position (3,), RAS, mm."""
+        index = self.landmarks.index(name)
+        self.markups_node.SetNthControlPointPositionWorld(index, *map(float, position_world_ras))
+
+    # --- inside
+
+    def _say(self, name: str, review) -> None:
+        self.landmarks.index(name)  # refuses an unknown name
+        document = state.read(self.node)
+        document["said"].pop(name, None)
+        if review is not None:
+            document["said"][name] = review.value
+        state.write(self.node, document)
+
+    def _tolerance_mm(self) -> float:
+        """What counts as not moved: files round. A hundredth of a voxel, for tiny images less."""
+        return min(0.01, 0.01 * min(self.volume_node.GetSpacing()))

@@ -1,0 +1,150 @@
+"""Fiducial lists: made from a prediction, read as arrays. Point i is landmark i, always."""
+
+from __future__ import annotations
+
+import numpy as np
+import slicer
+import vtk
+
+from landmark_heatmap.detection.prediction import Prediction
+
+_DEFINED = slicer.vtkMRMLMarkupsNode.PositionDefined
+_RAS_OF_LPS = np.array([-1, -1, 1])
+CONFIDENCE = "confidence"
+
+
+def add_list(scene, name: str, prediction: Prediction):
+    """A new fiducial list with one labelled control point a landmark, in the volume's coordinates.
+
+    Definitions are descriptions; an absent landmark's point is missing; the confidence is a
+    measurement of each control point. No point can be added or deleted by accident.
+    """
+    node = scene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", scene.GenerateUniqueName(name))
+    node.CreateDefaultDisplayNodes()
+    confidences = vtk.vtkDoubleArray()
+    confidences.SetName(CONFIDENCE)
+    for landmark, point in zip(prediction.landmarks.landmarks, prediction.points):
+        ras = np.asarray(point.position_lps) * _RAS_OF_LPS
+        index = node.AddControlPoint(vtk.vtkVector3d(*ras), landmark.name)
+        node.SetNthControlPointDescription(index, landmark.definition)
+        confidences.InsertNextValue(point.confidence)
+        if point.is_absent:
+            make_missing(node, index)
+    measurement = slicer.vtkMRMLStaticMeasurement()
+    measurement.SetName(CONFIDENCE)
+    measurement.SetControlPointValues(confidences)
+    node.AddMeasurement(measurement)
+    node.SetFixedNumberOfControlPoints(True)
+    _style(node)
+    return node
+
+
+def hide_and_lock(node) -> None:
+    node.SetLocked(True)
+    node.GetDisplayNode().SetVisibility(False)
+
+
+def make_missing(node, index: int) -> None:
+    """Take a landmark out of the image: its control point stays, without a position."""
+    node.SetNthControlPointPositionMissing(index)
+
+
+def world_positions(node) -> np.ndarray:
+    """(L, 3) in world RAS, mm, with all parent transforms applied; NaN for points without one."""
+    positions = np.full((node.GetNumberOfControlPoints(), 3), np.nan)
+    for index in range(len(positions)):
+        if node.GetNthControlPointPositionStatus(index) == _DEFINED:
+            node.GetNthControlPointPositionWorld(index, positions[index])
+    return positions
+
+
+def own_positions(node) -> np.ndarray:
+    """(L, 3) as the list holds them: RAS, mm, in its own coordinates; NaN for points without one."""
+    positions = np.full((node.GetNumberOfControlPoints(), 3), np.nan)
+    for index in range(len(positions)):
+        if node.GetNthControlPointPositionStatus(index) == _DEFINED:
+            node.GetNthControlPointPosition(index, positions[index])
+    return positions
+
+
+def transform_between(node, other):
+    """The transform from the own coordinates of one node to those of another, both RAS."""
+    transform = vtk.vtkGeneralTransform()
+    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(
+        node.GetParentTransformNode(), other.GetParentTransformNode(), transform
+    )
+    return transform
+
+
+def ras_positions_in(node, other) -> np.ndarray:
+    """(L, 3) in RAS, mm, in the own coordinates of another node; NaN for points without a position.
+
+    Both may lie under any transforms. Under the same one nothing is computed, nor rounded.
+    """
+    transform, positions = transform_between(node, other), own_positions(node)
+    for index in np.flatnonzero(np.isfinite(positions).all(axis=1)):
+        positions[index] = transform.TransformPoint(positions[index])
+    return positions
+
+
+def positions_in(node, other) -> np.ndarray:
+    """As `ras_positions_in`, in LPS."""
+    return ras_positions_in(node, other) * _RAS_OF_LPS
+
+
+def world_of(node, position_lps) -> np.ndarray:
+    """The world position (3,), RAS, of a point in a node's own coordinates, LPS, mm."""
+    world = np.empty(3)
+    node.TransformPointToWorld(np.asarray(position_lps) * _RAS_OF_LPS, world)
+    return world
+
+
+def unlock_only(node, index) -> None:
+    """Lock all points but one, or all (None), and let that one alone look as selected."""
+    _lock(node, [number != index for number in range(node.GetNumberOfControlPoints())])
+
+
+def unlock_all(node) -> None:
+    """As the points were published: all can be moved, none stands out."""
+    _lock(node, [False] * node.GetNumberOfControlPoints())
+
+
+def _lock(node, locked) -> None:
+    modifying = node.StartModify()
+    for index, is_locked in enumerate(locked):
+        if node.GetNthControlPointLocked(index) != is_locked:
+            node.SetNthControlPointLocked(index, is_locked)
+        if node.GetNthControlPointSelected(index) == is_locked:
+            node.SetNthControlPointSelected(index, not is_locked)
+    node.EndModify(modifying)
+
+
+def are_missing(node) -> list:
+    """For each point whether it was said not to be there; one that waits to be placed was not."""
+    missing = slicer.vtkMRMLMarkupsNode.PositionMissing
+    count = node.GetNumberOfControlPoints()
+    return [node.GetNthControlPointPositionStatus(index) == missing for index in range(count)]
+
+
+def copy_point(source, target, index: int) -> None:
+    """Give a control point the position, or the lack of one, that it has in another list."""
+    position = positions_in(source, target)[index]
+    if np.isfinite(position).all():
+        target.SetNthControlPointPosition(index, *(position * _RAS_OF_LPS))
+    else:
+        make_missing(target, index)
+
+
+def _style(node) -> None:
+    """Small marks that do not hide what they mark, legible labels."""
+    display = node.GetDisplayNode()
+    display.SetGlyphTypeFromString("CrossDot2D")
+    display.SetGlyphScale(2.0)
+    display.SetTextScale(2.6)
+    display.SetSelectedColor(0.35, 0.95, 1.0)
+    # Of those that are not under review.
+    display.SetColor(0.25, 0.6, 0.65)
+    display.SetActiveColor(0.4, 1.0, 0.4)
+    # A landmark inside a bone has to be seen in the 3D view, too.
+    display.SetOccludedVisibility(True)
+    display.SetOccludedOpacity(0.7)

@@ -1,0 +1,106 @@
+"""What the one node of a detection holds, and how it is read again.
+
+The node is a vtkMRMLScriptedModuleNode. It refers to the other nodes by node references, which MRML
+maps to new IDs when a scene is imported into another, and keeps the rest as a JSON parameter.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+
+import numpy as np
+
+from landmark_heatmap.annotation.landmarks import LandmarkSet
+from landmark_heatmap.dataset.record import Review
+from landmark_heatmap.detection.prediction import Prediction
+from landmark_heatmap.errors import PredictionError
+
+from ..volumes import component_note, ijk_to_ras, size_ijk
+
+MODULE_NAME = "LandmarkHeatmapResult"
+# Roles of the node references.
+INPUT, MARKUPS, PREDICTED = "inputVolume", "landmarks", "predictedLandmarks"
+COMBINED = "combinedHeatmap"
+# One role a landmark: in a shared role, the others would move up when the user deletes one heatmap.
+HEATMAP = "heatmap{index}"
+# The transform that the volume was under when the rest was last put beside it.
+PARENT = "volumeTransform"
+_PARAMETER = "state"
+_VERSION = 1
+
+
+def initial(volume_node, prediction: Prediction) -> dict:
+    """The state of a new detection; "said" is what a person says: landmark name to Review value."""
+    return {
+        "version": _VERSION,
+        "landmark_set": prediction.landmarks.to_json(),
+        "model": prediction.model.to_json(),
+        "confidences": [float(point.confidence) for point in prediction.points],
+        "image_note": component_note(volume_node),
+        "volume_ijk_to_ras": ijk_to_ras(volume_node).tolist(),
+        "volume_size_ijk": size_ijk(volume_node),
+        "said": {},
+    }
+
+
+def read(node) -> dict:
+    """The state that `write` kept. Raises PredictionError if it is damaged or of a newer version."""
+    try:
+        document = json.loads(node.GetParameter(_PARAMETER))
+        version = int(document["version"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise PredictionError(
+            f"'{node.GetName()}' is damaged ({error!r}); delete it and detect again."
+        ) from error
+    if version > _VERSION:
+        raise PredictionError(
+            f"'{node.GetName()}' was made by a newer LandmarkHeatmap (version {version});"
+            " update this one."
+        )
+    return document
+
+
+def landmarks(node) -> LandmarkSet:
+    """The landmark set of a detection. Raises PredictionError as `read` does.
+
+    Asked for with every row and every heatmap, so it is made once for each state.
+    """
+    try:
+        return _landmarks(node.GetParameter(_PARAMETER))
+    except (ValueError, KeyError, TypeError):
+        read(node)  # says what is wrong
+        raise
+
+
+@lru_cache(maxsize=16)
+def _landmarks(text: str) -> LandmarkSet:
+    document = json.loads(text)
+    if int(document["version"]) > _VERSION:
+        raise ValueError(document["version"])
+    return LandmarkSet.from_json(document["landmark_set"])
+
+
+def write(node, document: dict) -> None:
+    node.SetParameter(_PARAMETER, json.dumps(document))
+
+
+def told(now, then, is_missing, said, tolerance_mm) -> Review:
+    """The review of one landmark from its position now and as predicted; NaN where it has none.
+
+    A point without a position that is not missing either waits to be placed: nothing is said yet.
+    What was said holds only as long as the point is where it was said of: a point that was moved
+    after it was confirmed is corrected, one that was moved back is as it was.
+    """
+    is_there, was_there = np.isfinite(now).all(), np.isfinite(then).all()
+    if is_there and was_there:
+        if np.linalg.norm(now - then) > tolerance_mm:
+            return Review.CORRECTED
+        return Review.CONFIRMED if said == Review.CONFIRMED.value else Review.UNTOUCHED
+    if is_there:
+        return Review.CORRECTED
+    if not is_missing:
+        return Review.UNTOUCHED
+    if was_there:
+        return Review.MARKED_ABSENT
+    return Review.UNTOUCHED if said is None else Review.CONFIRMED

@@ -1,0 +1,60 @@
+"""The comparison with a reference: errors in a table node, their summary in the panel."""
+
+from __future__ import annotations
+
+import slicer
+from slicer.i18n import tr as _
+
+from landmark_heatmap.errors import AnnotationError
+from LandmarkHeatmapLib.comparison import compare
+
+from ..widgets import showing_errors
+
+
+class CompareSection:
+    def __init__(self, panel):
+        self.panel, self.ui = panel, panel.ui
+        self.ui.compareButton.connect("clicked(bool)", self._on_compare_button)
+
+    def update(self) -> None:
+        node, result = self.panel.parameterNode, self.panel.result()
+        self.ui.compareButton.enabled = bool(result and node.reference)
+        self._hide_own_lists()
+
+    def _hide_own_lists(self) -> None:
+        """A result is not compared with itself; with another one it may be."""
+        result = self.panel.result()
+        hidden = [] if result is None else [result.markups_node.GetID()]
+        proxy = self.ui.referenceSelector.sortFilterProxyModel()
+        if list(proxy.hiddenNodeIDs) != hidden:
+            proxy.hiddenNodeIDs = hidden
+
+    def _on_compare_button(self, checked=False):
+        with showing_errors(_("The comparison failed."), self.ui.comparisonLabel):
+            node, result = self.panel.parameterNode, self.panel.result()
+            comparison = compare(result, node.reference, thresholds_in(node.thresholds))
+            table = comparison.to_table(slicer.mrmlScene)
+            rates = ", ".join(
+                _("{rate:.0%} within {threshold:g} mm").format(rate=rate, threshold=threshold)
+                for threshold, rate in comparison.sdr.items()
+            )
+            self.ui.comparisonLabel.text = _(
+                "Mean radial error {mre:.2f} mm over {count} landmarks; {rates}. Table: {table}."
+            ).format(
+                mre=comparison.mre_mm, count=comparison.count, rates=rates, table=table.GetName()
+            )
+
+
+def thresholds_in(text: str) -> tuple:
+    """'2 2.5 3' as numbers, mm. Raises AnnotationError for anything else."""
+    try:
+        found = tuple(float(word) for word in text.replace(";", " ").split())
+    except ValueError:
+        found = ()
+    if not found or min(found) <= 0:
+        raise AnnotationError(
+            _("The thresholds are '{text}'; write distances in mm, such as 2 2.5 3 4.").format(
+                text=text
+            )
+        )
+    return found

@@ -1,0 +1,141 @@
+"""The export: from a reviewed result to a case of a dataset, and the command that trains from it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from landmark_heatmap.dataset.record import Review
+from landmark_heatmap.errors import LandmarkHeatmapError
+from LandmarkHeatmapLib.export import export_case, suggest_case
+
+from ..widgets import keep_setting, setting, showing_errors
+
+
+class ExportSection:
+    """Dataset folder and annotator belong to the user; the case name to the scene."""
+
+    def __init__(self, panel):
+        self.panel, self.ui = panel, panel.ui
+        self._volume = self._revision = self._suggested_for = None
+        self.ui.annotatorLineEdit.text = setting("Annotator")
+        self.ui.annotatorLineEdit.connect("editingFinished()", self._on_annotator_edited)
+        if not self.ui.datasetPathLineEdit.currentPath:
+            self.ui.datasetPathLineEdit.currentPath = setting("DatasetFolder")
+        self.ui.datasetPathLineEdit.connect("currentPathChanged(QString)", self._on_folder_chosen)
+        self.ui.exportButton.connect("clicked(bool)", self._on_export_button)
+        self.ui.openFolderButton.connect("clicked(bool)", self._on_open_folder_button)
+        self.ui.copyCommandButton.connect("clicked(bool)", self._on_copy_button)
+
+    def take_over(self) -> None:
+        """The case name that the scene brings is that of its volume."""
+        self._volume, self._revision = self.panel.parameterNode.inputVolume, None
+        self.ui.exportedLabel.text = ""
+
+    def update(self) -> None:
+        node, result = self.panel.parameterNode, self.panel.result()
+        if node.inputVolume is not self._volume:
+            # A name that was typed for one patient's image must not stay for the next.
+            self.take_over()
+            node.caseName = ""
+        self.ui.exportButton.enabled = result is not None
+        self.ui.openFolderButton.enabled = self._revision is not None
+        self._suggest_case()
+        self.ui.partialLabel.text = "" if result is None else self._completeness(result)
+        self._show_command()
+
+    def _suggest_case(self) -> None:
+        """Show which name an export without one would take; the disk is asked once a place."""
+        place = (self._volume, self.ui.datasetPathLineEdit.currentPath, self._revision)
+        if place == self._suggested_for:
+            return
+        self._suggested_for = place
+        volume, folder, _revision = place
+        name = _("chosen for you")
+        if volume is not None and folder:
+            # The export itself will say what is wrong.
+            with suppress(LandmarkHeatmapError, OSError):
+                name = suggest_case(volume, folder)
+        self.ui.caseNameLineEdit.placeholderText = name
+
+    @staticmethod
+    def _completeness(result) -> str:
+        reviews = list(result.reviews().values())
+        left = reviews.count(Review.UNTOUCHED)
+        if not left:
+            return _("Complete: every landmark was looked at.")
+        return _(
+            "Partial: {left} of {total} landmarks were not looked at; they are exported as"
+            " predictions, which are no labels."
+        ).format(left=left, total=len(reviews))
+
+    def _show_command(self) -> None:
+        folder = self.ui.datasetPathLineEdit.currentPath
+        command = retraining_command(folder, self._model_path()) if folder else ""
+        if self.ui.retrainLineEdit.text != command:
+            self.ui.retrainLineEdit.text = command
+            self.ui.retrainLineEdit.setCursorPosition(0)
+        self.ui.copyCommandButton.enabled = bool(command)
+
+    def _model_path(self):
+        node = self.panel.parameterNode
+        return self.panel.logic.modelPath(node.model) if node and node.model else None
+
+    def _on_annotator_edited(self):
+        keep_setting("Annotator", self.ui.annotatorLineEdit.text)
+
+    def _on_folder_chosen(self, path):
+        keep_setting("DatasetFolder", path)
+        if self.panel.parameterNode:
+            self._suggest_case()
+            self._show_command()
+
+    def _on_export_button(self, checked=False):
+        with showing_errors(_("The export failed."), self.ui.exportedLabel):
+            folder = self.ui.datasetPathLineEdit.currentPath
+            if not folder:
+                raise LandmarkHeatmapError(_("Choose a dataset folder to export to."))
+            node, result = self.panel.parameterNode, self.panel.result()
+            completeness = self._completeness(result)
+            with slicer.util.WaitCursor():
+                self._revision = export_case(
+                    result, folder, node.caseName, self.ui.annotatorLineEdit.text, node.withImage
+                )
+            self._on_annotator_edited()
+            self.ui.datasetPathLineEdit.addCurrentPathToHistory()
+            wrote = _("Wrote {case}, {revision}, with the image, to {folder}. {completeness}")
+            if not node.withImage:
+                wrote = _(
+                    "Wrote {case}, {revision}, without the image, to {folder}. {completeness}"
+                )
+            self.ui.exportedLabel.text = wrote.format(
+                case=self._revision.parent.name,
+                revision=self._revision.name,
+                folder=self._revision,
+                completeness=completeness,
+            )
+            self.ui.openFolderButton.enabled = True
+            self._suggest_case()
+
+    def _on_open_folder_button(self, checked=False):
+        qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(self._revision)))
+
+    def _on_copy_button(self, checked=False):
+        slicer.app.clipboard().setText(self.ui.retrainLineEdit.text)
+
+
+def retraining_command(folder, model_path=None, windows: bool = os.name == "nt") -> str:
+    """The command that trains from a dataset, as this system's shell reads it."""
+    folder = Path(folder)
+    words = ["landmark-train", "fit", "--data", str(folder)]
+    if model_path is not None:
+        words += ["--from", str(model_path)]
+    words += ["--output", str(folder.with_name(folder.name + "-run"))]
+    return subprocess.list2cmdline(words) if windows else shlex.join(words)

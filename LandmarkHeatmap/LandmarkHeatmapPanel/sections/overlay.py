@@ -1,0 +1,104 @@
+"""The overlay: which heatmap lies over the image, and how it looks."""
+
+from __future__ import annotations
+
+import slicer
+from slicer.i18n import tr as _
+
+from LandmarkHeatmapLib.display.overlay import (
+    COLOUR_MAPS,
+    DEFAULT_COLOUR_MAP,
+    hide_heatmaps,
+    set_colour_map,
+    set_threshold,
+    show_heatmap,
+)
+from LandmarkHeatmapLib.display.surface import hide_surface, show_surface
+
+from ..widgets import fill, select
+
+# Values of the parameter node's `channel`; anything else is the name of a landmark.
+SELECTED, COMBINED = "", "*"
+
+
+class OverlaySection:
+    """Changes the slice views only when something was changed here, or another landmark is looked at.
+
+    What the views show after a scene was loaded, or before the module was opened, is the scene's
+    affair.
+    """
+
+    def __init__(self, panel):
+        self.panel, self.ui = panel, panel.ui
+        self._shown = None
+        self.ui.channelComboBox.connect("currentIndexChanged(int)", self._on_channel_chosen)
+        fill(self.ui.colourMapComboBox, [(_(name), name) for name in COLOUR_MAPS])
+        self.ui.colourMapComboBox.connect("currentIndexChanged(int)", self._on_colour_map_chosen)
+
+    def update(self) -> None:
+        node, result = self.panel.parameterNode, self.panel.result()
+        names = result.landmarks.names if result else ()
+        items = [(_("The selected landmark"), SELECTED), (_("All combined"), COMBINED)]
+        fill(self.ui.channelComboBox, items + [(name, name) for name in names])
+        if node.channel not in (SELECTED, COMBINED, *names):
+            node.channel = SELECTED
+        select(self.ui.channelComboBox, node.channel)
+        if node.colourMap not in COLOUR_MAPS:
+            node.colourMap = DEFAULT_COLOUR_MAP
+        select(self.ui.colourMapComboBox, node.colourMap)
+        self._follow()
+
+    def take_over(self) -> None:
+        """Take the views as they are: they count as what was wanted."""
+        self._shown = self._wanted()
+
+    def _wanted(self):
+        node = self.panel.parameterNode
+        landmark = node.landmark if node.channel == SELECTED else ""
+        return (
+            node.result.GetID() if node.result else "",
+            landmark,
+            node.channel,
+            node.showHeatmaps,
+            node.opacity,
+            node.threshold,
+            node.colourMap,
+            node.show3D,
+        )
+
+    def _follow(self) -> None:
+        wanted, before = self._wanted(), self._shown
+        if wanted == before:
+            return
+        self._shown = wanted
+        node, result = self.panel.parameterNode, self.panel.result()
+        if result is None:
+            return
+        if before is None or before[0] != wanted[0]:
+            if not self.panel.logic.isInSliceViews(result.volume_node):
+                slicer.util.setSliceViewerLayers(background=result.volume_node, fit=True)
+            self.panel.logic.showFiducialsOf(result)
+        set_threshold(result, node.threshold)
+        set_colour_map(result, node.colourMap)
+        if node.show3D and node.showHeatmaps:
+            show_surface(result, self._landmark(result))
+        else:
+            hide_surface(result)
+        if node.showHeatmaps:
+            show_heatmap(result, self._landmark(result), node.opacity)
+        else:
+            hide_heatmaps(result)
+
+    def _landmark(self, result):
+        """The name whose heatmap is shown, or None for all combined."""
+        node = self.panel.parameterNode
+        name = node.landmark if node.channel == SELECTED else node.channel
+        return name if name in result.landmarks.names else None
+
+    def _on_colour_map_chosen(self, index):
+        if self.panel.parameterNode:
+            self.panel.parameterNode.colourMap = self.ui.colourMapComboBox.itemData(index)
+
+    def _on_channel_chosen(self, index):
+        if self.panel.parameterNode:
+            self.panel.parameterNode.channel = self.ui.channelComboBox.itemData(index) or SELECTED

@@ -1,0 +1,185 @@
+"""What a landmark is: its name, its definition, its mirror image; and what is known of it in a case."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+
+from ..errors import AnnotationError
+
+
+class PointState(str, Enum):
+    """What is known of one landmark in one image."""
+
+    PLACED = "placed"  # a person put it, moved it or confirmed it here
+    PREDICTED = "predicted"  # a network put it here; nobody has judged it
+    ABSENT = "absent"  # it is not in this image
+    UNJUDGED = "unjudged"  # nobody has said anything about it
+
+
+@dataclass(frozen=True)
+class Landmark:
+    """One anatomical landmark: a unique name, and a text that says where exactly it is."""
+
+    name: str
+    definition: str = ""
+
+
+@dataclass(frozen=True)
+class LandmarkSet:
+    """Landmarks in the order of the heatmap channels, and which are left/right twins.
+
+    mirror_pairs: pairs of names that swap when the image is mirrored. A landmark in no pair is its
+    own mirror image. Raises AnnotationError for duplicate names or impossible pairs.
+    """
+
+    landmarks: tuple
+    mirror_pairs: tuple = ()
+    name: str = ""
+
+    def __post_init__(self):
+        object.__setattr__(self, "landmarks", tuple(self.landmarks))
+        object.__setattr__(self, "mirror_pairs", tuple(tuple(p) for p in self.mirror_pairs))
+        if not self.landmarks:
+            raise AnnotationError("A landmark set needs at least one landmark.")
+        for name in self.names:
+            if not isinstance(name, str) or not name.strip():
+                raise AnnotationError(f"A landmark needs a name, got {name!r}.")
+            if self.names.count(name) > 1:
+                raise AnnotationError(f"The landmark name '{name}' stands twice in the set.")
+        for pair in self.mirror_pairs:
+            if len(pair) != 2:
+                raise AnnotationError(f"A mirror pair needs two names, got {pair}.")
+        paired = [name for pair in self.mirror_pairs for name in pair]
+        for name in paired:
+            if name not in self.names:
+                raise AnnotationError(f"The mirror pairs name '{name}', which is no landmark.")
+            if paired.count(name) > 1:
+                raise AnnotationError(f"The landmark '{name}' stands in more than one mirror pair.")
+
+    def __len__(self) -> int:
+        return len(self.landmarks)
+
+    @property
+    def names(self) -> tuple:
+        return tuple(landmark.name for landmark in self.landmarks)
+
+    def index(self, name: str) -> int:
+        """The channel of a landmark. Raises AnnotationError for a name that is not in the set."""
+        if name not in self.names:
+            raise AnnotationError(f"'{name}' is not one of the landmarks {', '.join(self.names)}.")
+        return self.names.index(name)
+
+    def mirror_permutation(self) -> np.ndarray:
+        """For each channel, the channel of its mirror image: shape (landmarks,), its own inverse."""
+        permutation = np.arange(len(self))
+        for left, right in self.mirror_pairs:
+            i, j = self.index(left), self.index(right)
+            permutation[i], permutation[j] = j, i
+        return permutation
+
+    def to_json(self) -> dict:
+        return {
+            "name": self.name,
+            "landmarks": [{"name": m.name, "definition": m.definition} for m in self.landmarks],
+            "mirror_pairs": [list(pair) for pair in self.mirror_pairs],
+        }
+
+    @classmethod
+    def from_json(cls, document: dict) -> LandmarkSet:
+        """Raises KeyError or TypeError for a document of another shape, AnnotationError as above."""
+        return cls(
+            tuple(Landmark(m["name"], m.get("definition", "")) for m in document["landmarks"]),
+            tuple(document.get("mirror_pairs", ())),
+            document.get("name", ""),
+        )
+
+
+@dataclass(frozen=True)
+class Point:
+    """What is known of one landmark in one image.
+
+    position_lps: (x, y, z) in mm in LPS for a placed or predicted point, None for the others.
+    confidence: 0 to 1, as the network gave it, or None.
+    """
+
+    state: PointState
+    position_lps: tuple = None
+    confidence: float = None
+    definition: str = ""
+
+    def __post_init__(self):
+        located = self.state in (PointState.PLACED, PointState.PREDICTED)
+        if located != (self.position_lps is not None):
+            raise AnnotationError(
+                f"A point that is {self.state.value} {'needs a' if located else 'has no'} position,"
+                f" got {self.position_lps}."
+            )
+        if located:
+            position = tuple(float(x) for x in self.position_lps)
+            if len(position) != 3 or not np.isfinite(position).all():
+                raise AnnotationError(f"A position needs three finite numbers, got {position}.")
+            object.__setattr__(self, "position_lps", position)
+        if self.confidence is not None:
+            confidence = float(self.confidence)
+            if not np.isfinite(confidence):
+                raise AnnotationError(f"A confidence needs a finite number, got {confidence}.")
+            object.__setattr__(self, "confidence", confidence)
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """The landmarks of one image by name. A name that is not there has not been judged."""
+
+    points: dict = field(default_factory=dict)
+
+    @property
+    def names(self) -> tuple:
+        return tuple(self.points)
+
+    def state(self, name: str) -> PointState:
+        return self.points[name].state if name in self.points else PointState.UNJUDGED
+
+    def position_lps(self, name: str):
+        """The position (3,) of a placed or predicted point as an array, None for any other."""
+        point = self.points.get(name)
+        return None if point is None or point.position_lps is None else np.array(point.position_lps)
+
+    def positions_lps(self, names) -> np.ndarray:
+        """The positions (len(names), 3) of the named points; NaN where there is none."""
+        positions = [self.position_lps(name) for name in names]
+        return np.array([np.full(3, np.nan) if p is None else p for p in positions]).reshape(-1, 3)
+
+
+# Each rule names the left form of a name part; the right form follows by swapping the words.
+_SIDES = (("Left", "Right"), ("left", "right"), ("LEFT", "RIGHT"), ("L", "R"), ("l", "r"))
+
+
+def infer_mirror_pairs(names) -> tuple:
+    """Left/right twins told from their names: Left/Right anywhere, L/R set off as a word of its own.
+
+    'Femur_L_Head' pairs with 'Femur_R_Head', 'ASIS left' with 'ASIS right', and 'Left_PT' with
+    'Right_PT'. Only names that both occur are paired.
+    """
+    pairs = []
+    taken = set()
+    for name in names:
+        twin = _right_twin(name, names)
+        if twin is not None and not {name, twin} & taken:
+            pairs.append((name, twin))
+            taken |= {name, twin}
+    return tuple(pairs)
+
+
+def _right_twin(name: str, names):
+    for left, right in _SIDES:
+        # A single letter counts only as a word of its own: 'L' in 'AIIS_L', never in 'LEC'.
+        pattern = left if len(left) > 1 else rf"(?<![A-Za-z0-9]){left}(?![A-Za-z0-9])"
+        for match in re.finditer(pattern, name):
+            twin = name[: match.start()] + right + name[match.end() :]
+            if twin in names:
+                return twin
+    return None

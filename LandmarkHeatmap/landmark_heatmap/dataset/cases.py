@@ -1,0 +1,176 @@
+"""Cases of a dataset folder: added whole, read by their newest revisions."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..annotation.annotation_files import read_annotation, write_annotation
+from ..annotation.landmarks import Annotation, LandmarkSet
+from ..errors import DatasetError, ImageFileError
+from ..files import new_folder, rename_new, sha256_of, write_json
+from ..images.geometry import Image
+from ..images.imageio import read_image, storable_array, write_image
+from .folder import check_case_name, newest_revision, newest_revisions, read_landmark_set
+from .record import (
+    STATES_OF_REVIEW,
+    CaseRecord,
+    Review,
+    corrected_names,
+    image_name_in,
+    record_document,
+)
+
+
+@dataclass(frozen=True)
+class StoredCase:
+    """One case as training reads it: the newest revision of its landmarks, and its image.
+
+    corrected: names of the landmarks that a person moved.
+    """
+
+    name: str
+    image_path: Path
+    annotation_path: Path
+    annotation: Annotation
+    corrected: frozenset
+
+
+def add_case(
+    folder,
+    case: str,
+    image: Image,
+    annotation: Annotation,
+    record: CaseRecord,
+    prediction: Annotation = None,
+) -> Path:
+    """Add a case, or a revision to one that is there; returns the folder of the new revision.
+
+    image: None leaves the image out (the case then cannot be trained from alone).
+    Raises DatasetError for names that do not fit the dataset, for no points at all, and for a point
+    that is something else than the record says was done to it. Nothing is ever overwritten.
+    """
+    folder = Path(folder)
+    landmarks = read_landmark_set(folder)
+    _check_points(landmarks, annotation, record, prediction)
+    case_folder = folder / "cases" / check_case_name(case)
+    _check_same_letters(case_folder)
+    case_folder.mkdir(parents=True, exist_ok=True)
+    image_name = None if image is None else _store_image(case_folder, image)
+    document = record_document(record, annotation, case_folder, image_name, landmarks)
+    while True:
+        revision = case_folder / f"revision-{newest_revision(case_folder) + 1:03d}"
+        try:
+            with new_folder(revision) as temporary:
+                write_annotation(temporary / "landmarks.mrk.json", annotation)
+                if prediction is not None:
+                    write_annotation(temporary / "prediction.mrk.json", prediction)
+                write_json(temporary / "record.json", {**document, "revision": revision.name})
+            return revision
+        except OSError:
+            # Somebody else may have taken the number in between; anything else is a real failure.
+            if not revision.exists():
+                raise
+
+
+def read_cases(folder) -> list:
+    """The newest revision of every case that has an image, as StoredCase, by name.
+
+    Raises DatasetError or AnnotationError for a case that cannot be used, naming it.
+    """
+    landmarks = read_landmark_set(folder)
+    cases = []
+    for case_folder, revision in newest_revisions(folder):
+        image_name = image_name_in(revision / "record.json")
+        if image_name is None:
+            continue
+        image_path = case_folder / image_name
+        if not image_path.is_file():
+            raise DatasetError(f"The case '{case_folder.name}' lacks its image '{image_path}'.")
+        annotation_path = revision / "landmarks.mrk.json"
+        annotation = read_annotation(annotation_path, landmarks)
+        corrected = corrected_names(revision / "record.json")
+        cases.append(
+            StoredCase(case_folder.name, image_path, annotation_path, annotation, corrected)
+        )
+    return cases
+
+
+def read_annotations(folder) -> dict:
+    """Case name to the newest Annotation of every case, those without an image included.
+
+    Raises DatasetError or AnnotationError for a case that cannot be used, naming it.
+    """
+    landmarks = read_landmark_set(folder)
+    return {
+        case_folder.name: read_annotation(revision / "landmarks.mrk.json", landmarks)
+        for case_folder, revision in newest_revisions(folder)
+    }
+
+
+def _check_points(landmarks: LandmarkSet, annotation, record: CaseRecord, prediction) -> None:
+    """That a revision of these can be read again, and does not contradict itself."""
+    if not annotation.names or prediction is not None and not prediction.names:
+        raise DatasetError("A case without any points cannot be added to a dataset.")
+    predicted = () if prediction is None else prediction.names
+    for name in (*annotation.names, *record.reviews, *predicted):
+        if name not in landmarks.names:
+            raise DatasetError(
+                f"The landmark '{name}' is not in this dataset, which has"
+                f" {', '.join(landmarks.names)}."
+            )
+    for name in landmarks.names:
+        review, state = record.reviews.get(name, Review.UNTOUCHED), annotation.state(name)
+        if state not in STATES_OF_REVIEW[review]:
+            raise DatasetError(f"'{name}' is stated as {state.value} and as {review.value}.")
+
+
+def _check_same_letters(case_folder: Path) -> None:
+    """'Case-1' and 'case-1' are one folder on Windows and macOS, and two elsewhere."""
+    siblings = case_folder.parent.iterdir() if case_folder.parent.is_dir() else ()
+    for sibling in siblings:
+        if sibling.name != case_folder.name and sibling.name.lower() == case_folder.name.lower():
+            raise DatasetError(
+                f"'{case_folder.name}' differs from the case '{sibling.name}' in capitals only."
+            )
+
+
+def _store_image(case_folder: Path, image: Image) -> str:
+    """Write the image unless the same one is there; returns its file name."""
+    written = case_folder / f".new-{uuid.uuid4().hex}.nrrd"
+    try:
+        write_image(written, image)
+        number = 1
+        while True:
+            path = case_folder / ("image.nrrd" if number == 1 else f"image-{number}.nrrd")
+            try:
+                rename_new(written, path)
+                return path.name
+            except FileExistsError:
+                if _holds(path, image, written):
+                    return path.name
+                number += 1
+    finally:
+        written.unlink(missing_ok=True)
+
+
+def _holds(path: Path, image: Image, written: Path) -> bool:
+    """Whether the file at `path` is this image, which has also been written to `written`.
+
+    Different versions of ITK compress the same voxels to different bytes: what counts is inside.
+    """
+    if sha256_of(path) == sha256_of(written):
+        return True
+    try:
+        stored = read_image(path)
+    except ImageFileError:
+        return False
+    array = storable_array(image.array)
+    return (
+        stored.array.dtype == array.dtype
+        and np.array_equal(stored.array, array, equal_nan=array.dtype.kind == "f")
+        and np.allclose(stored.ijk_to_lps, image.ijk_to_lps, rtol=0, atol=1e-9)
+    )

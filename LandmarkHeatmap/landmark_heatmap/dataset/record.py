@@ -1,0 +1,95 @@
+"""What was done to the landmarks of a case: by whom, when, and after which model's prediction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from enum import Enum
+from pathlib import Path
+
+from .. import __version__
+from ..annotation.landmarks import PointState
+from ..errors import DatasetError
+from ..files import sha256_of
+from ..model.description import ModelIdentity
+from .documents import RECORD_SCHEMA, SCHEMA_VERSION, read_document
+
+
+class Review(str, Enum):
+    """What a person did about one predicted landmark."""
+
+    UNTOUCHED = "untouched"  # nothing: it is no label
+    CONFIRMED = "confirmed"  # looked at and left where it was
+    CORRECTED = "corrected"  # moved, or placed where the model had seen none
+    MARKED_ABSENT = "marked_absent"  # said not to be in this image
+
+
+# What a person did says what the point is: training reads the point, people read the record. What
+# nobody looked at must never read as placed or absent, for those are labels.
+STATES_OF_REVIEW = {
+    Review.UNTOUCHED: (PointState.PREDICTED, PointState.UNJUDGED),
+    Review.CONFIRMED: (PointState.PLACED, PointState.ABSENT),
+    Review.CORRECTED: (PointState.PLACED,),
+    Review.MARKED_ABSENT: (PointState.ABSENT,),
+}
+
+
+@dataclass(frozen=True)
+class CaseRecord:
+    """All that is known of how the landmarks of a case came about.
+
+    reviews: name to Review for every landmark. complete: whether every landmark was judged.
+    annotator: as the user wishes to be called; may be empty. image_note: which part of the source
+    was used, where it had several components or frames.
+    """
+
+    reviews: dict
+    annotator: str = ""
+    model: ModelIdentity = None
+    created: str = field(default_factory=lambda: datetime.now(timezone.utc).isoformat())
+    image_note: str = ""
+
+    @property
+    def complete(self) -> bool:
+        return Review.UNTOUCHED not in self.reviews.values()
+
+
+def record_document(record, annotation, case_folder, image_name, landmarks) -> dict:
+    image = None
+    if image_name is not None:
+        image = {"file": image_name, "sha256": sha256_of(case_folder / image_name)}
+        image["note"] = record.image_note
+    return {
+        "schema": RECORD_SCHEMA,
+        "schema_version": SCHEMA_VERSION,
+        "case": case_folder.name,
+        "image": image,
+        "annotator": record.annotator,
+        "created": record.created,
+        "software": f"LandmarkHeatmap {__version__}",
+        "model": None if record.model is None else record.model.to_json(),
+        "complete": record.complete and set(landmarks.names) == set(record.reviews),
+        "points": {
+            name: {"review": review.value, "state": annotation.state(name).value}
+            for name, review in record.reviews.items()
+        },
+    }
+
+
+def image_name_in(record_path: Path):
+    """The file name of the image that a record states, None if it states that there is none."""
+    image = read_document(record_path, RECORD_SCHEMA).get("image")
+    if image is None:
+        return None
+    name = image.get("file") if isinstance(image, dict) else None
+    if not isinstance(name, str) or not name or Path(name).name != name:
+        raise DatasetError(f"'{record_path}' names no usable image: {image!r}.")
+    return name
+
+
+def corrected_names(record_path: Path) -> frozenset:
+    """The names of the landmarks that a record states as corrected."""
+    points = read_document(record_path, RECORD_SCHEMA).get("points")
+    if not isinstance(points, dict) or not all(isinstance(p, dict) for p in points.values()):
+        raise DatasetError(f"'{record_path}' does not say what was done to the points.")
+    return frozenset(n for n, p in points.items() if p.get("review") == Review.CORRECTED.value)

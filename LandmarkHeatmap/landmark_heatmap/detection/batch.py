@@ -1,0 +1,241 @@
+"""Detection in many images: one loaded model, and the next image read while the network works.
+
+A stopped run goes on where it stood: what this model made of the same image is not done again.
+Under a launcher such as torchrun, each of N processes takes every N-th image.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..annotation.annotation_files import MARKUPS_SUFFIX
+from ..errors import LandmarkHeatmapError
+from ..images.geometry import Image
+from ..images.imageio import image_stem, is_image_file, read_image
+from ..launch import Place, place
+from .result_files import HEATMAPS_ENDING, MadeBy, Results, image_sha256
+
+# Slicer's segmentations are NRRD files, too, and no images.
+_NO_IMAGES = (".seg.nrrd",)
+# Of more images than these, nobody reads where every point is.
+_FEW_IMAGES = 5
+
+
+@dataclass(frozen=True)
+class Job:
+    """An image file, and where its results belong."""
+
+    image: Path
+    results: Results
+
+
+def find_jobs(paths, output: Path) -> list:
+    """Image files, and all images below folders, in the order given and by name; sorted alike
+    wherever this runs.
+
+    The results of an image below a folder lie below `output` as it does below the folder. Hidden
+    files, segmentations (.seg.nrrd), folders of heatmaps and what is in `output` are left out.
+    Raises LandmarkHeatmapError for a folder without images, and for two that would have the same
+    results.
+    """
+    output = Path(output)
+    if output.exists() and not output.is_dir():
+        raise LandmarkHeatmapError(f"'{output}' is a file; --output has to be a folder.")
+    jobs, taken = [], {}
+    for path in map(Path, paths):
+        images = _images_below(path, output) if path.is_dir() else [path]
+        for image in images:
+            below = image.parent.relative_to(path) if path.is_dir() else Path()
+            annotation = output / below / (image_stem(image) + MARKUPS_SUFFIX)
+            # Names that differ in capitals only are one file on Windows and macOS.
+            key = str(annotation).lower()
+            if key in taken and taken[key].resolve() == image.resolve():
+                continue
+            if key in taken:
+                raise LandmarkHeatmapError(
+                    f"'{taken[key]}' and '{image}' would both be written to '{annotation}'."
+                )
+            taken[key] = image
+            jobs.append(Job(image, Results(annotation)))
+    return jobs
+
+
+def _images_below(folder: Path, output: Path) -> list:
+    own = output.resolve()
+    # Where results lie beside their images, everything is in `output`.
+    own = None if folder.resolve().is_relative_to(own) else own
+    images = []
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        is_hidden = any(part.startswith(".") for part in parts)
+        is_heatmap = any(part.endswith(HEATMAPS_ENDING) for part in parts[:-1])
+        is_segmentation = path.name.lower().endswith(_NO_IMAGES)
+        is_own = own is not None and path.resolve().is_relative_to(own)
+        if is_hidden or is_heatmap or is_segmentation or is_own:
+            continue
+        if is_image_file(path) and path.is_file():
+            images.append(path)
+    if not images:
+        raise LandmarkHeatmapError(f"There is no image below '{folder}'.")
+    return images
+
+
+def detect(paths, model, output, heatmaps=False, overwrite=False, device="auto") -> int:
+    """Detect the landmarks of image files and of all images below folders; as the command does.
+
+    Returns how many of this process's images could not be done; each is named on stderr.
+    Raises LandmarkHeatmapError before any work is done if the model or the device cannot be used,
+    or anything but results of this model is in the way.
+    """
+    from .predict import Predictor
+
+    here = place()
+    jobs = find_jobs(paths, Path(output))
+    here.set_threads()
+    batch = Batch(Predictor(model, here.device(device)), heatmaps, overwrite)
+    mine = list(enumerate(jobs, 1))[here.rank :: here.size]
+    for _, job in mine:
+        job.results.check_free(batch.predictor.model.identity, heatmaps, overwrite)
+    failures = batch.do(mine, len(jobs))
+    if failures:
+        print(f"{failures} of {len(mine)} images could not be done.", file=sys.stderr, flush=True)
+    _wait_for_the_others(here, failures)
+    return failures
+
+
+class Batch:
+    """Applies a Predictor to one image after another, and writes the results."""
+
+    def __init__(self, predictor, heatmaps: bool = False, overwrite: bool = False):
+        self.predictor, self.heatmaps, self.overwrite = predictor, heatmaps, overwrite
+        self.seconds, self.computed = 0.0, 0
+
+    def do(self, numbered, count: int) -> int:
+        """numbered: (number, Job) pairs, of `count` in all. Returns how many failed."""
+        failures, skipped = 0, 0
+        for left, ((number, job), reading) in enumerate(_read_ahead(numbered, self._read)):
+            left = len(numbered) - left
+            start = time.monotonic()
+            try:
+                work = reading.result()
+                if work is None:
+                    skipped += 1
+                    continue
+                print(f"[{number}/{count}] {job.image}{self._time_left(left)}", flush=True)
+                prediction = self._done(job, work)
+                self.computed += 1
+                self.seconds += time.monotonic() - start
+                if len(numbered) <= _FEW_IMAGES:
+                    _print_points(prediction)
+            except LandmarkHeatmapError as error:
+                print(
+                    f"[{number}/{count}] {job.image} failed: {error}", file=sys.stderr, flush=True
+                )
+                failures += 1
+        if skipped:
+            print(f"{skipped} of {len(numbered)} images were done before.", flush=True)
+        return failures
+
+    def _read(self, numbered) -> _Work:
+        """What there is to do, or None. Runs beside the network."""
+        _, job = numbered
+        try:
+            made_by = MadeBy(self.predictor.model.identity, image_sha256(job.image))
+            missing = job.results.missing(made_by, self.heatmaps, self.overwrite)
+            return _Work(read_image(job.image), made_by, missing) if missing else None
+        except Exception as error:
+            raise _told(error) from error
+
+    def _done(self, job: Job, work: _Work):
+        """The prediction, when its files are there. OSError if they cannot be written."""
+        try:
+            prediction = self.predictor.predict(work.image)
+        except Exception as error:
+            raise _told(error) from error
+        job.results.write(prediction, work.made_by, work.missing, self.overwrite)
+        return prediction
+
+    def _time_left(self, images: int) -> str:
+        if not self.computed:
+            return ""
+        seconds = images * self.seconds / self.computed
+        return f", about {seconds:.0f} s left" if seconds < 90 else f", {seconds / 60:.0f} min left"
+
+
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """An image as it was read. missing: the paths to write."""
+
+    image: Image
+    made_by: MadeBy
+    missing: list
+
+
+def _told(error: Exception) -> LandmarkHeatmapError:
+    """Why one image could not be done.
+
+    Nothing about one image may end the run, a mistake of ours that it brings out included: the same
+    command would never get past it. Such a mistake is shown in full.
+    """
+    if isinstance(error, LandmarkHeatmapError):
+        return error
+    if isinstance(error, MemoryError):
+        return LandmarkHeatmapError("There is not enough memory for it.")
+    if isinstance(error, OSError):
+        return LandmarkHeatmapError(f"It cannot be read: {error.strerror or error}.")
+    traceback.print_exception(type(error), error, error.__traceback__)
+    return LandmarkHeatmapError(f"A mistake of this program: {error!r}.")
+
+
+def _read_ahead(items, read):
+    """(item, future of read(item)) for each item; one more is read while this one is worked on."""
+    with ThreadPoolExecutor(1) as reader:
+        waiting = deque()
+        try:
+            for item in items:
+                waiting.append((item, reader.submit(read, item)))
+                if len(waiting) == 2:
+                    yield waiting.popleft()
+            while waiting:
+                yield waiting.popleft()
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+
+def _print_points(prediction) -> None:
+    for point in prediction.points:
+        if point.is_absent:
+            print(f"  {point.name}: not in this image (presence {point.presence:.2f})")
+        else:
+            x, y, z = point.position_lps
+            print(
+                f"  {point.name}: LPS {x:.2f} {y:.2f} {z:.2f} mm, confidence {point.confidence:.2f}"
+            )
+
+
+def _wait_for_the_others(here: Place, failures: int) -> None:
+    """torchrun ends all processes when one ends with an error: it has to be the last.
+
+    torchrun's own store counts those that are done. Other launchers have none, and need no care.
+    """
+    if here.size == 1 or "TORCHELASTIC_USE_AGENT_STORE" not in os.environ:
+        return
+    from torch.distributed import TCPStore
+
+    address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    try:
+        store = TCPStore(address, port, here.size, is_master=False)
+        store.add("landmark_heatmap_done", 1)
+        while failures and store.add("landmark_heatmap_done", 0) < here.size:
+            time.sleep(0.5)
+    except RuntimeError:
+        # The store went with the first machine, whose processes are all done then.
+        return

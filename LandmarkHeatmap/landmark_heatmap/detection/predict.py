@@ -1,0 +1,104 @@
+"""From an image and a model to a Prediction."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ..errors import PredictionError
+from ..images.geometry import Image
+from ..model.description import ModelDescription, Stage
+from ..model.heatmap import gaussian_mass
+from ..model.model_file import Model, read_model
+from ..model.network import heatmaps_and_presences
+from .locate import Found, choose, located
+from .prediction import Prediction
+from .prepare import prepare_with_window
+from .refine import Refiner, Source
+
+
+class Predictor:
+    """A loaded model that can be applied to one image after another.
+
+    model: a Model, or the path of a model file. device: 'auto' takes a GPU where there is one; or a
+    name that torch knows. Raises ModelFileError if the model file cannot be used, PredictionError
+    if the device cannot.
+    """
+
+    def __init__(self, model, device: str = "auto"):
+        self.model = model if isinstance(model, Model) else read_model(model)
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            self.device = torch.device(device)
+            for network in self.model.networks:
+                network.to(self.device)
+        # torch says with an assertion that it was built without CUDA.
+        except (RuntimeError, AssertionError, NotImplementedError) as error:
+            reason = str(error).partition("\n")[0]
+            raise PredictionError(f"The device '{device}' cannot be used: {reason}") from error
+
+    @property
+    def description(self) -> ModelDescription:
+        return self.model.description
+
+    def predict(self, image: Image, progress=None) -> Prediction:
+        """Detect all landmarks of one image.
+
+        progress: called with (what is being done, fraction done 0 to 1).
+        Raises PredictionError if the model cannot be applied to this image.
+        """
+        progress = progress or (lambda stage, fraction: None)
+        coarse = self.description.stages[0]
+        progress("Resampling", 0.0)
+        prepared, window = prepare_with_window(image, coarse, self.description.intensity)
+        try:
+            points, combined = self._points(prepared, Source(image, window), progress)
+        except (MemoryError, RuntimeError) as error:
+            if not _is_lack_of_memory(error):
+                raise
+            raise PredictionError(
+                f"There is not enough memory on '{self.device}' for"
+                f" {' x '.join(map(str, prepared.grid.size_ijk))} voxels at the model's spacing."
+            ) from error
+        progress("Done", 1.0)
+        landmarks = self.description.landmarks
+        return Prediction(landmarks, points, prepared.grid, self.model.identity, combined)
+
+    def _points(self, prepared: Image, source: Source, progress) -> tuple:
+        """(a LandmarkPrediction each, the combined heatmap of the coarse stage if there are two)."""
+        names, prior = self.description.landmarks.names, self.model.prior
+        coarse, *fine = self.description.stages
+        progress("Detecting", 0.2)
+        heatmaps, presences = run_network(self.model.networks[0], prepared, coarse, self.device)
+        found = Found(heatmaps, presences, prepared.grid, coarse)
+        choice = choose(found, prior)
+        progress("Locating", 0.5)
+        if not fine:
+            return located(names, found, choice), None
+        refiner = Refiner(self.model.networks[1], fine[0], self.device)
+        return refiner.refine(names, found, choice, source, prior), found.combined()
+
+
+def _is_lack_of_memory(error) -> bool:
+    """torch has a class of its own for GPUs only; of the processor it says so in words."""
+    known = (MemoryError, torch.cuda.OutOfMemoryError)
+    return isinstance(error, known) or "can't allocate memory" in str(error)
+
+
+@torch.inference_mode()
+def run_network(network, prepared: Image, stage: Stage, device) -> tuple:
+    """Heatmaps (L, K, J, I), float32, height one where perfect, and presences (L,).
+
+    Raises PredictionError if they are not finite: nothing can be told from such a map.
+    """
+    array = torch.from_numpy(np.ascontiguousarray(prepared.array)).to(device)
+    is_2d = stage.network.dimension == 2
+    logits = network(array[None] if is_2d else array[None, None])
+    mass = gaussian_mass(stage.sigma_mm, stage.spacing_mm)
+    heatmaps, presences = heatmaps_and_presences(logits, stage.network.head, mass)
+    if is_2d:
+        heatmaps = heatmaps[:, None]
+    if not torch.isfinite(presences).all():
+        raise PredictionError("The network's output is not finite; its weights cannot be used.")
+    return heatmaps.cpu().numpy(), presences.cpu().numpy()

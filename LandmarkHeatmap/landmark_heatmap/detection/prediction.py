@@ -1,0 +1,95 @@
+"""What a detection gives: per landmark a position, a confidence and a heatmap. Needs no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..annotation.landmarks import Annotation, LandmarkSet, Point, PointState
+from ..images.geometry import Grid, Image
+from ..model.description import ModelIdentity
+
+
+@dataclass(frozen=True, eq=False)
+class LandmarkPrediction:
+    """One landmark as the network sees it.
+
+    position_lps: (3,) mm in LPS, where the heatmap peaks; given for absent landmarks too, as the
+    best guess. presence: probability 0 to 1 that it is in the image at all. confidence: the share
+    of all probability, absence included, that lies within two sigma of the position, over what a
+    perfect heatmap has there; 0 to 1. heatmap: float32, about one at the peak where the network is
+    sure, with an affine of its own, so that it may cover only where it has something to show.
+    """
+
+    name: str
+    position_lps: np.ndarray
+    presence: float
+    confidence: float
+    heatmap: Image
+
+    @property
+    def is_absent(self) -> bool:
+        return self.presence < 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """All landmarks of one image, in the order of the landmark set.
+
+    grid: the coarse grid over the whole image. combined: the maximum over the heatmaps on that grid,
+    where it is known from coarse ones; without it, it is put together from those of the points.
+    """
+
+    landmarks: LandmarkSet
+    points: tuple
+    grid: Grid
+    model: ModelIdentity
+    combined: Image = None
+
+    def annotation(self) -> Annotation:
+        """The points as an annotation: predicted, or absent where the network thinks so."""
+        return Annotation(
+            {
+                landmark.name: Point(
+                    PointState.ABSENT if point.is_absent else PointState.PREDICTED,
+                    None if point.is_absent else tuple(point.position_lps),
+                    point.confidence,
+                    landmark.definition,
+                )
+                for landmark, point in zip(self.landmarks.landmarks, self.points)
+            }
+        )
+
+    def combined_heatmap(self) -> Image:
+        """The maximum over the heatmaps of all landmarks that are present, on `grid`, float32.
+
+        A heatmap finer than the grid contributes the voxels nearest to the grid's.
+        """
+        if self.combined is not None:
+            return self.combined
+        combined = np.zeros(self.grid.size_ijk[::-1], dtype=np.float32)
+        for point in self.points:
+            if not point.is_absent:
+                _add_maximum(combined, self.grid, point.heatmap)
+        return Image(combined, self.grid.ijk_to_lps)
+
+
+def _add_maximum(combined: np.ndarray, grid: Grid, heatmap: Image) -> None:
+    """Raise `combined` to `heatmap` where they overlap. Both grids run along the same axes."""
+    size = np.array(heatmap.array.shape[::-1])
+    corners = grid.to_ijk(heatmap.grid.to_lps([np.zeros(3), size - 1]))
+    first = np.maximum(np.ceil(corners[0] - 0.5), 0).astype(int)
+    last = np.minimum(np.floor(corners[1] + 0.5), np.array(grid.size_ijk) - 1).astype(int)
+    if (last < first).any():
+        return
+    # The axes are parallel, so the voxel along each axis follows from that axis alone.
+    nearest = []
+    for axis in range(3):
+        line = np.tile(first, (last[axis] - first[axis] + 1, 1)).astype(float)
+        line[:, axis] = np.arange(first[axis], last[axis] + 1)
+        index = heatmap.grid.to_ijk(grid.to_lps(line))[:, axis]
+        nearest.append(np.clip(np.rint(index).astype(int), 0, size[axis] - 1))
+    window = tuple(slice(f, n + 1) for f, n in zip(first, last))[::-1]
+    values = heatmap.array[np.ix_(*nearest[::-1])]
+    np.maximum(combined[window], values, out=combined[window])

@@ -1,0 +1,87 @@
+"""From an image to what a network sees: a model's grid, and intensities from -1 to 1. Needs no torch."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import PredictionError
+from ..images.geometry import Grid, Image, canonical_grid, spaced_grid
+from ..images.resample import resample
+from ..model.description import IntensityNormalisation, Stage
+
+# More voxels than this on a model's grid means that the image's spacing cannot be right.
+_LARGEST_GRID = 512**3
+# A coarse stage that would take more memory than this is refused before it takes it: the system would
+# end the process instead. A heatmap a landmark, and so many features at full resolution at a time.
+_MOST_BYTES = 12 * 2**30
+_FEATURE_MAPS = 6
+# A longest side of fewer voxels on the model's grid means the same: nothing could be seen in it.
+_SMALLEST_SIDE = 3
+
+
+def stage_grid(image: Grid, stage: Stage) -> Grid:
+    """The grid on which a coarse stage sees an image.
+
+    Raises PredictionError for a 2D model and a 3D image or the reverse, and for an image that is
+    out of all proportion to the model's spacing.
+    """
+    dimension = stage.network.dimension
+    if image.is_2d != (dimension == 2):
+        raise PredictionError(
+            f"The model is for {dimension}D images; this image has"
+            f" {' x '.join(map(str, image.size_ijk))} voxels."
+        )
+    canonical = canonical_grid(image)
+    spacing = (*stage.spacing_mm, canonical.spacing_mm[2])[:3]
+    extent = np.array(canonical.size_ijk) * canonical.spacing_mm
+    # Judged before any memory is asked for.
+    too_large = np.prod(np.ceil(extent / spacing)) > _LARGEST_GRID
+    if too_large or max((extent / spacing)[:dimension]) < _SMALLEST_SIDE:
+        raise PredictionError(
+            f"The image is {' x '.join(f'{mm:.3g}' for mm in extent)} mm large, far too"
+            f" {'large' if too_large else 'small'} for a model with voxels of"
+            f" {list(stage.spacing_mm)} mm. Check the spacing of the image."
+        )
+    _check_memory(float(np.prod(np.ceil(extent / spacing))), stage)
+    return spaced_grid(canonical, spacing)
+
+
+def _check_memory(voxels: float, stage: Stage) -> None:
+    network = stage.network
+    needed = 4 * voxels * (network.landmarks + _FEATURE_MAPS * network.features[0])
+    if needed > _MOST_BYTES:
+        raise PredictionError(
+            f"To see this image with voxels of {list(stage.spacing_mm)} mm, the model's"
+            f" {network.landmarks} landmarks would need some {needed / 2**30:.0f} GB of memory. Crop"
+            " the image to where they are, or train a model with a coarser first stage."
+        )
+
+
+def prepare(image: Image, stage: Stage, intensity: IntensityNormalisation) -> Image:
+    """The image as a coarse stage sees it: its grid, and float32 intensities from -1 to 1."""
+    return prepare_with_window(image, stage, intensity)[0]
+
+
+def prepare_with_window(image, stage: Stage, intensity: IntensityNormalisation) -> tuple:
+    """(as `prepare`, the window (low, high) of intensities that became -1 and 1)."""
+    resampled = resample(image, stage_grid(image.grid, stage))
+    window = intensity_window(resampled.array, intensity)
+    return Image(scaled(resampled.array, window), resampled.ijk_to_lps), window
+
+
+def intensity_window(array: np.ndarray, intensity: IntensityNormalisation) -> tuple:
+    """(low, high). Raises PredictionError if no intensity is finite."""
+    finite = np.isfinite(array)
+    if not finite.any():
+        raise PredictionError("The image holds no finite intensities.")
+    if intensity.kind == "window":
+        return intensity.low, intensity.high
+    low, high = np.percentile(array[finite], [intensity.low, intensity.high])
+    return float(low), float(high)
+
+
+def scaled(array: np.ndarray, window) -> np.ndarray:
+    """Intensities to -1 to 1, float32. Voxels that are not finite count as the lowest."""
+    low, high = window
+    values = np.where(np.isfinite(array), array, low).astype(np.float32)
+    return np.clip((values - low) / max(high - low, 1e-6), 0, 1) * 2 - 1

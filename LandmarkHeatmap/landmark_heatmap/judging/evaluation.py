@@ -1,0 +1,308 @@
+"""Comparing predicted with reference annotations: how far off in mm, how often, how sure.
+
+What counts as what, for every landmark of every case:
+
+    reference         prediction     outcome
+    a position        a position     compared: the distance in mm is its radial error
+    a position        none           missed: a failure in every success rate, no part of any mean
+    absent            a position     false
+    absent            none           agreed absent
+    not judged        anything       not in the reference: neither right nor wrong
+
+A reference point that a network put and nobody judged is no reference: it counts as not judged.
+Intervals are percentiles of a bootstrap over cases (bootstrap.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+import numpy as np
+
+from ..annotation.annotation_files import MARKUPS_SUFFIX, read_annotation
+from ..annotation.landmarks import Annotation, PointState
+from ..dataset.cases import read_annotations
+from ..dataset.folder import is_dataset
+from ..errors import AnnotationError, LandmarkHeatmapError
+from .bootstrap import INTERVAL_PERCENT, Figure, median, ratio, resampled
+
+DEFAULT_THRESHOLDS_MM = (2.0, 2.5, 3.0, 4.0)
+ALL = "All"
+_SUFFIXES = (MARKUPS_SUFFIX, ".fcsv", ".csv")
+
+
+class Outcome(str, Enum):
+    """How one landmark of one case came out."""
+
+    COMPARED = "compared"
+    MISSED = "missed"
+    FALSE = "false"
+    AGREED_ABSENT = "agreed_absent"
+    NOT_IN_REFERENCE = "not_in_reference"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The figures of one landmark, or of all of them.
+
+    counts: Outcome to the number of points. mean_mm (MRE), median_mm, std_mm (sample standard
+    deviation, None below two points): of the radial errors of the compared points. success_rates:
+    threshold in mm to the share, 0 to 1, of compared and missed points that are within it.
+    """
+
+    name: str
+    counts: dict
+    mean_mm: Figure
+    median_mm: Figure
+    std_mm: float
+    success_rates: dict
+
+    def to_json(self) -> dict:
+        return {
+            "name": self.name,
+            "counts": {outcome.value: count for outcome, count in self.counts.items()},
+            "mean_radial_error_mm": self.mean_mm.to_json(),
+            "median_radial_error_mm": self.median_mm.to_json(),
+            "std_radial_error_mm": self.std_mm,
+            "success_detection_rates": [
+                {"threshold_mm": threshold, **figure.to_json()}
+                for threshold, figure in self.success_rates.items()
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """One case: name to Outcome for every landmark, name to mm for those that were compared."""
+
+    name: str
+    outcomes: dict
+    errors_mm: dict
+
+    def to_json(self) -> dict:
+        return {
+            "name": self.name,
+            "points": {
+                name: {"outcome": outcome.value, "radial_error_mm": self.errors_mm.get(name)}
+                for name, outcome in self.outcomes.items()
+            },
+        }
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All that came out of a comparison.
+
+    landmarks: a Summary each, in order. overall: the Summary of all points together. cases: a
+    CaseResult each. without_prediction: names of cases all of whose points count as missed.
+    ignored: names of predictions that have no reference; they are in no figure.
+    """
+
+    landmarks: tuple
+    overall: Summary
+    cases: tuple
+    without_prediction: tuple
+    ignored: tuple
+    resamples: int
+    seed: int
+
+    def to_json(self) -> dict:
+        return {
+            "units": "mm",
+            "interval": {
+                "percent": INTERVAL_PERCENT,
+                "method": "percentile bootstrap over cases",
+                "resamples": self.resamples,
+                "seed": self.seed,
+            },
+            "definitions": {
+                "radial_error_mm": "distance between prediction and reference",
+                "success_detection_rates": "share of compared and missed points whose radial error"
+                " is at most the threshold; missed points are failures",
+            },
+            "cases_without_prediction": list(self.without_prediction),
+            "ignored_predictions": list(self.ignored),
+            "overall": self.overall.to_json(),
+            "landmarks": [summary.to_json() for summary in self.landmarks],
+            "cases": [case.to_json() for case in self.cases],
+        }
+
+
+def evaluate(
+    cases,
+    thresholds_mm=DEFAULT_THRESHOLDS_MM,
+    resamples: int = 2000,
+    seed: int = 0,
+    names=None,
+    groups=None,
+) -> Evaluation:
+    """Compare predictions with references.
+
+    cases: (case name, predicted Annotation, reference Annotation) each, as pair_annotations gives
+    them; the prediction is None where there is none (all is missed), the reference is None where
+    there is none (the prediction is ignored). names: the landmarks to report, in order; by default
+    all that occur, references first. resamples: of the bootstrap, drawn with `seed`. groups: case
+    name to its patient, if several cases may be of one: patients are drawn then, not cases.
+    Raises LandmarkHeatmapError for thresholds that are none, AnnotationError for a case that comes
+    twice or if there is no reference.
+    """
+    thresholds_mm = _checked_thresholds(thresholds_mm)
+    judged = [case for case in cases if case[2] is not None]
+    _check_cases(judged)
+    names = _all_names(judged) if names is None else tuple(names)
+    results = tuple(_case_result(*case, names) for case in judged)
+    columns = [[name] for name in names]
+    *landmarks, overall = (
+        _summary(label, results, column, thresholds_mm, resamples, seed, groups)
+        for label, column in zip((*names, ALL), (*columns, names))
+    )
+    return Evaluation(
+        tuple(landmarks),
+        overall,
+        results,
+        tuple(name for name, predicted, _ in judged if predicted is None),
+        tuple(name for name, _, reference in cases if reference is None),
+        resamples,
+        seed,
+    )
+
+
+def pair_annotations(predictions, references) -> list:
+    """(name, predicted, reference) from two files, or from folders of them, matched by name.
+
+    A folder is one of annotation files, whose names count without .mrk.json, .fcsv or .csv, or a
+    dataset, of which the newest revisions count. Two files are compared whatever their names. A
+    reference without prediction comes as (name, None, reference), a prediction without reference as
+    (name, predicted, None). Raises AnnotationError or DatasetError for a file that cannot be used,
+    and AnnotationError if no name is in both.
+    """
+    predictions, references = Path(predictions), Path(references)
+    if predictions.is_file() and references.is_file():
+        return [(_stem(references), read_annotation(predictions), read_annotation(references))]
+    predicted, reference = _annotations_at(predictions), _annotations_at(references)
+    if not predicted.keys() & reference.keys():
+        raise AnnotationError(
+            f"No name is both in '{predictions}' ({_some(predicted)}) and in '{references}'"
+            f" ({_some(reference)})."
+        )
+    names = [*reference, *(name for name in predicted if name not in reference)]
+    return [(name, predicted.get(name), reference.get(name)) for name in names]
+
+
+def _checked_thresholds(thresholds_mm) -> tuple:
+    thresholds = tuple(float(threshold) for threshold in thresholds_mm)
+    for threshold in thresholds:
+        if not (np.isfinite(threshold) and threshold > 0):
+            raise LandmarkHeatmapError(
+                f"A threshold has to be a number of mm above 0, got {threshold:g}."
+            )
+    return thresholds
+
+
+def _check_cases(cases) -> None:
+    if not cases:
+        raise AnnotationError("There is no reference to compare with.")
+    seen = set()
+    for name, _, _ in cases:
+        if name in seen:
+            raise AnnotationError(f"The case '{name}' comes twice.")
+        seen.add(name)
+
+
+def _all_names(cases) -> tuple:
+    """The landmark names of all references, then those of predictions, as they first occur."""
+    names = {}
+    references, predictions = [case[2] for case in cases], [case[1] for case in cases]
+    for annotation in (*references, *predictions):
+        names.update(dict.fromkeys(() if annotation is None else annotation.names))
+    return tuple(names)
+
+
+def _case_result(case: str, predicted, reference: Annotation, names) -> CaseResult:
+    predicted = Annotation() if predicted is None else predicted
+    outcomes, errors_mm = {}, {}
+    for name in names:
+        found, state = predicted.position_lps(name), reference.state(name)
+        if state is PointState.PLACED:
+            outcomes[name] = Outcome.MISSED if found is None else Outcome.COMPARED
+            if found is not None:
+                errors_mm[name] = float(np.linalg.norm(found - reference.position_lps(name)))
+        elif state is PointState.ABSENT:
+            outcomes[name] = Outcome.AGREED_ABSENT if found is None else Outcome.FALSE
+        else:
+            outcomes[name] = Outcome.NOT_IN_REFERENCE
+    return CaseResult(case, outcomes, errors_mm)
+
+
+def _summary(label, results, names, thresholds_mm, resamples, seed, groups) -> Summary:
+    """The figures of the landmarks `names`, pooled."""
+    counts = dict.fromkeys(Outcome, 0)
+    for result in results:
+        for name in names:
+            counts[result.outcomes[name]] += 1
+    # A case takes part with its errors, and with how many points it has that could be found.
+    errors = [
+        np.array([result.errors_mm[name] for name in names if name in result.errors_mm])
+        for result in results
+    ]
+    findable = np.array(
+        [
+            sum(result.outcomes[name] in (Outcome.COMPARED, Outcome.MISSED) for name in names)
+            for result in results
+        ]
+    )
+    pooled = np.concatenate(errors)
+    with_errors = [index for index, each in enumerate(errors) if len(each)]
+    located = [errors[index] for index in with_errors]
+
+    def drawn(indices):
+        own = groups and [groups[results[index].name] for index in indices]
+        return resampled(len(indices), resamples, seed, own)
+
+    weights = drawn(with_errors)
+    sums, sizes = np.array([e.sum() for e in located]), np.array([len(e) for e in located])
+    judged = np.flatnonzero(findable)
+    judged_weights = drawn(judged)
+    success_rates = {}
+    for threshold in thresholds_mm:
+        hits = np.array([np.count_nonzero(errors[case] <= threshold) for case in judged])
+        success_rates[threshold] = ratio(hits, findable[judged], judged_weights)
+    return Summary(
+        label,
+        counts,
+        ratio(sums, sizes, weights),
+        median(located, weights),
+        float(np.std(pooled, ddof=1)) if len(pooled) > 1 else None,
+        success_rates,
+    )
+
+
+def _annotations_at(path: Path) -> dict:
+    """Name to Annotation of a file, a folder of files or a dataset."""
+    if is_dataset(path):
+        return read_annotations(path)
+    if not path.exists():
+        raise AnnotationError(f"There is no file or folder '{path}'.")
+    files = {}
+    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+        if file.name.startswith(".") or not file.name.lower().endswith(_SUFFIXES):
+            continue
+        name = _stem(file)
+        if name in files:
+            raise AnnotationError(f"'{files[name]}' and '{file}' are two files for one case.")
+        files[name] = file
+    if not files:
+        raise AnnotationError(f"'{path}' holds no annotations ({', '.join(_SUFFIXES)}).")
+    return {name: read_annotation(file) for name, file in files.items()}
+
+
+def _stem(path: Path) -> str:
+    suffix = next((s for s in _SUFFIXES if path.name.lower().endswith(s)), path.suffix)
+    return path.name[: len(path.name) - len(suffix)]
+
+
+def _some(names) -> str:
+    """The first few names, for a message."""
+    return ", ".join([*names][:3]) + (", ..." if len(names) > 3 else "")

@@ -1,0 +1,65 @@
+"""The commands of several models: cross-validate, ensemble."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from landmark_heatmap.errors import DatasetError
+
+from .settings import add_settings, config_of
+
+
+def add_cross_validation(commands) -> None:
+    """commands: the subparsers of landmark-train."""
+    validate = commands.add_parser(
+        "cross-validate", help="train a model for each fold, judged on the cases that it never saw"
+    )
+    validate.add_argument("--data", nargs="+", metavar="DATASET", help="as for fit")
+    validate.add_argument("--output", metavar="DIR", help="a new folder")
+    validate.add_argument("--resume", metavar="DIR", help="go on with one; no other option")
+    validate.add_argument("--folds", type=int, default=5, metavar="K")
+    validate.add_argument(
+        "--groups",
+        metavar="FILE",
+        help="a csv file, case,group: cases of one group (a patient's) stay together",
+    )
+    validate.add_argument(
+        "--ensemble", action="store_true", help="write all models as one model file, too"
+    )
+    add_settings(validate)
+    validate.set_defaults(command=_cross_validate)
+    ensemble = commands.add_parser(
+        "ensemble", help="make one model file of several models of one kind, which are averaged"
+    )
+    ensemble.add_argument("models", nargs="+", type=Path, metavar="MODEL")
+    ensemble.add_argument("--output", required=True, type=Path, metavar="FILE")
+    ensemble.add_argument("--name", help="the name that the ensemble will show")
+    ensemble.set_defaults(command=_ensemble)
+
+
+def _cross_validate(options) -> int:
+    from ..crossval import cross_validate, resume_cross_validation
+
+    if options.resume:
+        if options.data or options.output:
+            raise DatasetError("--resume goes on as it was begun; give the folder alone.")
+        resume_cross_validation(options.resume)
+        return 0
+    if not options.data or not options.output:
+        raise DatasetError("cross-validate needs --data and --output, or --resume.")
+    cross_validate(
+        options.data,
+        options.output,
+        options.folds,
+        config_of(options),
+        options.groups,
+        options.ensemble,
+    )
+    return 0
+
+
+def _ensemble(options) -> int:
+    from ..ensemble import write_ensemble
+
+    print(f"The model: {write_ensemble(options.models, options.output, options.name)}")
+    return 0

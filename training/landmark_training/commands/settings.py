@@ -1,0 +1,54 @@
+"""Settings on the command line, for every command that trains."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from landmark_heatmap.errors import DatasetError
+
+from ..planning.config import TrainConfig
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", metavar="FILE", help="a JSON file with settings")
+    parser.add_argument("--epochs", type=int, metavar="N", help="how many epochs")
+    parser.add_argument(
+        "--minutes", type=float, metavar="M", help="end after this time at the latest"
+    )
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        default=[],
+        metavar="SETTING=VALUE",
+        help="any of the settings, values as in JSON, for instance rotation_degrees=30",
+    )
+    parser.add_argument("--seed", type=int, metavar="N", help="the seed of all chance")
+    parser.add_argument("--name", help="the name that the model will show")
+    parser.add_argument("--licence", help="the licence under which the model may be passed on")
+
+
+def config_of(options) -> TrainConfig:
+    """The file's settings, then those of --set, then those with options of their own."""
+    config = TrainConfig.read(options.config) if options.config else TrainConfig()
+    return config.with_settings(settings_of(options.set), "--set").replaced(
+        epochs=options.epochs,
+        minutes=options.minutes,
+        seed=options.seed,
+        name=options.name,
+        licence=options.licence,
+    )
+
+
+def settings_of(texts) -> dict:
+    """From SETTING=VALUE. Raises DatasetError for a text without a value."""
+    settings = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise DatasetError(f"--set {text}: a setting is given as SETTING=VALUE.")
+        try:
+            settings[name] = json.loads(value)
+        except ValueError:
+            settings[name] = value  # a word needs no quotes
+    return settings

@@ -1,0 +1,132 @@
+"""Cases to train on: found in dataset folders and in folders of image + .mrk.json pairs, checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from landmark_heatmap.annotation.annotation_files import MARKUPS_SUFFIX, read_annotation
+from landmark_heatmap.annotation.landmarks import (
+    Annotation,
+    Landmark,
+    LandmarkSet,
+    Point,
+    PointState,
+    infer_mirror_pairs,
+)
+from landmark_heatmap.dataset.cases import read_cases
+from landmark_heatmap.dataset.folder import is_dataset, read_landmark_set
+from landmark_heatmap.errors import DatasetError
+from landmark_heatmap.files import sha256_of
+from landmark_heatmap.images.geometry import Grid
+from landmark_heatmap.images.imageio import image_stem, is_image_file
+
+
+@dataclass(frozen=True)
+class Case:
+    """One image with what is known of its landmarks. corrected: names of those a person moved."""
+
+    name: str
+    image_path: Path
+    annotation: Annotation
+    corrected: frozenset = frozenset()
+
+
+def image_id(path) -> str:
+    """Which image it is, and not its name, which may say who it is: the beginning of its SHA-256."""
+    return sha256_of(path)[:16]
+
+
+def find_cases(folders) -> list:
+    """All cases below the folders: dataset folders by their newest revisions, others as pairs.
+
+    A pair is an image and a .mrk.json of the same name, anywhere below the folder ('images/a.nii.gz'
+    and 'landmarks/a.mrk.json' too). Raises DatasetError if there is none, or a pair is incomplete.
+    """
+    cases = []
+    for folder in map(Path, folders):
+        if not folder.is_dir():
+            raise DatasetError(f"There is no folder '{folder}'.")
+        found = _dataset_cases(folder) if is_dataset(folder) else _pairs(folder)
+        if not found:
+            raise DatasetError(f"'{folder}' holds no case: no image with its {MARKUPS_SUFFIX}.")
+        cases += found
+    return cases
+
+
+def _dataset_cases(folder: Path) -> list:
+    return [Case(c.name, c.image_path, c.annotation, c.corrected) for c in read_cases(folder)]
+
+
+def _pairs(folder: Path) -> list:
+    images = {}
+    for path in sorted(p for p in folder.rglob("*") if is_image_file(p)):
+        other = images.setdefault(image_stem(path), path)
+        if other != path:
+            raise DatasetError(f"'{other}' and '{path}' have the same name; which one is meant?")
+    cases, seen = [], {}
+    for path in sorted(folder.rglob("*" + MARKUPS_SUFFIX)):
+        stem = path.name[: -len(MARKUPS_SUFFIX)]
+        if stem in seen:
+            raise DatasetError(f"'{seen[stem]}' and '{path}' annotate the same image.")
+        seen[stem] = path
+        if stem not in images:
+            raise DatasetError(f"'{path}' has no image of the same name below '{folder}'.")
+        cases.append(Case(stem, images[stem], read_annotation(path)))
+    return cases
+
+
+def landmark_set_of(folders, cases) -> LandmarkSet:
+    """The landmarks that the cases name, in the order of first mention, with their definitions.
+
+    Dataset folders state their sets; for pairs, left and right are told from the names.
+    """
+    definitions, mirror_pairs = {}, []
+    for folder in map(Path, folders):
+        if is_dataset(folder):
+            landmarks = read_landmark_set(folder)
+            definitions.update({m.name: m.definition for m in landmarks.landmarks})
+            mirror_pairs += [p for p in landmarks.mirror_pairs if p not in mirror_pairs]
+    for case in cases:
+        for name, point in case.annotation.points.items():
+            definitions[name] = definitions.get(name) or point.definition
+    paired = {name for pair in mirror_pairs for name in pair}
+    inferred = infer_mirror_pairs([name for name in definitions if name not in paired])
+    marks = tuple(Landmark(name, text) for name, text in definitions.items())
+    return LandmarkSet(marks, (*mirror_pairs, *inferred))
+
+
+def label_of(case_annotation: Annotation, grid: Grid) -> Annotation:
+    """What a case teaches: placed points in the image, absent ones; everything else is unknown.
+
+    A point that was placed outside the image is one that is absent from it. A prediction that
+    nobody judged is no label.
+    """
+    points = {}
+    for name, point in case_annotation.points.items():
+        if point.state is PointState.PLACED:
+            inside = bool(grid.contains(np.array(point.position_lps)))
+            points[name] = point if inside else Point(PointState.ABSENT)
+        elif point.state is PointState.ABSENT:
+            points[name] = point
+    return Annotation(points)
+
+
+def without_never_placed(landmarks: LandmarkSet, annotations) -> tuple:
+    """(the set less the landmarks that no case places, their names). DatasetError if none is left."""
+    placed = {name for a in annotations for name in a.names if a.state(name) is PointState.PLACED}
+    dropped = tuple(name for name in landmarks.names if name not in placed)
+    kept = tuple(m for m in landmarks.landmarks if m.name in placed)
+    if not kept:
+        raise DatasetError("No case has a landmark that a person placed inside its image.")
+    pairs = tuple(p for p in landmarks.mirror_pairs if set(p) <= placed)
+    return LandmarkSet(kept, pairs, landmarks.name), dropped
+
+
+def split_cases(count: int, share: float, seed: int) -> tuple:
+    """Shuffled indices (training, validation). Fewer than five cases are all needed for training."""
+    order = np.random.default_rng(seed).permutation(count)
+    held = max(1, round(count * share)) if share > 0 and count >= 5 else 0
+    return sorted(order[held:].tolist()), sorted(order[:held].tolist())

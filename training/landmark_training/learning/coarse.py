@@ -1,0 +1,101 @@
+"""The coarse stage's part in a run: whole images, all landmarks jointly."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+
+from landmark_heatmap.detection.locate import Found, choose, located
+from landmark_heatmap.detection.predict import run_network
+from landmark_heatmap.detection.prediction import Prediction
+from landmark_heatmap.judging.consistency import FIGURES, measure_case
+from landmark_heatmap.judging.evaluation import Outcome, evaluate
+
+from ..data.feed import Feed, TrainingCase
+from ..data.targets import TargetShape
+from ..judging.judge import sigmas_mm
+from ..planning.plan import Plan
+from .model import ModelWriter
+
+# What a wrong presence costs, as a share of the largest image's length.
+_WRONG_SHARE = 0.1
+
+
+class CoarseTask:
+    """See Run. cases, held_out: TrainingCases."""
+
+    score_to_beat = math.inf
+
+    def __init__(self, plan: Plan, network, cases, held_out, writer: ModelWriter):
+        self.plan, self.stage, self.network = plan, plan.stage, network
+        self.held_out, self.writer = held_out, writer
+        generator = torch.Generator().manual_seed(plan.config.seed)
+        self.feed = Feed(cases, plan, writer.landmarks.mirror_permutation(), generator)
+
+    def batch(self, shape: TargetShape, done: float) -> tuple:
+        images, wanted = self.feed.augmented(self.feed.next_share(), shape, done)
+        return (images,), wanted
+
+    def validate(self, network, stage) -> dict:
+        """MRE and what goes with it on whole images, as in detection."""
+        names, prior = self.writer.landmarks.names, self.writer.prior
+        points = []
+        for case in self.held_out:
+            found = found_in(case, network, stage, self.plan.device)
+            points.append(located(names, found, choose(found, prior)))
+        return metrics_of(self.held_out, points, self.writer.landmarks, [stage])
+
+    def save(self, network, stage, metrics: dict, progress: dict) -> None:
+        self.writer.write([stage], [network], metrics, progress)
+
+    def save_if_none(self, network, stage, progress: dict) -> None:
+        if not self.writer.path.exists():
+            self.save(network, stage, {}, progress)
+
+
+def found_in(case: TrainingCase, network, stage, device) -> Found:
+    """What the network says of a case's whole image."""
+    return Found(*run_network(network, case.prepared, stage, device), case.prepared.grid, stage)
+
+
+def metrics_of(cases, points, landmarks, stages) -> dict:
+    """MRE, median, missed and false points, how consistent the channels are (the mean over cases of
+    each of consistency.FIGURES), and a score, lower is better: the mean error, where a missed
+    point, or one found where it is absent, counts as a tenth of the largest image's length. (More
+    would let a few doubtful ones at the edges of the images choose the epoch.) Empty without cases.
+    points: for each case its LandmarkPredictions.
+    """
+    if not cases:
+        return {}
+    compared, consistency = [], []
+    for number, (case, found) in enumerate(zip(cases, points)):
+        # Two datasets may each have a case of the same name.
+        name = f"{number} {case.name}"
+        prediction = Prediction(landmarks, found, case.prepared.grid, None)
+        compared.append((name, prediction.annotation(), case.label))
+        sigmas = sigmas_mm(prediction, stages)
+        consistency.append(measure_case(name, prediction, sigmas).figures())
+    overall = evaluate(compared, resamples=0, names=landmarks.names).overall
+    right, missed, false = (
+        overall.counts[outcome] for outcome in (Outcome.COMPARED, Outcome.MISSED, Outcome.FALSE)
+    )
+    grids = [case.prepared.grid for case in cases]
+    extent_mm = max(float(np.max(g.size_ijk * g.spacing_mm)) for g in grids)
+    wrong = missed + false
+    total = right * (overall.mean_mm.value or 0.0) + wrong * _WRONG_SHARE * extent_mm
+    return {
+        "mre_mm": overall.mean_mm.value,
+        "median_mm": overall.median_mm.value,
+        "missed": missed,
+        "false": false,
+        "score": total / max(1, right + wrong),
+        **{name: _mean(each[name] for each in consistency) for name in FIGURES},
+    }
+
+
+def _mean(values):
+    """None if none is known."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None

@@ -1,0 +1,112 @@
+"""The model file of a run: what it says of itself; written whenever there is a better one."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from landmark_heatmap import __version__
+from landmark_heatmap.annotation.landmarks import LandmarkSet
+from landmark_heatmap.model.description import ModelDescription
+from landmark_heatmap.model.model_file import Model, write_model
+from landmark_heatmap.model.pose import align
+from landmark_heatmap.model.prior import ShapePrior, fit_prior
+
+from ..planning.plan import Plan
+
+MODEL_NAME = "model.safetensors"
+
+
+@dataclass(frozen=True)
+class ModelWriter:
+    """description: all but the stages as trained, the metrics and the progress."""
+
+    folder: Path
+    description: ModelDescription
+    prior: ShapePrior
+
+    @property
+    def path(self) -> Path:
+        return self.folder / MODEL_NAME
+
+    @property
+    def landmarks(self) -> LandmarkSet:
+        return self.description.landmarks
+
+    def write(self, stages, networks, metrics: dict, progress: dict) -> None:
+        """metrics: of the validation. progress: of the stage that was trained last."""
+        training = {**self.description.training, f"{stages[-1].role}_progress": progress}
+        judged = {f"validation_{k}": v for k, v in metrics.items() if k != "score"}
+        description = replace(
+            self.description, stages=tuple(stages), training=training, metrics=judged
+        )
+        write_model(self.path, description, networks, self.prior)
+
+
+def description_of_run(
+    data, cases, landmarks, plan: Plan, parent: Model, held_out=()
+) -> ModelDescription:
+    """What the model file will say; epochs and metrics are filled in when it is saved."""
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    training = {
+        "data": [Path(folder).resolve().name for folder in data],
+        "cases": len(cases),
+        # Which images they were, and not their names: those may say who it is.
+        "training_images": [case.image_id for case in cases],
+        "validation_images": [case.image_id for case in held_out],
+        "images_seen_before": _seen_by(parent),
+        "started_from": None if parent is None else parent.identity.to_json(),
+        "config": plan.config.to_json(),
+        "software": f"LandmarkHeatmap {__version__}, torch {torch.__version__},"
+        f" Python {platform.python_version()}",
+    }
+    old = parent.description if parent else None
+    return ModelDescription(
+        name=plan.config.name or (old.name if old else landmarks.name or training["data"][0]),
+        version=plan.config.version,
+        licence=plan.config.licence or (old.licence if old else ""),
+        text=old.text if old else "",
+        created=now,
+        landmarks=landmarks,
+        intensity=plan.intensity,
+        stages=tuple(stage for stage in (plan.stage, plan.fine) if stage),
+        training=training,
+    )
+
+
+def prior_of_run(cases, parent: Model, any_pose: bool) -> ShapePrior:
+    """The shapes of the training cases, together with those that the parent model has seen.
+
+    Images that the parent was trained on count once, by what the parent knows of them; if all of
+    those are here, the parent's shapes are not needed.
+    """
+    known = set(parent.description.training.get("training_images", ())) if parent else set()
+    has_prior = parent is not None and parent.prior is not None
+    if not has_prior or known and known <= {case.image_id for case in cases}:
+        positions = _positions_mm(cases)
+        return fit_prior(positions, align(positions)[1] if any_pose else None)
+    new = [case for case in cases if case.image_id not in known]
+    if not new:
+        return parent.prior
+    return parent.prior.merged(fit_prior(_positions_mm(new), parent.prior.shape))
+
+
+def _positions_mm(cases) -> np.ndarray:
+    """(N, L, D) along i, j, k."""
+    centred = np.array([case.centred_mm.numpy() for case in cases], dtype=float)
+    return centred[..., ::-1]  # from array axes
+
+
+def _seen_by(parent: Model):
+    """The images that the parent, and whatever it started from, were trained on; None if it does not
+    say."""
+    if parent is None:
+        return []
+    record = parent.description.training
+    own, before = record.get("training_images"), record.get("images_seen_before", [])
+    return None if own is None or before is None else sorted({*own, *before})

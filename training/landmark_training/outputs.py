@@ -1,0 +1,32 @@
+"""Where results are written: only where nothing is in the way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from landmark_heatmap.errors import DatasetError
+
+
+def check_free(path) -> None:
+    """Raises DatasetError if there is anything at `path` but an empty folder."""
+    path = Path(path)
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise DatasetError(f"'{path}' is not an empty folder; nothing in it is overwritten.")
+
+
+def check_new_file(path) -> Path:
+    """The path. Raises DatasetError if there is anything, or its folder is not there."""
+    path = Path(path)
+    if path.exists():
+        raise DatasetError(f"'{path}' is there already; nothing is overwritten.")
+    if not path.parent.is_dir():
+        raise DatasetError(f"There is no folder '{path.parent}' to write '{path.name}' to.")
+    return path
+
+
+def new_folder(path) -> Path:
+    """Make a folder for output. Raises DatasetError if there is anything in it already."""
+    path = Path(path)
+    check_free(path)
+    path.mkdir(parents=True, exist_ok=True)
+    return path

@@ -1,0 +1,308 @@
+"""Settings derived from the data, where the configuration leaves them open, and the reasons."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import psutil
+import torch
+
+from landmark_heatmap.errors import DatasetError
+from landmark_heatmap.images.geometry import canonical_grid
+from landmark_heatmap.launch import place
+from landmark_heatmap.model.description import (
+    COARSE,
+    DISTRIBUTION,
+    FINE,
+    IntensityNormalisation,
+    ModelDescription,
+    NetworkConfig,
+    Stage,
+)
+from landmark_heatmap.model.network import LandmarkUNet
+
+from .config import TrainConfig
+from .poses import rotation_spread_degrees
+
+# The longest side of what the network sees, in voxels: what two cores train on in minutes.
+_LONGEST_SIDE = {2: 320, 3: 72}
+_FEATURES = {2: (24, 48, 96, 128, 128), 3: (12, 24, 48, 96)}
+_BATCH = {2: 4, 3: 2}
+# Where images lie in any pose, there is more to learn and less to see: every orientation of the whole,
+# but none of the details, for which crops are turned. So fewer voxels, and more images and features.
+_COARSER = {2: 1.6, 3: 1.8}
+_FEATURES_ANY_POSE = {2: (32, 64, 96, 128, 128), 3: (24, 48, 96, 128)}
+_BATCH_ANY_POSE = {2: 8, 3: 4}
+_CROP_ANY_POSE = {2: 48, 3: 24}
+_SIGMA_VOXELS = {2: 2.0, 3: 1.5}
+_JOINT_LEVEL = 3
+# The fine stage is worth half of the time if the images are finer than this share of the coarse
+# spacing. Its crops reach some five to ten coarse voxels to each side.
+_WORTH_REFINING = 0.4
+_FINER = 3
+_CROP = {2: 64, 3: 32}
+_FINE_FEATURES = {2: (24, 48, 64, 96), 3: (16, 32, 64)}
+# The side of the image on which precisions are compared.
+_PROBE = {2: 192, 3: 48}
+# From scratch, and when going on from a model, which large steps would make forget.
+_LEARNING_RATE, _GENTLE_LEARNING_RATE = 2e-3, 5e-4
+# Images are rotated by at least so much; by any angle, if the cases lie too differently.
+_ROTATION_DEGREES = 15.0
+_TOO_DIFFERENT_DEGREES = 60.0
+ANY_POSE_DEGREES = 180.0
+# The coarsest level keeps at least so many voxels along the longest side.
+_FEWEST_VOXELS = 4
+# float32 numbers that training keeps per voxel, feature of the level and image; and how much of the
+# memory that is there a run may take.
+_KEPT = 12
+_MEMORY_SHARE = 0.4
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do: the model's stages (fine: None for one stage only), its intensities, and
+    the settings in full.
+    """
+
+    stage: Stage
+    fine: Stage
+    intensity: IntensityNormalisation
+    config: TrainConfig
+    flip: bool
+    precision: torch.dtype
+    device: torch.device
+    reasons: tuple
+
+
+def plan_run(
+    config: TrainConfig, grids, labels, landmarks, parent: ModelDescription = None
+) -> Plan:
+    """Fill in what the configuration leaves open.
+
+    grids: of the image of every case. labels: its Annotation. parent: the model to
+    continue from, whose network and spacing are kept. Raises DatasetError for cases that cannot go
+    into one model.
+    """
+    grids = [canonical_grid(grid) for grid in grids]
+    dimension = _dimension(grids)
+    reasons = []
+    config = config.replaced(
+        rotation_degrees=_rotation(config, grids, labels, landmarks, dimension, reasons)
+    )
+    if parent is not None:
+        if parent.dimension != dimension:
+            raise DatasetError(f"The model is {parent.dimension}D, the images are {dimension}D.")
+        stage, intensity = parent.stages[0], parent.intensity
+        fine = parent.stages[1] if len(parent.stages) > 1 else None
+        reasons.append("network, spacing, sigma and intensities: those of the model it starts from")
+    else:
+        spacing = _spacing(config, grids, dimension, reasons)
+        sigma = (config.sigma_voxels or _SIGMA_VOXELS[dimension]) * float(np.mean(spacing))
+        features = config.features or _features(config, dimension, grids, spacing, reasons)
+        joint_level = min(_JOINT_LEVEL, len(features) - 1)
+        joint = config.joint_features if config.head == DISTRIBUTION else 0
+        network = NetworkConfig(
+            dimension, len(landmarks), features, joint, joint_level, config.head
+        )
+        stage = Stage(COARSE, spacing, sigma, network)
+        fine = _fine_stage(config, stage, grids, reasons)
+        intensity = IntensityNormalisation(**(config.intensity or {}))
+        reasons.append(f"sigma {sigma:.3g} mm")
+        reasons.append(f"intensities by {intensity.kind} {intensity.low:g} to {intensity.high:g}")
+    flip = bool(landmarks.mirror_pairs) if config.flip is None else config.flip
+    reasons.append(
+        f"{'half of the images are mirrored' if flip else 'no image is mirrored'}"
+        f" ({len(landmarks.mirror_pairs)} left/right pairs)"
+    )
+    device = device_for(config)
+    rate = _LEARNING_RATE if parent is None else _GENTLE_LEARNING_RATE
+    config = config.replaced(
+        batch_size=config.batch_size or _batch(config, stage, grids, device, reasons),
+        learning_rate=config.learning_rate or rate,
+        head=stage.network.head,
+    )
+    if config.batch_size < place().size:
+        raise DatasetError(
+            f"batch_size is {config.batch_size}; each of the {place().size} processes needs an image"
+            " of every batch."
+        )
+    precision = _precision(config.precision, stage.network, device)
+    # Going on with a run must not measure again, and perhaps find another one.
+    config = config.replaced(precision=str(precision).split(".")[-1])
+    reasons.append(
+        f"batches of {config.batch_size}, {config.precision} convolutions on"
+        f" {device.type}, learning rate {config.learning_rate:g}"
+    )
+    reasons.append("losses: " + ", ".join(f"{w:g} {name}" for name, w in config.losses.items()))
+    return Plan(stage, fine, intensity, config, flip, precision, device, tuple(reasons))
+
+
+def _fine_stage(config, coarse: Stage, grids, reasons) -> Stage:
+    """The stage that looks at crops; None where the coarse one is as fine as the images."""
+    dimension = coarse.network.dimension
+    finest = _finest(grids, dimension)
+    wanted = (
+        finest < _WORTH_REFINING * min(coarse.spacing_mm) if config.fine is None else config.fine
+    )
+    if not wanted:
+        reasons.append("one stage: it sees the images nearly as finely as they are")
+        return None
+    turned = config.prior and _is_any_pose(config)
+    finer = _FINER * (_COARSER[dimension] if turned else 1)
+    spacing = config.fine_spacing_mm or (max(finest, min(coarse.spacing_mm) / finer),)
+    spacing = _for_each_axis("fine_spacing_mm", spacing, dimension)
+    crop = config.crop_size or ((_CROP_ANY_POSE if turned else _CROP)[dimension],)
+    crop = _for_each_axis("crop_size", crop, dimension)
+    features = config.fine_features or _FINE_FEATURES[dimension]
+    network = NetworkConfig(
+        dimension, coarse.network.landmarks, features, 0, len(features) - 1, config.head
+    )
+    sigma = (config.sigma_voxels or _SIGMA_VOXELS[dimension]) * float(np.mean(spacing))
+    reasons.append(
+        f"a fine stage: crops of {' x '.join(map(str, crop))} voxels of {spacing[0]:.3g} mm, sigma"
+        f" {sigma:.3g} mm"
+    )
+    if turned:
+        reasons.append("crops are turned with the anatomy")
+    return Stage(FINE, spacing, sigma, network, crop, turned)
+
+
+def _for_each_axis(name: str, values, dimension: int) -> tuple:
+    if len(values) not in (1, dimension):
+        raise DatasetError(f"{name} is {list(values)}; it takes one number or {dimension}.")
+    return tuple(values) * (dimension // len(values))
+
+
+def _finest(grids, dimension) -> float:
+    """The typical spacing of the images, mm."""
+    return float(np.median([min(g.spacing_mm[:dimension]) for g in grids]))
+
+
+def _rotation(config, grids, labels, landmarks, dimension, reasons) -> float:
+    """What the poses of the cases ask for, unless it is stated."""
+    if config.rotation_degrees is not None:
+        return config.rotation_degrees
+    # Along the axes of the canonical grids, which is how the network sees the images.
+    positions = np.array(
+        [
+            (grid.to_ijk(label.positions_lps(landmarks.names)) * grid.spacing_mm)[:, :dimension]
+            for grid, label in zip(grids, labels)
+        ]
+    )
+    spread = rotation_spread_degrees(positions)
+    if spread is None:
+        return _ROTATION_DEGREES
+    degrees = max(_ROTATION_DEGREES, spread)
+    if degrees > _TOO_DIFFERENT_DEGREES:
+        degrees = ANY_POSE_DEGREES
+    reasons.append(f"rotated by up to {degrees:.0f} degrees: the cases differ by {spread:.0f}")
+    return degrees
+
+
+def _is_any_pose(config: TrainConfig) -> bool:
+    return config.rotation_degrees >= ANY_POSE_DEGREES
+
+
+def device_for(config: TrainConfig) -> torch.device:
+    """Of this process. Raises DatasetError if it cannot be used."""
+    wanted = place().device(config.device)
+    if wanted == "auto":
+        wanted = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(wanted)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise DatasetError(f"The device '{wanted}' cannot be used: {error}") from error
+    return device
+
+
+def _features(config, dimension, grids, spacing, reasons) -> tuple:
+    """The default features, less the levels at which nothing of the images would be left."""
+    longest = max(
+        float(np.max(g.size_ijk[:dimension] * g.spacing_mm[:dimension] / spacing)) for g in grids
+    )
+    levels = max(2, 1 + int(np.log2(max(1.0, longest / _FEWEST_VOXELS))))
+    features = (_FEATURES_ANY_POSE if _is_any_pose(config) else _FEATURES)[dimension][:levels]
+    reasons.append(f"{len(features)} levels with {', '.join(map(str, features))} features")
+    return features
+
+
+def _batch(config, stage: Stage, grids, device, reasons) -> int:
+    """The default batch, or as much of it as the memory holds."""
+    network = stage.network
+    d = network.dimension
+    sizes = [np.ceil(g.size_ijk[:d] * g.spacing_mm[:d] / stage.spacing_mm) for g in grids]
+    voxels = float(np.prod(np.max(sizes, axis=0)))
+    kept = sum(f * voxels / 2 ** (d * level) for level, f in enumerate(network.features))
+    per_image = 4 * (_KEPT * kept + 8 * network.landmarks * voxels)
+    affordable = int(_MEMORY_SHARE * _memory(device) / per_image)
+    wanted = (_BATCH_ANY_POSE if _is_any_pose(config) else _BATCH)[d]
+    if affordable < wanted:
+        reasons.append(f"an image takes about {per_image / 2**30:.1f} GiB: fewer at a time")
+    # Each process has an image at least.
+    return max(place().size, min(wanted, affordable))
+
+
+def _memory(device) -> float:
+    """Bytes that are free for a run."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return psutil.virtual_memory().available
+
+
+def _dimension(grids) -> int:
+    flat = sum(grid.is_2d for grid in grids)
+    if flat not in (0, len(grids)):
+        raise DatasetError(
+            f"{flat} of {len(grids)} images are 2D; one model takes 2D or 3D images."
+        )
+    return 2 if flat else 3
+
+
+def _spacing(config, grids, dimension, reasons) -> tuple:
+    """One spacing for all axes, so that the longest side fits, but no finer than the images."""
+    if config.spacing_mm is not None:
+        return _for_each_axis("spacing_mm", config.spacing_mm, dimension)
+    longest = max(float(max(g.size_ijk[:dimension] * g.spacing_mm[:dimension])) for g in grids)
+    finest = _finest(grids, dimension)
+    coarser = _COARSER[dimension] if _is_any_pose(config) else 1
+    spacing = max(finest, longest / _LONGEST_SIDE[dimension] * coarser)
+    reasons.append(
+        f"spacing {spacing:.3g} mm: the longest image is {longest:.3g} mm, the images' own spacing"
+        f" {finest:.3g} mm"
+    )
+    return (spacing,) * dimension
+
+
+def _precision(wanted: str, network: NetworkConfig, device: torch.device) -> torch.dtype:
+    """bfloat16, unless this network is measured to be slower with it on this machine."""
+    if wanted != "auto":
+        return getattr(torch, wanted)
+    if device.type == "cuda":
+        # Older GPUs only imitate bfloat16, slowly.
+        newer = torch.cuda.get_device_capability(device)[0] >= 8
+        return torch.bfloat16 if newer else torch.float16
+    model = LandmarkUNet(network)
+    image = torch.randn(2, 1, *(_PROBE[network.dimension],) * network.dimension)
+    best = {torch.float32: float("inf"), torch.bfloat16: float("inf")}
+    # In turns, so that whatever else the machine is doing slows both alike.
+    for _ in range(5):
+        for dtype in best:
+            best[dtype] = min(best[dtype], _seconds(model, image, dtype))
+    # Where the processor lacks it, it is slower by far; a little slower is other work in between.
+    is_slower = best[torch.bfloat16] > 1.2 * best[torch.float32]
+    return torch.float32 if is_slower else torch.bfloat16
+
+
+@torch.inference_mode()
+def _seconds(model, image, dtype) -> float:
+    """How long one pass takes; for ever, if this processor or version of torch cannot do it."""
+    start = time.perf_counter()
+    try:
+        with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+            model(image)
+    except RuntimeError:
+        return float("inf")
+    return time.perf_counter() - start
