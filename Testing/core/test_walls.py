@@ -28,7 +28,24 @@ FORBIDDEN = {
     # The panel knows everything below it; only the module file imports it.
     MODULE_FOLDER / PANEL: {"landmark_training", "torch", "LandmarkHeatmap"},
 }
+# The wings of each package, the lowest first: each may import itself and those before it. A folder
+# or a file at the package's root is a wing.
+WINGS = {
+    MODULE_FOLDER / "landmark_heatmap": (
+        *("errors", "files", "launch", "command_line"),
+        *("images", "annotation", "model", "dataset", "detection", "synthetic"),
+        *("judging", "pictures", "worker", "cli"),
+    ),
+    MODULE_FOLDER / "LandmarkHeatmapLib": (
+        *("volumes", "display", "result", "review", "comparison", "export"),
+    ),
+    ROOT / "training" / "landmark_training": (
+        *("outputs", "parallel", "planning", "data", "judging", "learning", "importing"),
+        *("ensemble", "folds", "fit", "crossval", "commands", "cli"),
+    ),
+}
 PANEL_FILES = [MODULE_FILE, *(MODULE_FOLDER / PANEL).rglob("*.py")]
+LONGEST_FILE = 350
 # What Slicer brings along; torch and safetensors are not among it.
 BUNDLED = {"numpy", "SimpleITK", "slicer", "vtk", "qt", "ctk"}
 
@@ -113,6 +130,38 @@ def fields_of(source: str, name: str) -> set:
     return {node.target.id for node in found.body if isinstance(node, ast.AnnAssign)}
 
 
+def modules_imported(source: str, path: Path, package: Path) -> set:
+    """The modules of `package` that a file of it imports, anywhere in it: their parts, as tuples."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom):
+            inside = path.relative_to(package).parts[: -node.level] if node.level else None
+            named = tuple((node.module or "").split(".")) if node.module else ()
+            if inside is None:
+                if named[0] != package.name:
+                    continue
+                inside, named = (), named[1:]
+            base = (*inside, *named)
+            found |= {(*base, alias.name) for alias in node.names} if len(base) == 0 else {base}
+        elif isinstance(node, ast.Import):
+            names = [tuple(alias.name.split(".")) for alias in node.names]
+            found |= {name[1:] for name in names if name[0] == package.name and len(name) > 1}
+    return found
+
+
+def imports_upwards(source: str, path: Path, package: Path) -> list:
+    """(the file, what it imports) for each import of a wing that lies above the file's own."""
+    order = WINGS[package]
+    own = path.relative_to(package).with_suffix("").parts[0]
+    if own not in order:  # the package's own __init__, which stands above all
+        return []
+    return [
+        (str(path.relative_to(ROOT)), ".".join((package.name, *module)))
+        for module in sorted(modules_imported(source, path, package))
+        if module[0] in order and order.index(module[0]) > order.index(own)
+    ]
+
+
 SOURCES = [(path, names) for folder, names in FORBIDDEN.items() for path in folder.rglob("*.py")]
 
 
@@ -121,6 +170,49 @@ SOURCES = [(path, names) for folder, names in FORBIDDEN.items() for path in fold
 )
 def test_nothing_imports_what_lies_above_it(path, forbidden):
     assert imported(path.read_text(encoding="utf-8")) & forbidden == set()
+
+
+@pytest.mark.parametrize("package", WINGS, ids=[package.name for package in WINGS])
+def test_no_wing_imports_one_above_it(package):
+    files = sorted(package.rglob("*.py"))
+    found = [imports_upwards(path.read_text(encoding="utf-8"), path, package) for path in files]
+    assert sum(found, []) == []
+
+
+@pytest.mark.parametrize("package", WINGS, ids=[package.name for package in WINGS])
+def test_every_wing_has_its_place_in_the_order(package):
+    wings = {path.stem for path in package.iterdir() if path.suffix == ".py"}
+    wings |= {path.parent.name for path in package.glob("*/__init__.py")}
+    assert wings - {"__init__"} == set(WINGS[package])
+
+
+@pytest.mark.parametrize(
+    ("source", "module"),
+    [
+        ("from ..detection.predict import Predictor", "landmark_heatmap.detection.predict"),
+        ("def f():\n    from ..dataset import cases", "landmark_heatmap.dataset"),
+        ("from landmark_heatmap import cli", "landmark_heatmap.cli"),
+        ("from .. import worker", "landmark_heatmap.worker"),
+        ("import landmark_heatmap.judging.bootstrap", "landmark_heatmap.judging.bootstrap"),
+    ],
+)
+def test_an_import_upwards_is_told_with_both_files(source, module):
+    package = MODULE_FOLDER / "landmark_heatmap"
+    planted = package / "images" / "geometry.py"
+    both = ("LandmarkHeatmap/landmark_heatmap/images/geometry.py", module)
+    assert imports_upwards(source, planted, package) == [both]
+
+
+def test_an_import_downwards_or_in_the_same_wing_is_none_upwards():
+    package = MODULE_FOLDER / "landmark_heatmap"
+    source = "from .. import __version__\nfrom ..images.geometry import Grid\nfrom . import prior"
+    assert imports_upwards(source, package / "model" / "pose.py", package) == []
+
+
+@pytest.mark.parametrize("folder", [*WINGS, MODULE_FOLDER / PANEL], ids=lambda folder: folder.name)
+def test_every_file_can_be_read_in_a_sitting(folder):
+    lines = {p: len(p.read_text(encoding="utf-8").splitlines()) for p in folder.rglob("*.py")}
+    assert {str(path) for path, count in lines.items() if count > LONGEST_FILE} == set()
 
 
 def test_every_floor_is_there():

@@ -1,0 +1,1 @@
+"""How results are shown: heatmap overlays, surfaces, and where the views look."""

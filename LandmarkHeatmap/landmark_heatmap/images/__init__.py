@@ -1,0 +1,1 @@
+"""Images: where each voxel lies in the world, reading and writing files, resampling."""

@@ -1,0 +1,1 @@
+"""Models: what a network is and sees, what its heatmaps mean, which shapes it knows, its file."""

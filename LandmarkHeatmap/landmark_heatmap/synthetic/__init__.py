@@ -1,0 +1,1 @@
+"""Synthetic images with exact landmarks: the hip that tests, demo and the shipped model use."""

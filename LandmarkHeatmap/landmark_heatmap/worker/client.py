@@ -6,66 +6,28 @@ most. There are no threads, because in Slicer those run only while Python code d
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from ..detection.prediction import Prediction
 from ..errors import PredictionError
 from ..images.geometry import Image
 from . import protocol
+from .events import Cancelled, Failed, Finished, Progress
+from .process import WorkerProcess
 
 SERVER = Path(__file__).with_name("server.py")
 # An image goes into the shared file in chunks, for so long at a time.
 _CHUNK, _SENDING_SECONDS = 2 << 20, 0.015
 # A worker that is asked to stop and is in the middle of a network gets so long.
 _PATIENCE_SECONDS = 0.6
-_STDERR_KEPT = 20_000
 # Shares of a job: starting the process or sending the image is done before these.
 _SENT = 0.1
-_READ = 1 << 16
-
-
-@dataclass(frozen=True)
-class Progress:
-    """stage: what is being done. fraction: 0 to 1, never falls. seconds_left: None if unknown."""
-
-    stage: str
-    fraction: float
-    seconds_left: float = None
-
-
-@dataclass(frozen=True, eq=False)
-class Finished:
-    """device: as torch names it. device_note: why that one, if there is something to say.
-    seconds: of the job's parts, as the worker measured them, and "all" of it, as seen from here."""
-
-    prediction: Prediction
-    device: str
-    device_note: str = ""
-    seconds: dict = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Failed:
-    """message: for the user. details: for who looks into it. The next detection may well succeed."""
-
-    message: str
-    details: str = ""
-
-
-@dataclass(frozen=True)
-class Cancelled:
-    """The job was cancelled."""
 
 
 class WorkerClient:
@@ -131,7 +93,7 @@ class WorkerClient:
             return
         self._end()
         self._folder = Path(tempfile.mkdtemp(prefix="landmark-heatmap-"))
-        self._process = _Process([self.python, self.server, str(self._folder)])
+        self._process = WorkerProcess([self.python, self.server, str(self._folder)])
 
     def _send(self) -> None:
         job = self._job
@@ -267,103 +229,3 @@ class _Job:
             # Windows keeps what the worker has mapped; it goes with the folder.
             with suppress(OSError):
                 self.path.unlink(missing_ok=True)
-
-
-class _Process:
-    """A process that is talked to without ever waiting for it."""
-
-    def __init__(self, command):
-        package = str(Path(__file__).resolve().parents[2])
-        paths = [package, os.environ.get("PYTHONPATH", "")]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-        apart = {"start_new_session": True}
-        if os.name == "nt":
-            flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
-            apart = {"creationflags": flags}
-        self._process = subprocess.Popen(
-            command,
-            bufsize=0,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment,
-            **apart,
-        )
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-            os.set_blocking(pipe.fileno(), False)
-        self._heard, self._errors, self._unsent = b"", b"", b""
-
-    def is_alive(self) -> bool:
-        return self._process.poll() is None
-
-    def write(self, line: bytes) -> None:
-        self._unsent += line
-        self._flush()
-
-    def lines(self) -> list:
-        """The whole lines that have come since."""
-        self._flush()
-        self._errors = (self._errors + _read_all(self._process.stderr))[-_STDERR_KEPT:]
-        *lines, self._heard = (self._heard + _read_all(self._process.stdout)).split(b"\n")
-        return lines
-
-    def errors(self) -> str:
-        """The end of what it wrote to standard error."""
-        return self._errors.decode("utf-8", "replace")
-
-    def how_it_ended(self) -> str:
-        """For the user."""
-        code = self._process.returncode
-        if code is not None and code < 0:
-            name = signal.Signals(-code).name if -code in set(signal.Signals) else str(-code)
-            if name == "SIGKILL":
-                return (
-                    "The process that detects was killed (SIGKILL), as systems do that run out of"
-                    " memory. Close other programs, or use a smaller image, and try again."
-                )
-            return f"The process that detects crashed ({name}). Try again; the details say more."
-        return f"The process that detects ended by itself (exit code {code})."
-
-    def kill(self) -> None:
-        """With all that it started."""
-        if self.is_alive():
-            try:
-                if os.name == "nt":
-                    subprocess.run(
-                        ["taskkill", "/F", "/T", "/PID", str(self._process.pid)],
-                        capture_output=True,
-                        check=False,
-                    )
-                else:
-                    os.killpg(self._process.pid, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):
-                self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-            with suppress(OSError):
-                pipe.close()
-
-    def _flush(self) -> None:
-        try:
-            while self._unsent:
-                written = self._process.stdin.write(self._unsent)
-                if not written:
-                    return
-                self._unsent = self._unsent[written:]
-        except BlockingIOError:
-            pass
-        except OSError:
-            self._unsent = b""  # it has ended; that is told from the process
-
-
-def _read_all(pipe) -> bytes:
-    """What is there, without waiting for more."""
-    parts = []
-    while True:
-        try:
-            part = pipe.read(_READ)
-        except (BlockingIOError, OSError):
-            part = None
-        if not part:
-            return b"".join(parts)
-        parts.append(part)

@@ -1,0 +1,1 @@
+"""The parts of `landmark-train`: each adds its commands to the parser."""

@@ -1,0 +1,1 @@
+"""Judging: a model, or two against each other, on cases with references; figures, page, pictures."""

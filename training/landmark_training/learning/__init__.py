@@ -1,0 +1,1 @@
+"""Learning: the loop of a run, its two stages, the losses, and the model file that it keeps."""
