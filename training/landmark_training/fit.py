@@ -15,11 +15,7 @@ from landmark_heatmap.model.model_file import Model, read_model
 from landmark_heatmap.model.network import network_for
 
 from . import parallel
-from .data.cases import (
-    find_cases,
-    image_id,
-    split_cases,
-)
+from .data.cases import find_cases, image_id, split_cases
 from .data.prepare import planned, training_case
 from .judging.comparison import compare
 from .judging.judge import How, judge, told_apart

@@ -17,7 +17,7 @@ from landmark_heatmap.images.imageio import read_grid
 from landmark_training.data.cases import find_cases
 from landmark_training.importing import Stated
 from landmark_training.importing.cases import find_cases_of
-from landmark_training.importing.formats import read_table
+from landmark_training.importing.formats.registry import read_table
 from landmark_training.importing.readers import distances_of_readers
 from places import DATA
 from small_tables import imported, json_file, run_import, text_file

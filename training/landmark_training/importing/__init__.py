@@ -26,11 +26,11 @@ from landmark_heatmap.images.imageio import read_image, write_image
 
 from ..outputs import check_free
 from .cases import find_cases_of, renamed
-from .formats import FORMATS, read_table
+from .formats.registry import FORMATS, read_table
+from .formats.tps import MM_OF
 from .frames import ORIGINS, SPACINGS, SYSTEMS, UNITS, told_mm
 from .readers import distances_of_readers, mean_of_readers, told_distances, write_distances
 from .table import Stated, Table
-from .tps import MM_OF
 
 __all__ = ["FORMATS", "MM_OF", "ORIGINS", "SPACINGS", "SYSTEMS", "UNITS", "Stated", "import_tables"]
 

@@ -12,8 +12,8 @@ from landmark_heatmap.annotation.annotation_files import MARKUPS_SUFFIX, read_an
 from landmark_heatmap.annotation.landmarks import PointState
 from landmark_heatmap.errors import DatasetError
 
-from .frames import WorldFrame
-from .table import Marks, Stated, Table
+from ..frames import WorldFrame
+from ..table import Marks, Stated, Table
 
 TAKES = ("endings",)
 

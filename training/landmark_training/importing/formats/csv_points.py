@@ -11,8 +11,8 @@ from pathlib import Path
 
 from landmark_heatmap.errors import DatasetError
 
-from .frames import PictureFrame
-from .table import (
+from ..frames import PictureFrame
+from ..table import (
     Marks,
     Stated,
     Table,

@@ -9,8 +9,8 @@ from pathlib import Path
 from landmark_heatmap.annotation.annotation_files import MARKUPS_SUFFIX
 from landmark_heatmap.errors import DatasetError
 
+from ..table import Stated, Table
 from . import csv_points, deeplabcut, isbi, nnlandmark, slicer_files, tps
-from .table import Stated, Table
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from landmark_heatmap.errors import DatasetError
 
-from .frames import PictureFrame, defined_frame
-from .table import Marks, Stated, Table, number_of, place, point_of, read_text
+from ..frames import PictureFrame, defined_frame
+from ..table import Marks, Stated, Table, number_of, place, point_of, read_text
 
 TAKES = ("unit", "origin", "spacing_mm", "endings")
 SPACING_MM = 0.1

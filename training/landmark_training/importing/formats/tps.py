@@ -14,8 +14,8 @@ from pathlib import Path
 from landmark_heatmap.annotation.landmarks import PointState
 from landmark_heatmap.errors import DatasetError
 
-from .frames import PictureFrame, WorldFrame
-from .table import Marks, Stated, Table, number_of, place, point_of, read_text
+from ..frames import PictureFrame, WorldFrame
+from ..table import Marks, Stated, Table, number_of, place, point_of, read_text
 
 TAKES = ("unit", "origin", "system", "spacing_mm", "scale_unit")
 MM_OF = {"um": 1e-3, "mm": 1.0, "cm": 10.0, "m": 1e3, "inch": 25.4}

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from landmark_heatmap.errors import DatasetError
 
-from .frames import defined_frame
-from .table import Marks, Stated, Table, check_names, csv_rows, place, point_of, read_text
+from ..frames import defined_frame
+from ..table import Marks, Stated, Table, check_names, csv_rows, place, point_of, read_text
 
 TAKES = ("unit", "origin", "spacing_mm")
 _HEADERS = (["scorer", "bodyparts", "coords"], ["scorer", "individuals", "bodyparts", "coords"])

@@ -18,8 +18,8 @@ from landmark_heatmap.annotation.landmarks import PointState
 from landmark_heatmap.errors import DatasetError
 from landmark_heatmap.images.imageio import image_stem, is_image_file
 
-from .frames import SPACINGS, VoxelFrame, WorldFrame
-from .table import Marks, Stated, Table, check_names, number_of, read_text
+from ..frames import SPACINGS, VoxelFrame, WorldFrame
+from ..table import Marks, Stated, Table, check_names, number_of, read_text
 
 TAKES = ("unit", "system", "spacing_mm", "spacing_of")
 _IN_VOXELS = ("all_landmarks_voxel.json", "landmark_coordinates.json")
