@@ -1,6 +1,17 @@
-"""The sections of the panel, one file each. Beside the module file the only place that knows qt.
+"""The panel of the module. Beside the module file the only place that knows qt.
 
-A section is made once with the module's widget (`panel`), connects its own widgets of the .ui, and
-has an `update` that makes them agree with the scene; `panel.parameterNode`, `panel.result()` and
-`panel.logic` are what it reads. Nothing here is kept that the scene or the settings could keep.
+`desk.Desk` is the whole panel: it makes the sections, connects them, and lets them follow the scene.
+A section (`section.Section`) is one part of it, in a file of its own in `sections/`:
+
+- it is given its widgets (`ui`), the `state` and the `logic`, and nothing else;
+- it reads and writes the state, whose parameter node lies in the scene, and `update` makes its
+  widgets agree with it; after any change of the parameter node the desk calls all of them;
+- what is not in the state it tells through a Signal, and the desk connects that with who has to
+  know. No section imports or calls another: a test sees to it;
+- it keeps nothing that the scene or the user's settings could keep.
+
+To add a section: its widgets into Resources/UI/LandmarkHeatmap.ui, what it remembers as a field of
+LandmarkHeatmapParameterNode (state.py), a file with a class in `sections/`, a line in `Desk`. What
+takes more than a section's file has a folder: `detecting/` the queue, `reviewing/` table and keys.
+`logic`, `models` and `detecting/packages` are what scripts reach through LandmarkHeatmapLogic.
 """

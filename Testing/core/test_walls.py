@@ -18,15 +18,17 @@ UI_FILE = MODULE_FOLDER / "Resources" / "UI" / "LandmarkHeatmap.ui"
 
 APPLICATION = {"slicer", "vtk", "qt", "ctk", "PythonQt", "PySide6", "slicer_core", "vtkmodules"}
 QT = {"qt", "ctk", "PythonQt", "PySide6"}
-PANEL = "LandmarkHeatmapPanel"
-OURS = {"landmark_heatmap", "LandmarkHeatmapLib", PANEL, "landmark_training"}
+PANEL, MODULE_TESTS = "LandmarkHeatmapPanel", "LandmarkHeatmapTests"
+OURS = {"landmark_heatmap", "LandmarkHeatmapLib", PANEL, MODULE_TESTS, "landmark_training"}
 # Each floor, and what nothing on it may import.
 FORBIDDEN = {
     MODULE_FOLDER / "landmark_heatmap": APPLICATION | OURS - {"landmark_heatmap"},
-    ROOT / "training" / "landmark_training": APPLICATION | {"LandmarkHeatmapLib", PANEL},
-    MODULE_FOLDER / "LandmarkHeatmapLib": QT | {"landmark_training", PANEL},
-    # The panel knows everything below it; only the module file imports it.
-    MODULE_FOLDER / PANEL: {"landmark_training", "torch", "LandmarkHeatmap"},
+    ROOT / "training" / "landmark_training": APPLICATION
+    | {"LandmarkHeatmapLib", PANEL, MODULE_TESTS},
+    MODULE_FOLDER / "LandmarkHeatmapLib": QT | {"landmark_training", PANEL, MODULE_TESTS},
+    # The panel knows everything below it; only the module file and its tests import it.
+    MODULE_FOLDER / PANEL: {"landmark_training", "torch", "LandmarkHeatmap", MODULE_TESTS},
+    MODULE_FOLDER / MODULE_TESTS: {"landmark_training", "torch", "LandmarkHeatmap"},
 }
 # The wings of each package, the lowest first: each may import itself and those before it. A folder
 # or a file at the package's root is a wing.
@@ -39,12 +41,20 @@ WINGS = {
     MODULE_FOLDER / "LandmarkHeatmapLib": (
         *("volumes", "display", "result", "review", "comparison", "export"),
     ),
+    MODULE_FOLDER / PANEL: (
+        *("widgets", "models", "sample_data", "state", "section"),
+        *("detecting", "logic", "reviewing", "sections", "desk"),
+    ),
     ROOT / "training" / "landmark_training": (
         *("outputs", "parallel", "planning", "data", "judging", "learning", "importing"),
         *("ensemble", "folds", "fit", "crossval", "commands", "cli"),
     ),
 }
-PANEL_FILES = [MODULE_FILE, *(MODULE_FOLDER / PANEL).rglob("*.py")]
+# What runs inside Slicer only, and is not installed elsewhere.
+IN_SLICER_ONLY = {MODULE_FOLDER / PANEL, MODULE_FOLDER / MODULE_TESTS}
+PANEL_FILES = [MODULE_FILE, *(path for folder in IN_SLICER_ONLY for path in folder.rglob("*.py"))]
+SECTIONS = MODULE_FOLDER / PANEL / "sections"
+DESK = MODULE_FOLDER / PANEL / "desk.py"
 LONGEST_FILE = 350
 # What Slicer brings along; torch and safetensors are not among it.
 BUNDLED = {"numpy", "SimpleITK", "slicer", "vtk", "qt", "ctk"}
@@ -209,7 +219,9 @@ def test_an_import_downwards_or_in_the_same_wing_is_none_upwards():
     assert imports_upwards(source, package / "model" / "pose.py", package) == []
 
 
-@pytest.mark.parametrize("folder", [*WINGS, MODULE_FOLDER / PANEL], ids=lambda folder: folder.name)
+@pytest.mark.parametrize(
+    "folder", [*WINGS, MODULE_FOLDER / MODULE_TESTS], ids=lambda folder: folder.name
+)
 def test_every_file_can_be_read_in_a_sitting(folder):
     lines = {p: len(p.read_text(encoding="utf-8").splitlines()) for p in folder.rglob("*.py")}
     assert {str(path) for path, count in lines.items() if count > LONGEST_FILE} == set()
@@ -220,16 +232,11 @@ def test_every_floor_is_there():
 
 
 def test_every_folder_of_code_is_installed():
-    """A list of packages has to name those inside others too, or an installation lacks them.
-
-    The panel runs inside Slicer only.
-    """
+    """A list of packages has to name those inside others too, or an installation lacks them."""
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     listed = re.search(r"\npackages = \[([^\]]*)\]", project)[1]
     sources = [
-        (path, floor)
-        for floor in set(FORBIDDEN) - {MODULE_FOLDER / PANEL}
-        for path in floor.rglob("*.py")
+        (path, floor) for floor in set(FORBIDDEN) - IN_SLICER_ONLY for path in floor.rglob("*.py")
     ]
     folders = {path.parent.relative_to(floor.parent) for path, floor in sources}
     assert {".".join(folder.parts) for folder in folders} == set(re.findall(r'"([^"]+)"', listed))
@@ -280,10 +287,10 @@ def test_what_the_module_file_imports_of_ours_needs_no_torch():
     assert MODULE_FOLDER / "landmark_heatmap" / "images" / "geometry.py" in seen
 
 
-def imported_files(source: str, path: Path) -> list:
-    """The files of the module's folder that a file of it imports at file scope."""
-    files = []
-    for node in ast.parse(source).body:
+def imported_files(source: str, path: Path, anywhere: bool = False) -> list:
+    """The files of the module's folder that a file of it imports at file scope, or anywhere."""
+    files, tree = [], ast.parse(source)
+    for node in ast.walk(tree) if anywhere else tree.body:
         if isinstance(node, ast.ImportFrom):
             base = path.parents[node.level - 1] if node.level else MODULE_FOLDER
             target = base.joinpath(*(node.module or "").split("."))
@@ -307,6 +314,56 @@ def test_the_files_a_file_imports_are_found():
     path = MODULE_FOLDER / "LandmarkHeatmapLib" / "result" / "publishing.py"
     names = {each.name for each in imported_files(source, path)}
     assert names == {"errors.py", "state.py"}
+
+
+def sections_imported(source: str, path: Path) -> set:
+    """The names of the panel's sections that a file imports, anywhere in it."""
+    files = imported_files(source, path, anywhere=True)
+    return {each.stem for each in files if each.parent == SECTIONS and each.stem != "__init__"}
+
+
+def test_no_section_of_the_panel_knows_another_and_only_the_desk_knows_them():
+    for path in (MODULE_FOLDER / PANEL).rglob("*.py"):
+        found = sections_imported(path.read_text(encoding="utf-8"), path)
+        if path == DESK:
+            assert found == {each.stem for each in SECTIONS.glob("*.py")} - {"__init__"}
+        else:
+            assert found == set(), path
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from .inputs import InputSection",
+        "from . import inputs",
+        "from ..sections.inputs import InputSection",
+        "from ..sections import inputs",
+        "from LandmarkHeatmapPanel.sections.inputs import InputSection",
+        "import LandmarkHeatmapPanel.sections.inputs as other",
+        "class S:\n    def f(self):\n        from .inputs import InputSection",
+    ],
+)
+def test_a_section_that_imports_another_is_seen(source):
+    assert sections_imported(source, SECTIONS / "review.py") == {"inputs"}
+
+
+def test_the_modules_tests_cost_slicers_start_nothing():
+    """Every user's Slicer imports them when it starts, for the module file does."""
+    allowed = set(sys.stdlib_module_names) | {"numpy", "slicer", MODULE_TESTS}
+    for path in (MODULE_FOLDER / MODULE_TESTS).rglob("*.py"):
+        assert imported_at_file_scope(path.read_text(encoding="utf-8")) - allowed == set(), path
+
+
+def test_slicer_finds_one_module_in_the_folder():
+    """It takes every .py there, though not in the folders below, for a module."""
+    assert [path.name for path in MODULE_FOLDER.glob("*.py")] == [MODULE_FILE.name]
+
+
+def test_reload_reads_every_package_of_the_module_anew():
+    source = MODULE_FILE.read_text(encoding="utf-8")
+    packages = re.search(r"^PACKAGES = \(([^)]*)\)", source, re.MULTILINE)[1]
+    folders = {path.parent.name for path in MODULE_FOLDER.glob("*/__init__.py")}
+    assert set(re.findall(r'"(\w+)"', packages)) == folders
 
 
 def test_the_build_lists_every_file_of_the_module_once():
@@ -365,7 +422,7 @@ def test_a_widget_that_is_not_in_the_ui_file_is_seen():
 
 def test_every_field_the_ui_file_connects_is_in_the_parameter_node():
     connected = parameters_in(UI_FILE.read_text(encoding="utf-8"))
-    source = MODULE_FILE.read_text(encoding="utf-8")
+    source = (MODULE_FOLDER / PANEL / "state.py").read_text(encoding="utf-8")
     assert connected
     assert connected - fields_of(source, "LandmarkHeatmapParameterNode") == set()
 

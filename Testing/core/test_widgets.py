@@ -9,6 +9,7 @@ UI = (MODULE_FOLDER / "Resources/UI/LandmarkHeatmap.ui").read_text(encoding="utf
 CODE = [
     MODULE_FOLDER / "LandmarkHeatmap.py",
     *(MODULE_FOLDER / "LandmarkHeatmapPanel").rglob("*.py"),
+    *(MODULE_FOLDER / "LandmarkHeatmapTests").rglob("*.py"),
 ]
 API = Api.read()
 

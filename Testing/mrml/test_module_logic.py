@@ -9,7 +9,7 @@ import pytest
 import slicer
 
 from landmark_heatmap.dataset.record import Review
-from landmark_heatmap.errors import ModelFileError
+from landmark_heatmap.errors import ModelFileError, PredictionError
 from LandmarkHeatmapLib.volumes import add_volume
 from mrml_examples import make_image, make_prediction
 from places import MODULE_FILE
@@ -49,7 +49,8 @@ def module(monkeypatch):
         vars(fake).update(content)
         monkeypatch.setitem(sys.modules, name, fake)
     # What was imported for another test may hold other stand-ins for qt.
-    for name in [each for each in sys.modules if each.split(".")[0] == "LandmarkHeatmapPanel"]:
+    ours = ("LandmarkHeatmapPanel", "LandmarkHeatmapTests")
+    for name in [each for each in sys.modules if each.split(".")[0] in ours]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(Settings, "stored", {})
     monkeypatch.setattr(
@@ -100,12 +101,12 @@ def test_detecting_again_keeps_the_corrections_and_shows_the_new_fiducials_only(
     assert shown == [0, 1]
 
 
-def test_a_volume_removed_in_mid_detection_is_told_of(module, logic, scene, volume):
+def test_a_volume_removed_in_mid_detection_is_told_of(logic, scene, volume):
     def remove(stage, fraction):
         if stage == "Detecting":
             scene.RemoveNode(volume)
 
-    with pytest.raises(module.PredictionError, match="removed"):
+    with pytest.raises(PredictionError, match="removed"):
         logic.detect(volume, "model", remove)
 
 

@@ -10,8 +10,8 @@ from landmark_heatmap.errors import AnnotationError
 @pytest.fixture
 def parts(module):
     """The panel's own files; they can be imported only where there is a qt."""
-    from LandmarkHeatmapPanel import keys
     from LandmarkHeatmapPanel.models import ModelList
+    from LandmarkHeatmapPanel.reviewing import keys
     from LandmarkHeatmapPanel.sections import comparison as compare_section
     from LandmarkHeatmapPanel.sections import export as export_section
     from LandmarkHeatmapPanel.sections import inputs as models

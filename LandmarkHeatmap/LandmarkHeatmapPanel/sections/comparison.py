@@ -8,22 +8,25 @@ from slicer.i18n import tr as _
 from landmark_heatmap.errors import AnnotationError
 from LandmarkHeatmapLib.comparison import compare
 
+from ..section import Section
 from ..widgets import showing_errors
 
 
-class CompareSection:
-    def __init__(self, panel):
-        self.panel, self.ui = panel, panel.ui
+class CompareSection(Section):
+    """Compares the result that is chosen when the button is clicked, and not before."""
+
+    def __init__(self, ui, state, logic):
+        super().__init__(ui, state, logic)
         self.ui.compareButton.connect("clicked(bool)", self._on_compare_button)
 
     def update(self) -> None:
-        node, result = self.panel.parameterNode, self.panel.result()
+        node, result = self.state.node, self.state.result()
         self.ui.compareButton.enabled = bool(result and node.reference)
         self._hide_own_lists()
 
     def _hide_own_lists(self) -> None:
         """A result is not compared with itself; with another one it may be."""
-        result = self.panel.result()
+        result = self.state.result()
         hidden = [] if result is None else [result.markups_node.GetID()]
         proxy = self.ui.referenceSelector.sortFilterProxyModel()
         if list(proxy.hiddenNodeIDs) != hidden:
@@ -31,7 +34,7 @@ class CompareSection:
 
     def _on_compare_button(self, checked=False):
         with showing_errors(_("The comparison failed."), self.ui.comparisonLabel):
-            node, result = self.panel.parameterNode, self.panel.result()
+            node, result = self.state.node, self.state.result()
             comparison = compare(result, node.reference, thresholds_in(node.thresholds))
             table = comparison.to_table(slicer.mrmlScene)
             rates = ", ".join(

@@ -11,19 +11,26 @@ from slicer.i18n import tr as _
 
 from landmark_heatmap.errors import LandmarkHeatmapError
 from landmark_heatmap.images.imageio import is_image_file
+from landmark_heatmap.worker.client import WorkerClient
 
 from ..detecting.jobs import Job
+from ..detecting.packages import ensure_packages
 from ..detecting.queue import DetectionQueue
-from ..packages import ensure_packages
+from ..section import Section, Signal
 from ..widgets import showing_errors
 
 
-class DetectionSection:
-    """Turns clicks into jobs of the queue, and what the queue tells into words."""
+class DetectionSection(Section):
+    """Turns clicks into jobs of the queue, and what the queue tells into words.
 
-    def __init__(self, panel, client):
-        self.panel, self.ui = panel, panel.ui
-        self.queue = DetectionQueue(client, self._on_status, self._on_outcome, self._on_end)
+    ran_on(device, note): where an image was detected in, and why there. ended(results): all images
+    are done; the results that are new.
+    """
+
+    def __init__(self, ui, state, logic):
+        super().__init__(ui, state, logic)
+        self.ran_on, self.ended = Signal(), Signal()
+        self.queue = DetectionQueue(WorkerClient(), self._on_status, self._on_outcome, self._on_end)
         self._files = []
         self._is_batch = False
         self.ui.progressBar.setVisible(False)
@@ -35,7 +42,7 @@ class DetectionSection:
         self.ui.batchListWidget.connect("itemChanged(QListWidgetItem*)", self._on_ticked)
 
     def update(self) -> None:
-        node, is_busy = self.panel.parameterNode, self.queue.is_busy
+        node, is_busy = self.state.node, self.queue.is_busy
         can_start = bool(node.inputVolume and node.model)
         if is_busy:
             text, hint = _("Cancel"), _("Stop the detection. What is finished stays.")
@@ -56,7 +63,7 @@ class DetectionSection:
         """The scene, the module or the application is about to go."""
         self.queue.cancel(reason)
 
-    def release(self) -> None:
+    def close(self) -> None:
         self.queue.close()
 
     # --- starting
@@ -64,7 +71,7 @@ class DetectionSection:
     def detect(self, jobs) -> None:
         """Detect in these; asks for packages first, and tells what is wrong."""
         with showing_errors(_("The detection failed."), self.ui.statusLabel):
-            if not ensure_packages(self.panel.logic):
+            if not ensure_packages(self.logic):
                 self.ui.statusLabel.text = _(
                     "Detection needs torch, which is not installed. Review, export and comparison"
                     " work without."
@@ -75,8 +82,8 @@ class DetectionSection:
             self.queue.start(
                 slicer.mrmlScene,
                 jobs,
-                self.panel.logic.modelPath(self.panel.parameterNode.model),
-                self.panel.inputs.device,
+                self.logic.modelPath(self.state.node.model),
+                self.state.device,
             )
         self.update()
 
@@ -85,7 +92,7 @@ class DetectionSection:
             self.ui.statusLabel.text = _("Cancelling...")
             self.queue.cancel()
         else:
-            self.detect([Job.of_volume(self.panel.parameterNode.inputVolume)])
+            self.detect([Job.of_volume(self.state.node.inputVolume)])
 
     # --- what the queue tells
 
@@ -101,7 +108,7 @@ class DetectionSection:
         if outcome.error:
             logging.warning("No landmarks in '%s': %s", outcome.name, outcome.error)
         else:
-            self.panel.inputs.show_device(outcome.device, outcome.device_note)
+            self.ran_on.emit(outcome.device, outcome.device_note)
 
     def _on_end(self, outcomes, stopped):
         """One image says itself what came of it; several are listed."""
@@ -123,18 +130,7 @@ class DetectionSection:
                 seconds=whole[0].seconds,
             )
         self._let_go_of_finished_files(outcomes)
-        if self.panel.parameterNode is not None:
-            self._show_one_of([outcome.result for outcome in whole])
-
-    def _show_one_of(self, results) -> None:
-        """That of the volume at hand; who has moved on to another one is not taken away from it."""
-        volume = self.panel.parameterNode.inputVolume
-        mine = [result for result in results if result.volume_node is volume]
-        if mine or (results and volume is None):
-            self.panel.show_result((mine or results)[-1])
-            self.panel.review.begin()
-        else:
-            self.panel.update()
+        self.ended.emit([outcome.result for outcome in whole])
 
     def _let_go_of_finished_files(self, outcomes) -> None:
         """They are volumes of the scene now; those that failed stay on the list."""
@@ -145,7 +141,7 @@ class DetectionSection:
 
     def _entries(self) -> list:
         """(text, what Job to make, an id) for each image that can be chosen."""
-        volumes = self.panel.logic.inputVolumes(slicer.mrmlScene)
+        volumes = self.logic.inputVolumes(slicer.mrmlScene)
         return [(volume.GetName(), volume.GetID()) for volume in volumes] + [
             (str(path), str(path)) for path in self._files
         ]
@@ -173,7 +169,7 @@ class DetectionSection:
         return [item.data(qt.Qt.UserRole) for item in items if item.checkState() == qt.Qt.Checked]
 
     def _update_batch_button(self) -> None:
-        ready = bool(self._ticked()) and bool(self.panel.parameterNode.model)
+        ready = bool(self._ticked()) and bool(self.state.node.model)
         self.ui.batchDetectButton.enabled = ready and not self.queue.is_busy
         self.ui.batchClearButton.enabled = bool(self._files)
 
@@ -202,11 +198,11 @@ class DetectionSection:
                     _("'{folder}' holds no image files.").format(folder=folder)
                 )
             self._files += [path for path in found if path not in self._files]
-            self.panel.update()
+            self.changed.emit()
 
     def _on_clear_button(self, checked=False):
         self._files = []
-        self.panel.update()
+        self.changed.emit()
 
     def _on_batch_button(self, checked=False):
         scene = slicer.mrmlScene

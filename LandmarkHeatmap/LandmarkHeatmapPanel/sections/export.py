@@ -16,14 +16,15 @@ from landmark_heatmap.dataset.record import Review
 from landmark_heatmap.errors import LandmarkHeatmapError
 from LandmarkHeatmapLib.export import export_case, suggest_case
 
+from ..section import Section
 from ..widgets import keep_setting, setting, showing_errors
 
 
-class ExportSection:
+class ExportSection(Section):
     """Dataset folder and annotator belong to the user; the case name to the scene."""
 
-    def __init__(self, panel):
-        self.panel, self.ui = panel, panel.ui
+    def __init__(self, ui, state, logic):
+        super().__init__(ui, state, logic)
         self._volume = self._revision = self._suggested_for = None
         self.ui.annotatorLineEdit.text = setting("Annotator")
         self.ui.annotatorLineEdit.connect("editingFinished()", self._on_annotator_edited)
@@ -34,16 +35,19 @@ class ExportSection:
         self.ui.openFolderButton.connect("clicked(bool)", self._on_open_folder_button)
         self.ui.copyCommandButton.connect("clicked(bool)", self._on_copy_button)
 
-    def take_over(self) -> None:
+    def attach(self) -> None:
         """The case name that the scene brings is that of its volume."""
-        self._volume, self._revision = self.panel.parameterNode.inputVolume, None
+        self._begin_case()
+
+    def _begin_case(self) -> None:
+        self._volume, self._revision = self.state.node.inputVolume, None
         self.ui.exportedLabel.text = ""
 
     def update(self) -> None:
-        node, result = self.panel.parameterNode, self.panel.result()
+        node, result = self.state.node, self.state.result()
         if node.inputVolume is not self._volume:
             # A name that was typed for one patient's image must not stay for the next.
-            self.take_over()
+            self._begin_case()
             node.caseName = ""
         self.ui.exportButton.enabled = result is not None
         self.ui.openFolderButton.enabled = self._revision is not None
@@ -85,15 +89,15 @@ class ExportSection:
         self.ui.copyCommandButton.enabled = bool(command)
 
     def _model_path(self):
-        node = self.panel.parameterNode
-        return self.panel.logic.modelPath(node.model) if node and node.model else None
+        node = self.state.node
+        return self.logic.modelPath(node.model) if node and node.model else None
 
     def _on_annotator_edited(self):
         keep_setting("Annotator", self.ui.annotatorLineEdit.text)
 
     def _on_folder_chosen(self, path):
         keep_setting("DatasetFolder", path)
-        if self.panel.parameterNode:
+        if self.state.node:
             self._suggest_case()
             self._show_command()
 
@@ -102,7 +106,7 @@ class ExportSection:
             folder = self.ui.datasetPathLineEdit.currentPath
             if not folder:
                 raise LandmarkHeatmapError(_("Choose a dataset folder to export to."))
-            node, result = self.panel.parameterNode, self.panel.result()
+            node, result = self.state.node, self.state.result()
             completeness = self._completeness(result)
             with slicer.util.WaitCursor():
                 self._revision = export_case(

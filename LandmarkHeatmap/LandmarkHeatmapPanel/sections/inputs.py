@@ -11,30 +11,25 @@ from slicer.i18n import tr as _
 from landmark_heatmap.model.model_file import MODEL_SUFFIX
 from LandmarkHeatmapLib.volumes import component_note
 
-from ..widgets import fill, keep_setting, select, setting, showing_errors
+from ..section import Section
+from ..state import DEVICES
+from ..widgets import fill, select, showing_errors
 
-# What the worker calls them, and what the user reads.
-DEVICES = {"auto": "Automatic", "cpu": "Processor", "cuda": "Graphics card (GPU)"}
 
-
-class InputSection:
+class InputSection(Section):
     """Volume, model and device, with what is known of each."""
 
-    def __init__(self, panel):
-        self.panel, self.ui = panel, panel.ui
+    def __init__(self, ui, state, logic):
+        super().__init__(ui, state, logic)
         self._shown = None
         fill(self.ui.deviceComboBox, [(_(text), key) for key, text in DEVICES.items()])
-        select(self.ui.deviceComboBox, setting("Device", "auto"))
+        select(self.ui.deviceComboBox, state.device)
         self.ui.modelComboBox.connect("currentIndexChanged(int)", self._on_model_chosen)
         self.ui.addModelButton.connect("clicked(bool)", self._on_add_button)
         self.ui.deviceComboBox.connect("currentIndexChanged(int)", self._on_device_chosen)
 
-    @property
-    def device(self) -> str:
-        return self.ui.deviceComboBox.currentData or "auto"
-
     def update(self) -> None:
-        node, models = self.panel.parameterNode, self.panel.logic.models()
+        node, models = self.state.node, self.logic.models()
         items = [
             (_("{name} ({count} landmarks)").format(name=d.name, count=len(d.landmarks)), key)
             for key, _path, d in models
@@ -57,8 +52,8 @@ class InputSection:
     def add_model(self, path) -> None:
         """Add a model file to the list and choose it."""
         with showing_errors(_("The model could not be added."), self.ui.statusLabel):
-            self.panel.parameterNode.model = self.panel.logic.addModel(path)
-            self.panel.update()
+            self.state.node.model = self.logic.addModel(path)
+            self.changed.emit()
 
     def _show_model(self, description) -> None:
         if description is self._shown and description is not None:
@@ -81,17 +76,17 @@ class InputSection:
 
     def _hide_overlays_from_selector(self) -> None:
         """Heatmaps are no images to detect in."""
-        hidden = [node.GetID() for node in self.panel.logic.overlayNodes(slicer.mrmlScene)]
+        hidden = [node.GetID() for node in self.logic.overlayNodes(slicer.mrmlScene)]
         proxy = self.ui.inputVolumeSelector.sortFilterProxyModel()
         if list(proxy.hiddenNodeIDs) != hidden:
             proxy.hiddenNodeIDs = hidden
 
     def _on_model_chosen(self, index):
-        if self.panel.parameterNode:
-            self.panel.parameterNode.model = self.ui.modelComboBox.itemData(index) or ""
+        if self.state.node:
+            self.state.node.model = self.ui.modelComboBox.itemData(index) or ""
 
     def _on_device_chosen(self, index):
-        keep_setting("Device", self.device)
+        self.state.device = self.ui.deviceComboBox.currentData
 
     def _on_add_button(self, checked=False):
         path = qt.QFileDialog.getOpenFileName(

@@ -15,28 +15,29 @@ from LandmarkHeatmapLib.display.overlay import (
 )
 from LandmarkHeatmapLib.display.surface import hide_surface, show_surface
 
+from ..section import Section
 from ..widgets import fill, select
 
 # Values of the parameter node's `channel`; anything else is the name of a landmark.
 SELECTED, COMBINED = "", "*"
 
 
-class OverlaySection:
+class OverlaySection(Section):
     """Changes the slice views only when something was changed here, or another landmark is looked at.
 
     What the views show after a scene was loaded, or before the module was opened, is the scene's
     affair.
     """
 
-    def __init__(self, panel):
-        self.panel, self.ui = panel, panel.ui
+    def __init__(self, ui, state, logic):
+        super().__init__(ui, state, logic)
         self._shown = None
         self.ui.channelComboBox.connect("currentIndexChanged(int)", self._on_channel_chosen)
         fill(self.ui.colourMapComboBox, [(_(name), name) for name in COLOUR_MAPS])
         self.ui.colourMapComboBox.connect("currentIndexChanged(int)", self._on_colour_map_chosen)
 
     def update(self) -> None:
-        node, result = self.panel.parameterNode, self.panel.result()
+        node, result = self.state.node, self.state.result()
         names = result.landmarks.names if result else ()
         items = [(_("The selected landmark"), SELECTED), (_("All combined"), COMBINED)]
         fill(self.ui.channelComboBox, items + [(name, name) for name in names])
@@ -48,12 +49,12 @@ class OverlaySection:
         select(self.ui.colourMapComboBox, node.colourMap)
         self._follow()
 
-    def take_over(self) -> None:
+    def attach(self) -> None:
         """Take the views as they are: they count as what was wanted."""
         self._shown = self._wanted()
 
     def _wanted(self):
-        node = self.panel.parameterNode
+        node = self.state.node
         landmark = node.landmark if node.channel == SELECTED else ""
         return (
             node.result.GetID() if node.result else "",
@@ -71,13 +72,13 @@ class OverlaySection:
         if wanted == before:
             return
         self._shown = wanted
-        node, result = self.panel.parameterNode, self.panel.result()
+        node, result = self.state.node, self.state.result()
         if result is None:
             return
         if before is None or before[0] != wanted[0]:
-            if not self.panel.logic.isInSliceViews(result.volume_node):
+            if not self.logic.isInSliceViews(result.volume_node):
                 slicer.util.setSliceViewerLayers(background=result.volume_node, fit=True)
-            self.panel.logic.showFiducialsOf(result)
+            self.logic.showFiducialsOf(result)
         set_threshold(result, node.threshold)
         set_colour_map(result, node.colourMap)
         if node.show3D and node.showHeatmaps:
@@ -91,14 +92,14 @@ class OverlaySection:
 
     def _landmark(self, result):
         """The name whose heatmap is shown, or None for all combined."""
-        node = self.panel.parameterNode
+        node = self.state.node
         name = node.landmark if node.channel == SELECTED else node.channel
         return name if name in result.landmarks.names else None
 
     def _on_colour_map_chosen(self, index):
-        if self.panel.parameterNode:
-            self.panel.parameterNode.colourMap = self.ui.colourMapComboBox.itemData(index)
+        if self.state.node:
+            self.state.node.colourMap = self.ui.colourMapComboBox.itemData(index)
 
     def _on_channel_chosen(self, index):
-        if self.panel.parameterNode:
-            self.panel.parameterNode.channel = self.ui.channelComboBox.itemData(index) or SELECTED
+        if self.state.node:
+            self.state.node.channel = self.ui.channelComboBox.itemData(index) or SELECTED

@@ -5,39 +5,34 @@ What a step does, and how it is undone, is the ReviewSession's; here it is shown
 
 from __future__ import annotations
 
-import math
-
 import qt
 import slicer
 from slicer.i18n import tr as _
 
-from landmark_heatmap.dataset.record import Review
 from LandmarkHeatmapLib.display.views import show_flat
 from LandmarkHeatmapLib.review.session import ReviewSession
 
-from ..keys import SHORTCUTS
+from ..reviewing.keys import SHORTCUTS
+from ..reviewing.table import ReviewTable
+from ..section import Section, Signal
 from ..widgets import fill, select, showing_errors
 
-COLUMNS = ("Landmark", "Confidence", "State", "Moved (mm)")
-STATES = {
-    Review.UNTOUCHED: "predicted",
-    Review.CORRECTED: "corrected",
-    Review.CONFIRMED: "confirmed",
-    Review.MARKED_ABSENT: "absent",
-}
 ORDERS = {"anatomy": "As in the model", "name": "By name", "need": "What needs a look first"}
 
 
-class ReviewSection:
-    """Follows the result that is chosen; `session` is None where there is none."""
+class ReviewSection(Section):
+    """Follows the result that is chosen; `session` is None where there is none.
 
-    def __init__(self, panel):
-        self.panel, self.ui = panel, panel.ui
+    corrected(): something in the landmarks of that result has changed.
+    """
+
+    def __init__(self, ui, state, logic):
+        super().__init__(ui, state, logic)
+        self.corrected = Signal()
         self.session = None
-        self._names = []
-        self._is_filling = False
+        self._table = ReviewTable(ui)
+        self._table.chosen.connect(self._on_row_chosen)
         fill(self.ui.orderComboBox, [(_(text), key) for key, text in ORDERS.items()])
-        self._set_up_table()
         steps = {
             "previousButton": lambda session: session.previous(),
             "nextButton": lambda session: session.next(),
@@ -61,25 +56,14 @@ class ReviewSection:
         self.ui.orderComboBox.connect("currentIndexChanged(int)", self._on_order_chosen)
         self.ui.resultComboBox.connect("currentIndexChanged(int)", self._on_result_chosen)
 
-    def _set_up_table(self) -> None:
-        table = self.ui.reviewTable
-        table.setColumnCount(len(COLUMNS))
-        table.setHorizontalHeaderLabels([_(column) for column in COLUMNS])
-        header = table.horizontalHeader()
-        header.setSectionResizeMode(0, qt.QHeaderView.Stretch)
-        for column in range(1, len(COLUMNS)):
-            header.setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
-        table.verticalHeader().setVisible(False)
-        table.connect("currentCellChanged(int,int,int,int)", self._on_row_chosen)
-
     # --- the scene to the panel
 
     def update(self) -> None:
-        node = self.panel.parameterNode
+        node = self.state.node
         volume = node.inputVolume
-        results = self.panel.logic.results(volume) if volume else []
+        results = self.logic.results(volume) if volume else []
         fill(self.ui.resultComboBox, [(each.node.GetName(), each.node.GetID()) for each in results])
-        result = self.panel.result()
+        result = self.state.result()
         select(self.ui.resultComboBox, result.node.GetID() if result else "")
         self._follow(result)
         select(self.ui.orderComboBox, node.order)
@@ -99,7 +83,7 @@ class ReviewSection:
         if self.session and self.session.result is result and result.is_whole:
             show_flat(result)
 
-    def release(self) -> None:
+    def detach(self) -> None:
         self._follow(None)
 
     def _follow(self, result) -> None:
@@ -112,46 +96,18 @@ class ReviewSection:
         self.session = None
         if result is not None:
             self.session = ReviewSession(result, self._on_change, self._on_select)
-            self.session.order = self.panel.parameterNode.order
+            self.session.order = self.state.node.order
             # Where the review was left; what the views show is the scene's affair.
-            landmark = self.panel.parameterNode.landmark
+            landmark = self.state.node.landmark
             if landmark not in result.landmarks.names:
                 landmark = self.session.rows()[0].name
             self.session.select(landmark, jump=False)
 
     def _show(self) -> None:
         rows = self.session.rows() if self.session else []
-        table = self.ui.reviewTable
-        self._is_filling = True
-        try:
-            self._names = [row.name for row in rows]
-            is_new = table.rowCount != len(rows)
-            if is_new:
-                table.setRowCount(len(rows))
-            for number, row in enumerate(rows):
-                self._show_row(number, row)
-            if is_new:
-                table.resizeRowsToContents()
-            current = self.session.current if self.session else None
-            if current in self._names and table.currentRow() != self._names.index(current):
-                table.setCurrentCell(self._names.index(current), 0)
-        finally:
-            self._is_filling = False
+        self._table.show(rows, self.session.current if self.session else None)
         self._show_progress()
         self._show_buttons(rows)
-
-    def _show_row(self, number: int, row) -> None:
-        moved = "" if math.isnan(row.moved_mm) else f"{row.moved_mm:.1f}"
-        texts = (row.name, f"{row.confidence:.0%}", _(STATES[row.review]), moved)
-        for column, text in enumerate(texts):
-            item = self.ui.reviewTable.item(number, column)
-            if item is None:
-                item = qt.QTableWidgetItem()
-                self.ui.reviewTable.setItem(number, column, item)
-            if item.text() != text:
-                item.setText(text)
-            if item.toolTip() != row.definition:
-                item.setToolTip(row.definition)
 
     def _show_progress(self) -> None:
         if self.session is None:
@@ -196,34 +152,31 @@ class ReviewSection:
 
     def _on_change(self, *_args):
         self._show()
-        if self.panel.parameterNode:
-            self.panel.export.update()
+        self.corrected.emit()
 
     def _on_select(self, *_args):
-        node, current = self.panel.parameterNode, self.session.current if self.session else None
+        node, current = self.state.node, self.session.current if self.session else None
         if node is not None and current and node.landmark != current:
             node.landmark = current  # which makes everything follow
         else:
             self._show()
 
-    def _on_row_chosen(self, row, column, previous_row, previous_column):
-        if self._is_filling or self.session is None or not 0 <= row < len(self._names):
-            return
-        if self._names[row] != self.session.current or row != previous_row:
-            self.session.select(self._names[row])
+    def _on_row_chosen(self, name):
+        if self.session is not None:
+            self.session.select(name)
 
     def _on_order_chosen(self, index):
-        if self.panel.parameterNode:
-            self.panel.parameterNode.order = self.ui.orderComboBox.currentData
+        if self.state.node:
+            self.state.node.order = self.ui.orderComboBox.currentData
             if self.session:
                 self.session.order = self.ui.orderComboBox.currentData
             self._show()
 
     def _on_result_chosen(self, index):
-        if self.panel.parameterNode:
+        if self.state.node:
             node_id = self.ui.resultComboBox.itemData(index)
             node = slicer.mrmlScene.GetNodeByID(node_id) if node_id else None
-            self.panel.parameterNode.result = node
+            self.state.node.result = node
 
 
 def _and_go_on(session, judge) -> None:

@@ -268,7 +268,8 @@ class Host:
         if self.app.moduleManager().module(name):
             return sys.modules[name]
         # What was imported for another test may hold other stand-ins for qt.
-        for other in [each for each in sys.modules if each.startswith(f"{name}Panel")]:
+        ours = (f"{name}Panel", f"{name}Tests")
+        for other in [each for each in sys.modules if each.split(".")[0] in ours]:
             del sys.modules[other]
         specification = importlib.util.spec_from_file_location(name, path)
         loaded = importlib.util.module_from_spec(specification)

@@ -25,17 +25,18 @@ SHORTCUTS = {
 class Keys:
     """Presses the buttons of the panel. Call `enter` and `exit` with the module."""
 
-    def __init__(self, panel):
-        self._panel, self._shortcuts = panel, []
+    def __init__(self, ui, parent):
+        """parent: a widget to hang the keys on where there is no main window."""
+        self._ui, self._parent, self._shortcuts = ui, parent, []
 
     def enter(self) -> None:
         self.exit()
         for name, key in SHORTCUTS.items():
             # The main window's, for the keys have to work while the mouse is in a view.
-            shortcut = qt.QShortcut(slicer.util.mainWindow() or self._panel.parent)
+            shortcut = qt.QShortcut(slicer.util.mainWindow() or self._parent)
             shortcut.setKey(qt.QKeySequence(key))
             shortcut.setContext(qt.Qt.WindowShortcut)
-            shortcut.connect("activated()", _pressing(getattr(self._panel.ui, name)))
+            shortcut.connect("activated()", _pressing(getattr(self._ui, name)))
             self._shortcuts.append(shortcut)
 
     def exit(self) -> None:

@@ -1,0 +1,184 @@
+"""The desk: the whole panel. Makes the sections, connects them, and lets them follow the scene.
+
+The one file that knows more than one section.
+"""
+
+from __future__ import annotations
+
+import qt
+import slicer
+import vtk
+from slicer.i18n import tr as _
+from slicer.util import VTKObservationMixin
+
+from .reviewing.keys import Keys
+from .sections.comparison import CompareSection
+from .sections.detection import DetectionSection
+from .sections.export import ExportSection
+from .sections.inputs import InputSection, ModelDrop
+from .sections.overlay import OverlaySection
+from .sections.review import ReviewSection
+from .state import State
+
+
+class Desk(VTKObservationMixin):
+    """The panel at work, from `setup` to `cleanup` of the module's widget.
+
+    parent: what Slicer gives the module's widget. widget: what was loaded from the .ui file.
+    """
+
+    def __init__(self, parent, widget, logic):
+        VTKObservationMixin.__init__(self)
+        self.parent, self.logic, self.state = parent, logic, State()
+        self.ui = slicer.util.childWidgetVariables(widget)
+        self._gui_tag = None
+        self._is_updating = False
+        self._make_sections()
+        self._connect_sections()
+        self._keys = Keys(self.ui, parent)
+        self._drop = ModelDrop(widget, self.inputs.add_model)
+        self._update_soon = qt.QTimer()
+        self._update_soon.setSingleShot(True)
+        self._update_soon.connect("timeout()", self.update)
+        self._observe_scene()
+        self.follow_scene()
+
+    # --- the sections
+
+    def _make_sections(self) -> None:
+        given = (self.ui, self.state, self.logic)
+        self.inputs = InputSection(*given)
+        self.detection = DetectionSection(*given)
+        self.review = ReviewSection(*given)
+        self.overlay = OverlaySection(*given)
+        self.export = ExportSection(*given)
+        self.comparison = CompareSection(*given)
+        # In the order in which they follow a change: the overlay shows what the review chose.
+        self.sections = (
+            self.inputs,
+            self.detection,
+            self.review,
+            self.overlay,
+            self.export,
+            self.comparison,
+        )
+
+    def _connect_sections(self) -> None:
+        """Who has to know of what; the rest goes through the parameter node."""
+        for section in self.sections:
+            section.changed.connect(self.update)
+        self.detection.ran_on.connect(self.inputs.show_device)
+        self.detection.ended.connect(self._show_detected)
+        self.review.corrected.connect(self._on_corrected)
+
+    def _on_corrected(self) -> None:
+        """Only what shows it follows, for a drag tells of many changes."""
+        if self.state.node:
+            self.export.update()
+
+    def _show_detected(self, results) -> None:
+        """That of the volume at hand; who has moved on to another one is not taken away from it."""
+        if self.state.node is None:
+            return
+        volume = self.state.node.inputVolume
+        mine = [result for result in results if result.volume_node is volume]
+        if mine or (results and volume is None):
+            self.state.choose((mine or results)[-1])
+            self.review.begin()
+        else:
+            self.update()
+
+    # --- the life of the panel
+
+    def enter(self) -> None:
+        self.follow_scene()
+        self._keys.enter()
+
+    def exit(self) -> None:
+        """A detection that runs goes on, and what was done in the review can be undone later."""
+        self._keys.exit()
+        self.follow(None)
+
+    def close(self) -> None:
+        """The application closes, or the module is reloaded."""
+        self._keys.exit()
+        self._drop.release()
+        self._update_soon.stop()
+        self.follow(None)
+        for section in self.sections:
+            section.close()
+        self.removeObservers()
+
+    # --- following the scene
+
+    def _observe_scene(self) -> None:
+        scene = slicer.mrmlScene
+        self.addObserver(scene, scene.StartCloseEvent, self._on_scene_start_close)
+        self.addObserver(scene, scene.EndCloseEvent, self._on_scene_end_close)
+        self.addObserver(scene, scene.EndBatchProcessEvent, self._on_scene_end_batch)
+        self.addObserver(scene, scene.NodeAddedEvent, self._on_nodes_changed)
+        self.addObserver(scene, scene.NodeRemovedEvent, self._on_nodes_changed)
+
+    def _on_scene_start_close(self, caller, event):
+        self.detection.stop(_("The scene was closed; the detection was cancelled."))
+        self.follow(None)
+
+    def _on_scene_end_close(self, caller, event):
+        if self.parent.isEntered:
+            self.follow_scene()
+
+    def _on_scene_end_batch(self, caller, event):
+        """A scene was read, or much has changed at once: everything may be another."""
+        if self.state.node:
+            self.follow_scene()
+
+    def _on_nodes_changed(self, caller, event):
+        """It may have been an image, a result, or a part of one; many nodes count as one change."""
+        if self.state.node and not self.detection.queue.is_busy:
+            self._update_soon.start()
+
+    def follow_scene(self) -> None:
+        """Follow the scene's parameter node, and choose what there is only one sensible choice for."""
+        node = self.logic.getParameterNode()
+        keys = [key for key, _path, _description in self.logic.models()]
+        if node.model not in keys:
+            node.model = keys[0] if keys else ""
+        if node.inputVolume is None:
+            volumes = self.logic.inputVolumes(slicer.mrmlScene)
+            node.inputVolume = volumes[0] if volumes else None
+        self.follow(node)
+
+    def follow(self, node) -> None:
+        """Follow another parameter node, or none."""
+        before = self.state.node
+        if before:
+            before.disconnectGui(self._gui_tag)
+            self.removeObserver(
+                before.parameterNode, vtk.vtkCommand.ModifiedEvent, self._on_modified
+            )
+            for section in self.sections:
+                section.detach()
+        self.state.node = node
+        if node:
+            self._gui_tag = node.connectGui(self.ui)
+            self.addObserver(node.parameterNode, vtk.vtkCommand.ModifiedEvent, self._on_modified)
+            for section in self.sections:
+                section.attach()
+            self.update()
+
+    def _on_modified(self, caller, event):
+        self.update()
+
+    def update(self) -> None:
+        """Make panel and views agree with the state. Safe to call at any time."""
+        if self._is_updating or self.state.node is None:
+            return
+        if slicer.mrmlScene.IsBatchProcessing():
+            return  # half of the nodes may not be there yet
+        self._is_updating = True
+        try:
+            self.state.follow_volume()
+            for section in self.sections:
+                section.update()
+        finally:
+            self._is_updating = False

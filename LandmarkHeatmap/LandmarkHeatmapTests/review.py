@@ -1,0 +1,47 @@
+"""The review: rows, buttons, keys, undo."""
+
+from __future__ import annotations
+
+import slicer
+
+from .stand_ins import drag, put_synthetic_hip
+
+
+class ReviewTests:
+    def test_a_row_follows_the_landmark_and_undo_takes_back_each_step(self):
+        from landmark_heatmap.dataset.record import Review
+
+        volume, truth = put_synthetic_hip()
+        panel = self.openPanel(truth)
+        result = self.detect(panel, volume)
+        first, second = result.landmarks.names[:2]
+        panel.ui.reviewTable.setCurrentCell(1, 0)
+        self.assertEqual(panel.review.session.current, second)
+        self.assertEqual(panel.parameterNode.landmark, second)
+        panel.ui.previousButton.click()
+        self.assertEqual(panel.ui.reviewTable.currentRow(), 0)
+        drag(result, first)
+        panel.ui.absentButton.click()
+        self.assertIs(result.review(first), Review.MARKED_ABSENT)
+        panel.ui.undoButton.click()
+        self.assertIs(result.review(first), Review.CORRECTED)
+        panel.ui.undoButton.click()
+        self.assertIs(result.review(first), Review.UNTOUCHED)
+        self.assertFalse(panel.ui.undoButton.enabled)
+        panel.ui.redoButton.click()
+        self.assertIs(result.review(first), Review.CORRECTED)
+
+    def test_the_keys_are_there_in_the_module_only(self):
+        from LandmarkHeatmapPanel.reviewing.keys import SHORTCUTS
+
+        panel = self.openPanel()
+        window = slicer.util.mainWindow() or panel.parent
+
+        def keys():
+            found = slicer.util.findChildren(window, className="QShortcut")
+            return [each.key.toString() for each in found if each.enabled]
+
+        self.assertTrue(set(SHORTCUTS.values()) <= set(keys()))
+        panel.exit()
+        self.addCleanup(panel.enter)
+        self.assertEqual(set(SHORTCUTS.values()) & set(keys()), set())

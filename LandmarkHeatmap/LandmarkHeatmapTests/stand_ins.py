@@ -1,0 +1,85 @@
+"""What stands in for a network, a patient and a hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import slicer
+
+
+class ClientOfTruth:
+    """Stands in for the worker in tests: it finds every landmark three mm beside where it is.
+
+    holds: it works for ever. failures: what the next detections fail with, None for those that do
+    not.
+    """
+
+    def __init__(self, truths):
+        self._truths, self._image, self._calls = truths, None, 0
+        self.holds, self.failures, self.is_cancelled = False, [], False
+
+    @property
+    def is_busy(self):
+        return self._image is not None
+
+    def detect(self, image, model_path, device="auto"):
+        self._image, self.is_cancelled = image, False
+
+    def cancel(self):
+        self.is_cancelled = self.is_busy
+
+    def close(self):
+        pass
+
+    def poll(self):
+        from landmark_heatmap.worker.client import Cancelled, Failed, Finished, Progress
+
+        if self._image is None:
+            return []
+        if self.holds and not self.is_cancelled:
+            return [Progress("Detecting", 0.5, 3.0)]
+        image, self._image = self._image, None
+        if self.is_cancelled:
+            return [Cancelled()]
+        failure = self.failures.pop(0) if self.failures else None
+        if failure:
+            return [Failed(failure, "what the process had printed")]
+        truth = self._truths[self._calls % len(self._truths)]
+        self._calls += 1
+        return [Progress("Detecting", 1.0, 0.0), Finished(predict(truth, image), "cpu")]
+
+
+def predict(truth, image):
+    """The Prediction of an image with this true Annotation, 3 mm off in x."""
+    from landmark_heatmap.detection.prediction import LandmarkPrediction, Prediction
+    from landmark_heatmap.model.description import ModelIdentity
+    from landmark_heatmap.synthetic.hip import SYNTHETIC_HIP_LANDMARKS as LANDMARKS
+
+    grid = image.grid
+    indices = np.stack(np.meshgrid(*map(np.arange, grid.size_ijk), indexing="ij"), axis=-1)
+    voxels_lps = grid.to_lps(indices)
+    points = []
+    for name in LANDMARKS.names:
+        position = truth.position_lps(name) + [3.0, 0, 0]
+        square = ((voxels_lps - position) ** 2).sum(axis=-1).transpose(2, 1, 0)
+        heatmap = np.exp(-square / (2 * 6.0**2)).astype(np.float32)
+        image_of_heatmap = type(image)(heatmap, grid.ijk_to_lps)
+        points.append(LandmarkPrediction(name, position, 1.0, 0.9, image_of_heatmap))
+    return Prediction(LANDMARKS, tuple(points), grid, ModelIdentity("truth", "1", "0" * 64))
+
+
+def put_synthetic_hip(size=(60, 30, 40), spacing_mm=6.0):
+    """A volume node in the scene, and the true Annotation."""
+    from landmark_heatmap.synthetic.hip import make_synthetic_hip
+    from LandmarkHeatmapLib.volumes import add_volume
+
+    hip = make_synthetic_hip(7, size, spacing_mm, whole_pelvis=True)
+    return add_volume(slicer.mrmlScene, hip.image, "Hip"), hip.annotation
+
+
+def drag(result, name):
+    """Move a landmark by 12 mm, as the end of a mouse drag reports it."""
+    markups = result.markups_node
+    index = result.landmarks.index(name)
+    position = np.array(markups.GetNthControlPointPositionWorld(index)) + [0, 12.0, 0]
+    result.move(name, position)
+    markups.InvokeEvent(slicer.vtkMRMLMarkupsNode.PointEndInteractionEvent)
