@@ -10,11 +10,6 @@ from __future__ import annotations
 import sys
 
 import slicer
-from LandmarkHeatmapTests.detection import DetectionTests
-from LandmarkHeatmapTests.export_and_scene import ExportAndSceneTests
-from LandmarkHeatmapTests.overlay_and_views import OverlayAndViewsTests
-from LandmarkHeatmapTests.panel_test import PanelTest
-from LandmarkHeatmapTests.review import ReviewTests
 from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import (
@@ -26,6 +21,11 @@ from slicer.ScriptedLoadableModule import (
 from LandmarkHeatmapPanel.desk import Desk
 from LandmarkHeatmapPanel.logic import LandmarkHeatmapLogic
 from LandmarkHeatmapPanel.sample_data import register
+from LandmarkHeatmapTests.detection import DetectionTests
+from LandmarkHeatmapTests.export_and_scene import ExportAndSceneTests
+from LandmarkHeatmapTests.overlay_and_views import OverlayAndViewsTests
+from LandmarkHeatmapTests.panel_test import PanelTest
+from LandmarkHeatmapTests.review import ReviewTests
 
 PACKAGES = (
     "landmark_heatmap",

@@ -35,7 +35,10 @@ def main(full: Path) -> None:
         "signals": ["destroyed()", "destroyed(QObject*)", "objectNameChanged(QString)"],
         "names": sorted(shared),
     }
-    code = [MODULE_FOLDER / "LandmarkHeatmap.py", *MODULE_FOLDER.glob("LandmarkHeatmapPanel/*.py")]
+    code = [
+        MODULE_FOLDER / "LandmarkHeatmap.py",
+        *MODULE_FOLDER.glob("LandmarkHeatmapPanel/**/*.py"),
+    ]
     ui = (MODULE_FOLDER / "Resources/UI/LandmarkHeatmap.ui").read_text(encoding="utf-8")
     used = classes_used([path.read_text(encoding="utf-8") for path in code], ui) | ALWAYS
     classes = {name: known[name] for name in sorted(used) if known.get(name)}

@@ -14,7 +14,8 @@ import slicer
 import vtk
 
 from .pythonqt import QtWidgets
-from .widgets import ctkPathLineEdit, ctkSliderWidget, qMRMLNodeComboBox
+from .widgets.ctk import ctkPathLineEdit, ctkSliderWidget
+from .widgets.qmrml import qMRMLNodeComboBox
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Loading a .ui file as Slicer does: the classes of ctk and qMRML come from widgets.py."""
+"""Loading a .ui file as Slicer does: the classes of ctk and qMRML come from widgets/."""
 
 from __future__ import annotations
 
