@@ -5,7 +5,9 @@ import slicer
 from PySide6.QtCore import Qt
 
 from landmark_heatmap.dataset.record import Review
-from mrml_examples import LANDMARKS
+from LandmarkHeatmapLib.result.detection_result import DetectionResult
+from LandmarkHeatmapLib.volumes import add_volume
+from mrml_examples import LANDMARKS, make_image, make_prediction
 
 NAMES = list(LANDMARKS.names)
 
@@ -54,6 +56,21 @@ def test_the_table_has_one_row_for_each_landmark(panel, result):
     assert table.item(0, 1).text() == "90%"
     assert table.item(0, 0).toolTip() == LANDMARKS.landmarks[0].definition
     assert "0 of 4" in panel.ui.reviewProgressLabel.text
+
+
+def test_a_column_of_the_table_is_one_entry(host, module, monkeypatch):
+    from LandmarkHeatmapPanel.reviewing import table
+
+    more = ("Definition", lambda row: row.definition)
+    monkeypatch.setattr(table, "COLUMNS", (*table.COLUMNS, more))
+    panel, image = host.open(), make_image()
+    volume = add_volume(slicer.mrmlScene, image, "Scan")
+    DetectionResult.publish(volume, make_prediction(image))
+    panel.ui.inputVolumeSelector.setCurrentNode(volume)
+    host.process()
+    shown, last = panel.ui.reviewTable, len(table.COLUMNS) - 1
+    assert shown.horizontalHeaderItem(last).text() == "Definition"
+    assert shown.item(0, last).text() == LANDMARKS.landmarks[0].definition
 
 
 def test_a_review_to_the_end_by_keyboard_alone(host, panel, result):

@@ -12,6 +12,7 @@ def parts(module):
     """The panel's own files; they can be imported only where there is a qt."""
     from LandmarkHeatmapPanel.models import ModelList
     from LandmarkHeatmapPanel.reviewing import keys
+    from LandmarkHeatmapPanel.section import Signal
     from LandmarkHeatmapPanel.sections import comparison as compare_section
     from LandmarkHeatmapPanel.sections import export as export_section
     from LandmarkHeatmapPanel.sections import inputs as models
@@ -22,6 +23,7 @@ def parts(module):
         "describe": models.describe,
         "list": ModelList(),
         "keys": keys.SHORTCUTS,
+        "signal": Signal(),
     }
 
 
@@ -69,3 +71,11 @@ def test_no_key_is_one_of_slicers_and_none_is_given_twice(parts):
     keys = list(parts["keys"].values())
     assert len(set(keys)) == len(keys)
     assert set(keys) & slicers == set()
+
+
+def test_a_signal_calls_all_who_are_connected_in_their_order(parts):
+    heard = []
+    parts["signal"].connect(lambda what, why: heard.append((1, what, why)))
+    parts["signal"].connect(lambda what, why: heard.append((2, what, why)))
+    parts["signal"].emit("cpu", "no GPU")
+    assert heard == [(1, "cpu", "no GPU"), (2, "cpu", "no GPU")]
