@@ -8,10 +8,11 @@ from pathlib import Path
 
 from landmark_heatmap.errors import ModelFileError
 from landmark_heatmap.model.model_file import MODEL_SUFFIX, read_description
+from landmark_heatmap.model.shipped import shipped_folder
 
 from .widgets import keep_setting, setting
 
-_SHIPPED = Path(__file__).resolve().parents[1] / "Resources" / "Models"
+_SHIPPED = shipped_folder()
 
 
 class ModelList:

@@ -6,11 +6,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from .command_line import run_command
+from .command_line import add_version, run_command
 from .errors import LandmarkHeatmapError
 from .files import write_json
 
 _DEFAULT_THRESHOLDS_MM = (2.0, 2.5, 3.0, 4.0)
+_MODEL = "the model file, or the name of one that comes along: synthetic_hip"
 
 
 def main(arguments=None) -> int:
@@ -27,6 +28,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="landmark-heatmap", description="Detect anatomical landmarks, and judge how well."
     )
+    add_version(parser)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     detect = commands.add_parser("detect", help="detect the landmarks of images")
     detect.add_argument(
@@ -36,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="IMAGE",
         help="image files, and folders of which all images are taken, those in sub-folders too",
     )
-    detect.add_argument("--model", required=True, type=Path, help="the model file")
+    detect.add_argument("--model", required=True, help=_MODEL)
     detect.add_argument("--output", required=True, type=Path, metavar="DIR")
     detect.add_argument("--heatmaps", action="store_true", help="write the heatmaps as NRRD too")
     detect.add_argument("--device", default="auto", help="auto, cpu or cuda")
@@ -66,17 +68,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.set_defaults(command=_evaluate)
     describe = commands.add_parser("describe", help="print what a model file says of itself")
-    describe.add_argument("model", type=Path)
+    describe.add_argument("model", help=_MODEL)
     describe.set_defaults(command=_describe)
     return parser
 
 
 def _detect(options) -> int:
     from .detection.batch import detect
+    from .model.shipped import model_path
 
     failures = detect(
         options.images,
-        options.model,
+        model_path(options.model),
         options.output,
         options.heatmaps,
         options.overwrite,
@@ -111,8 +114,10 @@ def _describe(options) -> int:
     import json
 
     from .model.model_file import read_description
+    from .model.shipped import model_path
 
-    print(json.dumps(read_description(options.model).to_json(), indent=1, ensure_ascii=False))
+    description = read_description(model_path(options.model))
+    print(json.dumps(description.to_json(), indent=1, ensure_ascii=False))
     return 0
 
 

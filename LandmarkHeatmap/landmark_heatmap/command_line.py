@@ -2,26 +2,62 @@
 
 from __future__ import annotations
 
+import argparse
 import os
+import platform
 import sys
+from importlib import metadata
 
-from .errors import LandmarkHeatmapError
+from . import __version__
+from .errors import LandmarkHeatmapError, explain_missing_package
 
 BAD_INPUT, INTERRUPTED = 2, 130
+# What can make the same command give something else.
+_BESIDE = ("torch", "safetensors", "numpy", "SimpleITK")
+
+
+def add_version(parser: argparse.ArgumentParser) -> None:
+    """--version: the program, Python, and the packages that matter beside it."""
+    parser.add_argument(
+        "--version",
+        action=_Version,
+        nargs=0,
+        default=argparse.SUPPRESS,
+        help="show which versions these are, and exit",
+    )
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser, *_):
+        print(version_text(parser.prog))
+        parser.exit()
+
+
+def version_text(program: str) -> str:
+    """A line each. The packages are looked up, not imported: torch alone would take seconds."""
+    lines = [f"{program} {__version__}", f"Python {platform.python_version()}"]
+    for name in _BESIDE:
+        try:
+            lines.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            lines.append(f"{name}: not installed")
+    return "\n".join(lines)
 
 
 def run_command(program: str, command, options) -> int:
     """command(options), and its exit code.
 
-    2 for input that cannot be used, for files that cannot be read or written and for too little
-    memory; 130, as shells count it, for Ctrl-C. Each comes with a line on stderr that says why.
+    2 for input that cannot be used, for files that cannot be read or written, for too little memory
+    and for a package that is not installed; 130, as shells count it, for Ctrl-C. Each comes with a
+    line on stderr that says why.
     """
     for stream in (sys.stdout, sys.stderr):
         # A file's name may have letters that the terminal has not: no reason to fail.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = command(options)
+        with explain_missing_package():
+            code = command(options)
         sys.stdout.flush()
         return code
     except LandmarkHeatmapError as error:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
+# What only some jobs need.
+_OPTIONAL = ("torch", "safetensors", "matplotlib", "tqdm", "psutil", "tensorboard")
+
 
 class LandmarkHeatmapError(Exception):
     """Base of all errors with a message meant for the user."""
@@ -29,3 +34,22 @@ class DatasetError(LandmarkHeatmapError):
 
 class PredictionError(LandmarkHeatmapError):
     """An image that this model cannot be applied to."""
+
+
+class MissingPackageError(LandmarkHeatmapError):
+    """A Python package that this job needs is not installed."""
+
+
+@contextmanager
+def explain_missing_package():
+    """Within it, an optional package that is not there is a MissingPackageError with what to do."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        name = (error.name or "").partition(".")[0]
+        if name not in _OPTIONAL:
+            raise
+        raise MissingPackageError(
+            f"This needs the Python package '{name}', which is not installed. Install it with:"
+            f" pip install {name}"
+        ) from error

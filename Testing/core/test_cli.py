@@ -3,8 +3,10 @@
 import errno
 import json
 import os
+import platform
 import subprocess
 import sys
+from importlib import metadata
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
+import landmark_heatmap
 from landmark_heatmap import cli, files
 from landmark_heatmap.annotation.annotation_files import read_annotation, write_annotation
 from landmark_heatmap.annotation.landmarks import (
@@ -21,7 +24,7 @@ from landmark_heatmap.annotation.landmarks import (
     Point,
     PointState,
 )
-from landmark_heatmap.command_line import run_command
+from landmark_heatmap.command_line import run_command, version_text
 from landmark_heatmap.detection import predict
 from landmark_heatmap.images import imageio
 from landmark_heatmap.images.geometry import Image
@@ -32,9 +35,9 @@ from landmark_heatmap.model.description import (
     NetworkConfig,
     Stage,
 )
-from landmark_heatmap.model.model_file import write_model
+from landmark_heatmap.model.model_file import read_description, write_model
 from landmark_heatmap.model.network import LandmarkUNet
-from places import MODULE_FOLDER
+from places import MODELS, MODULE_FOLDER
 
 
 @pytest.fixture
@@ -226,6 +229,60 @@ def test_every_failure_has_its_line_and_its_code(capsys, failure, code, words):
 
     assert run_command("program", fails, None) == code
     assert words in only_line(capsys.readouterr().err)
+
+
+def test_a_shipped_model_is_described_by_its_name(capsys):
+    assert cli.main(["describe", "synthetic_hip"]) == 0
+    told = read_description(MODELS / "synthetic_hip.safetensors").to_json()
+    assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(told))
+    assert cli.main(["describe", "synthetic_hpi"]) == 2
+    assert "synthetic_hip" in only_line(capsys.readouterr().err)
+
+
+def test_detection_takes_the_name_of_a_shipped_model(folder, capsys):
+    command = ["detect", str(folder / "one.nrrd"), "--output", str(folder / "out")]
+    assert cli.main([*command, "--model", "synthetic_hip"]) == 0
+    names = read_annotation(folder / "out/one.mrk.json").names
+    assert names == read_description(MODELS / "synthetic_hip.safetensors").landmarks.names
+
+
+def test_the_version_is_told_without_importing_what_is_slow(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--version"])
+    assert ended.value.code == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"landmark-heatmap {landmark_heatmap.__version__}"
+    assert f"Python {platform.python_version()}" in lines
+    assert f"torch {metadata.version('torch')}" in lines
+    code = "import sys; from landmark_heatmap import command_line; command_line.version_text('x')"
+    code += "; print({'torch', 'SimpleITK'} & set(sys.modules))"
+    environment = {**os.environ, "PYTHONPATH": str(MODULE_FOLDER)}
+    told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True)
+    assert told.stdout.strip() == b"set()", told.stderr
+
+
+def test_a_package_that_is_not_there_is_told_in_the_version(monkeypatch):
+    def gone(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", gone)
+    assert "torch: not installed" in version_text("program")
+
+
+def test_a_package_that_a_job_needs_is_named_with_what_to_do(capsys):
+    def needs_it(_):
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    assert run_command("program", needs_it, None) == 2
+    assert "pip install torch" in only_line(capsys.readouterr().err)
+
+
+def test_a_module_of_ours_that_is_not_there_is_a_mistake_of_ours():
+    def mistaken(_):
+        raise ModuleNotFoundError("No module named 'landmark_heatmap.x'", name="landmark_heatmap.x")
+
+    with pytest.raises(ModuleNotFoundError):
+        run_command("program", mistaken, None)
 
 
 def test_a_mistake_of_ours_is_not_hidden():

@@ -6,9 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from tqdm import tqdm
-
-from landmark_heatmap.command_line import run_command
+from landmark_heatmap.command_line import add_version, run_command
 from landmark_heatmap.errors import DatasetError
 
 from .commands.cross_validate import add_cross_validation
@@ -32,6 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="landmark-train", description="Train landmark models for LandmarkHeatmap."
     )
+    add_version(parser)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     fit = commands.add_parser(
         "fit", help="train a model, or continue from one, and write a model file"
@@ -46,7 +45,12 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument(
         "--resume", metavar="RUN", help="go on with an interrupted run; no other option"
     )
-    fit.add_argument("--from", dest="parent", metavar="MODEL", help="the model to continue from")
+    fit.add_argument(
+        "--from",
+        dest="parent",
+        metavar="MODEL",
+        help="the model to continue from, a file or the name of one that comes along",
+    )
     add_settings(fit)
     fit.set_defaults(command=_fit)
     add_cross_validation(commands)
@@ -65,6 +69,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _fit(options) -> int:
+    from landmark_heatmap.model.shipped import model_path
+
     from .fit import fit, resume
     from .parallel import team
 
@@ -77,12 +83,15 @@ def _fit(options) -> int:
     elif not options.data or not options.output:
         raise DatasetError("fit needs --data and --output, or --resume.")
     else:
-        model = fit(options.data, options.output, config_of(options), options.parent)
+        parent = options.parent and model_path(options.parent)
+        model = fit(options.data, options.output, config_of(options), parent)
     team().voice(print)(f"The model: {model}")
     return 0
 
 
 def _synthetic_hips(options) -> int:
+    from tqdm import tqdm
+
     from landmark_heatmap.annotation.annotation_files import write_annotation
     from landmark_heatmap.images.imageio import write_image
     from landmark_heatmap.synthetic.hip import make_synthetic_hip

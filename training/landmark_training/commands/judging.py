@@ -7,6 +7,7 @@ from pathlib import Path
 
 from landmark_heatmap.errors import DatasetError
 from landmark_heatmap.judging.evaluation import DEFAULT_THRESHOLDS_MM
+from landmark_heatmap.model.shipped import model_path
 
 from ..judging.page import told, told_percent
 
@@ -16,10 +17,8 @@ def add_commands(commands) -> None:
     evaluate = commands.add_parser(
         "evaluate", help="judge a model on cases, or compare it with another on the same cases"
     )
-    evaluate.add_argument("--model", required=True, type=Path, help="a model file")
-    evaluate.add_argument(
-        "--against", type=Path, metavar="OTHER", help="the model file to compare it with"
-    )
+    evaluate.add_argument("--model", required=True, help=_MODEL)
+    evaluate.add_argument("--against", metavar="OTHER", help="the same of what to compare it with")
     evaluate.add_argument("--data", required=True, nargs="+", metavar="DATASET", help=_DATA)
     evaluate.add_argument(
         "--output",
@@ -45,8 +44,8 @@ def add_commands(commands) -> None:
     channels = commands.add_parser(
         "channels", help="a picture of all heatmaps of one image, of one model or of two"
     )
-    channels.add_argument("--model", required=True, type=Path, help="a model file")
-    channels.add_argument("--against", type=Path, metavar="OTHER", help="a second model file")
+    channels.add_argument("--model", required=True, help=_MODEL)
+    channels.add_argument("--against", metavar="OTHER", help="the same of a second model")
     channels.add_argument("--image", required=True, type=Path)
     channels.add_argument("--output", required=True, type=Path, metavar="PNG")
     channels.add_argument(
@@ -56,6 +55,7 @@ def add_commands(commands) -> None:
     channels.set_defaults(command=_channels)
 
 
+_MODEL = "a model file, or the name of one that comes along"
 _DATA = "exported dataset folders, or folders of images with .mrk.json files of the same name"
 
 
@@ -84,11 +84,16 @@ def _evaluate(options) -> int:
 
     cases = choose_cases(options.data, _wanted(options.cases))
     folder = new_folder(options.output)
-    models = [path for path in (options.model, options.against) if path is not None]
+    models = _models(options)
     report = Report(_judged(models, cases, options), tuple(cases), None, options.device)
     _tell(report)
     print(f"\nThe page: {write_report(report, folder)}")
     return 0
+
+
+def _models(options) -> list:
+    """The files of --model and --against, either of which may be the name of a shipped model."""
+    return [model_path(model) for model in (options.model, options.against) if model is not None]
 
 
 def _report(options) -> int:
@@ -173,7 +178,7 @@ def _channels(options) -> int:
     if options.output.exists() or options.output.suffix.lower() != ".png":
         raise DatasetError(f"'{options.output}' has to be a new file whose name ends in .png.")
     image = read_image(options.image)
-    paths = [path for path in (options.model, options.against) if path is not None]
+    paths = _models(options)
     predictors = [Predictor(path, options.device) for path in paths]
     labels = options.labels or [each.description.name for each in predictors]
     if len(labels) != len(paths):

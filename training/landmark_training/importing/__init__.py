@@ -15,7 +15,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from landmark_heatmap.annotation.annotation_files import MARKUPS_SUFFIX, write_annotation
 from landmark_heatmap.annotation.landmarks import PointState
@@ -110,6 +109,8 @@ def _joined(tables) -> Table:
 
 def _write(cases, output: Path, distances) -> None:
     """One image in memory at a time; the folder appears when all is in it."""
+    from tqdm import tqdm
+
     output.parent.mkdir(parents=True, exist_ok=True)
     with new_folder(output) as folder:
         for case in tqdm(cases, unit="case", disable=None):
