@@ -97,8 +97,9 @@ def _check_free(target: Path, overwrite: bool) -> None:
 
 
 def _evaluate(options) -> int:
-    from .judging.evaluation import evaluate, pair_annotations
+    from .judging.evaluation import evaluate
     from .judging.evaluation_table import format_table
+    from .judging.pairing import pair_annotations
 
     if options.json:
         _check_free(options.json, options.overwrite)

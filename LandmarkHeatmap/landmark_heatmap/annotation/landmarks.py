@@ -9,6 +9,7 @@ from enum import Enum
 import numpy as np
 
 from ..errors import AnnotationError
+from .table import Table
 
 
 class PointState(str, Enum):
@@ -62,6 +63,12 @@ class LandmarkSet:
 
     def __len__(self) -> int:
         return len(self.landmarks)
+
+    def __repr__(self) -> str:
+        some = ", ".join(self.names[:3]) + (", ..." if len(self) > 3 else "")
+        pairs = f"; mirror pairs: {len(self.mirror_pairs)}" if self.mirror_pairs else ""
+        named = f"'{self.name}', " if self.name else ""
+        return f"LandmarkSet({named}landmarks: {len(self)} ({some}){pairs})"
 
     @property
     def names(self) -> tuple:
@@ -129,12 +136,42 @@ class Point:
                 raise AnnotationError(f"A confidence needs a finite number, got {confidence}.")
             object.__setattr__(self, "confidence", confidence)
 
+    def __repr__(self) -> str:
+        told = [self.state.value]
+        if self.position_lps is not None:
+            told.append(position_told(self.position_lps))
+        if self.confidence is not None:
+            told.append(f"confidence {self.confidence:.2f}")
+        return f"Point({', '.join(told)})"
+
+
+def position_told(position_lps) -> str:
+    """A position (3,) in mm in LPS, for a person to read."""
+    return "LPS " + " ".join(f"{mm:.2f}" for mm in position_lps) + " mm"
+
 
 @dataclass(frozen=True)
 class Annotation:
     """The landmarks of one image by name. A name that is not there has not been judged."""
 
     points: dict = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        states = [point.state for point in self.points.values()]
+        counts = [f"{each.value}: {states.count(each)}" for each in PointState if each in states]
+        return f"Annotation({', '.join(counts) or 'no points'})"
+
+    def to_table(self) -> Table:
+        """A row each: name, x, y, z (mm in LPS), confidence, state; None where there is none."""
+        return Table(
+            {
+                "name": name,
+                **dict(zip("xyz", point.position_lps or (None,) * 3)),
+                "confidence": point.confidence,
+                "state": point.state.value,
+            }
+            for name, point in self.points.items()
+        )
 
     @property
     def names(self) -> tuple:

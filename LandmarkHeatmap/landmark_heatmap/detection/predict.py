@@ -38,6 +38,9 @@ class Predictor:
             reason = str(error).partition("\n")[0]
             raise PredictionError(f"The device '{device}' cannot be used: {reason}") from error
 
+    def __repr__(self) -> str:
+        return f"Predictor({self.description.told()}, on {self.device})"
+
     @property
     def description(self) -> ModelDescription:
         return self.model.description

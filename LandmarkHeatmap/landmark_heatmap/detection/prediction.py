@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..annotation.landmarks import Annotation, LandmarkSet, Point, PointState
+from ..annotation.landmarks import Annotation, LandmarkSet, Point, PointState, position_told
+from ..annotation.table import Table
 from ..images.geometry import Grid, Image
 from ..model.description import ModelIdentity
 
@@ -28,6 +29,13 @@ class LandmarkPrediction:
     confidence: float
     heatmap: Image
 
+    def __repr__(self) -> str:
+        where = "absent" if self.is_absent else position_told(self.position_lps)
+        return (
+            f"LandmarkPrediction('{self.name}', {where}, presence {self.presence:.2f},"
+            f" confidence {self.confidence:.2f})"
+        )
+
     @property
     def is_absent(self) -> bool:
         return self.presence < 0.5
@@ -46,6 +54,24 @@ class Prediction:
     grid: Grid
     model: ModelIdentity
     combined: Image = None
+
+    def __repr__(self) -> str:
+        absent = sum(point.is_absent for point in self.points)
+        return (
+            f"Prediction(found: {len(self.points) - absent}, absent: {absent}; by"
+            f" '{self.model.name}' {self.model.version})"
+        )
+
+    def to_table(self) -> Table:
+        """A row each: name, x, y, z (mm in LPS), presence, confidence (0 to 1), state.
+
+        state: predicted or absent; an absent landmark has no position, None.
+        """
+        rows = self.annotation().to_table()
+        for row, point in zip(rows, self.points):
+            state, confidence = row.pop("state"), row.pop("confidence")
+            row.update(presence=float(point.presence), confidence=confidence, state=state)
+        return rows
 
     def annotation(self) -> Annotation:
         """The points as an annotation: predicted, or absent where the network thinks so."""

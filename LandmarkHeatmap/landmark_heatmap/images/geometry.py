@@ -15,6 +15,10 @@ from ..errors import GeometryError
 
 # Flipping the first two world axes turns RAS into LPS and back: it is its own inverse.
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+# Left and right, posterior and anterior, superior and inferior: forwards and backwards along LPS.
+_TOWARDS = ("LR", "PA", "SI")
+# The cosine of a degree: axes that are closer to the patient's count as lying along them.
+_STRAIGHT = 0.99985
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +38,23 @@ class Grid:
             raise GeometryError(f"A grid needs three sizes of at least 1, got {self.size_ijk}.")
         object.__setattr__(self, "size_ijk", size)
         object.__setattr__(self, "ijk_to_lps", checked_affine(self.ijk_to_lps))
+
+    def __repr__(self) -> str:
+        return f"Grid({self.told()})"
+
+    def told(self) -> str:
+        """Size, spacing, and which way i, j and k run, in words."""
+        size, spacing = (
+            " x ".join(map(str, self.size_ijk)),
+            [f"{mm:.4g}" for mm in self.spacing_mm],
+        )
+        directions = self.ijk_to_lps[:3, :3] / self.spacing_mm
+        along = np.argmax(abs(directions), axis=0)
+        towards = [_TOWARDS[a][int(directions[a, axis] < 0)] for axis, a in enumerate(along)]
+        oblique = "" if abs(directions).max(0).min() > _STRAIGHT else ", oblique"
+        lengths = spacing[0] if len(set(spacing)) == 1 else " x ".join(spacing)
+        axes = ", ".join(f"{axis} to {letter}" for axis, letter in zip("ijk", towards))
+        return f"{size} voxels, {lengths} mm, {axes}{oblique}"
 
     @property
     def spacing_mm(self) -> np.ndarray:
@@ -89,6 +110,9 @@ class Image:
                 f"An image needs the three axes (K, J, I), got the shape {self.array.shape}."
             )
         object.__setattr__(self, "ijk_to_lps", self.grid.ijk_to_lps)
+
+    def __repr__(self) -> str:
+        return f"Image({self.grid.told()}, {self.array.dtype})"
 
     @classmethod
     def from_ras(cls, array, ijk_to_ras) -> Image:

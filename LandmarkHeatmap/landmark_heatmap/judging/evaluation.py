@@ -17,20 +17,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 
 import numpy as np
 
-from ..annotation.annotation_files import MARKUPS_SUFFIX, read_annotation
 from ..annotation.landmarks import Annotation, PointState
-from ..dataset.cases import read_annotations
-from ..dataset.folder import is_dataset
 from ..errors import AnnotationError, LandmarkHeatmapError
 from .bootstrap import INTERVAL_PERCENT, Figure, median, ratio, resampled
 
 DEFAULT_THRESHOLDS_MM = (2.0, 2.5, 3.0, 4.0)
 ALL = "All"
-_SUFFIXES = (MARKUPS_SUFFIX, ".fcsv", ".csv")
 
 
 class Outcome(str, Enum):
@@ -108,6 +103,19 @@ class Evaluation:
     resamples: int
     seed: int
 
+    def __repr__(self) -> str:
+        mean = self.overall.mean_mm
+        told = "no point compared" if mean.value is None else f"MRE {mean.value:.2f} mm"
+        if mean.interval is not None:
+            told += " ({:.2f} to {:.2f})".format(*mean.interval)
+        return f"Evaluation(cases: {len(self.cases)}, landmarks: {len(self.landmarks)}, {told})"
+
+    def __str__(self) -> str:
+        """The table, as the command line prints it."""
+        from .evaluation_table import format_table
+
+        return format_table(self)
+
     def to_json(self) -> dict:
         return {
             "units": "mm",
@@ -140,11 +148,11 @@ def evaluate(
 ) -> Evaluation:
     """Compare predictions with references.
 
-    cases: (case name, predicted Annotation, reference Annotation) each, as pair_annotations gives
-    them; the prediction is None where there is none (all is missed), the reference is None where
-    there is none (the prediction is ignored). names: the landmarks to report, in order; by default
-    all that occur, references first. resamples: of the bootstrap, drawn with `seed`. groups: case
-    name to its patient, if several cases may be of one: patients are drawn then, not cases.
+    cases: (case name, predicted Annotation, reference Annotation) each, as pairing.pair_annotations
+    gives them; the prediction is None where there is none (all is missed), the reference is None
+    where there is none (the prediction is ignored). names: the landmarks to report, in order; by
+    default all that occur, references first. resamples: of the bootstrap, drawn with `seed`. groups:
+    case name to its patient, if several cases may be of one: patients are drawn then, not cases.
     Raises LandmarkHeatmapError for thresholds that are none, AnnotationError for a case that comes
     twice or if there is no reference.
     """
@@ -167,28 +175,6 @@ def evaluate(
         resamples,
         seed,
     )
-
-
-def pair_annotations(predictions, references) -> list:
-    """(name, predicted, reference) from two files, or from folders of them, matched by name.
-
-    A folder is one of annotation files, whose names count without .mrk.json, .fcsv or .csv, or a
-    dataset, of which the newest revisions count. Two files are compared whatever their names. A
-    reference without prediction comes as (name, None, reference), a prediction without reference as
-    (name, predicted, None). Raises AnnotationError or DatasetError for a file that cannot be used,
-    and AnnotationError if no name is in both.
-    """
-    predictions, references = Path(predictions), Path(references)
-    if predictions.is_file() and references.is_file():
-        return [(_stem(references), read_annotation(predictions), read_annotation(references))]
-    predicted, reference = _annotations_at(predictions), _annotations_at(references)
-    if not predicted.keys() & reference.keys():
-        raise AnnotationError(
-            f"No name is both in '{predictions}' ({_some(predicted)}) and in '{references}'"
-            f" ({_some(reference)})."
-        )
-    names = [*reference, *(name for name in predicted if name not in reference)]
-    return [(name, predicted.get(name), reference.get(name)) for name in names]
 
 
 def _checked_thresholds(thresholds_mm) -> tuple:
@@ -277,32 +263,3 @@ def _summary(label, results, names, thresholds_mm, resamples, seed, groups) -> S
         float(np.std(pooled, ddof=1)) if len(pooled) > 1 else None,
         success_rates,
     )
-
-
-def _annotations_at(path: Path) -> dict:
-    """Name to Annotation of a file, a folder of files or a dataset."""
-    if is_dataset(path):
-        return read_annotations(path)
-    if not path.exists():
-        raise AnnotationError(f"There is no file or folder '{path}'.")
-    files = {}
-    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
-        if file.name.startswith(".") or not file.name.lower().endswith(_SUFFIXES):
-            continue
-        name = _stem(file)
-        if name in files:
-            raise AnnotationError(f"'{files[name]}' and '{file}' are two files for one case.")
-        files[name] = file
-    if not files:
-        raise AnnotationError(f"'{path}' holds no annotations ({', '.join(_SUFFIXES)}).")
-    return {name: read_annotation(file) for name, file in files.items()}
-
-
-def _stem(path: Path) -> str:
-    suffix = next((s for s in _SUFFIXES if path.name.lower().endswith(s)), path.suffix)
-    return path.name[: len(path.name) - len(suffix)]
-
-
-def _some(names) -> str:
-    """The first few names, for a message."""
-    return ", ".join([*names][:3]) + (", ..." if len(names) > 3 else "")

@@ -169,6 +169,21 @@ class ModelDescription:
         if len({stage.network.dimension for stage in self.stages}) != 1:
             raise ModelFileError("The stages are of different dimensions.")
 
+    def __repr__(self) -> str:
+        return f"ModelDescription({self.told()})"
+
+    def told(self) -> str:
+        """Name, version, and what it is for, in words."""
+        stages = ", ".join(
+            f"{stage.role} {' x '.join(f'{mm:.3g}' for mm in stage.spacing_mm)} mm"
+            for stage in self.stages
+        )
+        members = f", members: {self.members}" if self.members > 1 else ""
+        return (
+            f"'{self.name}' {self.version}, {self.dimension}D, landmarks: {len(self.landmarks)},"
+            f" {stages}{members}"
+        )
+
     @property
     def dimension(self) -> int:
         """2 or 3."""

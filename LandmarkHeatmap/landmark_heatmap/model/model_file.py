@@ -42,6 +42,9 @@ class Model:
     identity: ModelIdentity
     prior: ShapePrior = None
 
+    def __repr__(self) -> str:
+        return f"Model({self.description.told()})"
+
 
 def read_description(path) -> ModelDescription:
     """The description of a model file, without its weights and without torch.

@@ -5,19 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from landmark_heatmap.annotation.annotation_files import write_annotation
 from landmark_heatmap.annotation.landmarks import (
     Annotation,
-    Landmark,
-    LandmarkSet,
     Point,
     PointState,
 )
-from landmark_heatmap.dataset.cases import add_case
-from landmark_heatmap.dataset.folder import create_dataset
-from landmark_heatmap.dataset.record import CaseRecord, Review
 from landmark_heatmap.errors import AnnotationError, LandmarkHeatmapError
-from landmark_heatmap.judging.evaluation import Outcome, evaluate, pair_annotations
+from landmark_heatmap.judging.evaluation import Outcome, evaluate
 from landmark_heatmap.judging.evaluation_table import format_table
 
 ABSENT, UNJUDGED = Point(PointState.ABSENT), Point(PointState.UNJUDGED)
@@ -226,75 +220,3 @@ class TestOutput:
         assert "all missed): lost" in text
         assert "ignored: extra" in text
         assert "no intervals" in format_table(evaluate(cases_with_errors([[1.0]])))
-
-
-class TestPairing:
-    @staticmethod
-    def write(path, x, state=PointState.PLACED):
-        path.parent.mkdir(exist_ok=True)
-        if path.name.endswith(".mrk.json"):
-            write_annotation(path, Annotation({"A": Point(state, (x, 0, 0))}))
-        else:
-            path.write_text(f"label,l,p,s\nA,{x},0,0\n")
-
-    def test_two_files_are_compared_whatever_their_names(self, tmp_path):
-        self.write(tmp_path / "mine.mrk.json", 1)
-        self.write(tmp_path / "truth.csv", 2)
-        ((name, mine, truth),) = pair_annotations(
-            tmp_path / "mine.mrk.json", tmp_path / "truth.csv"
-        )
-        assert name == "truth"
-        assert mine.points["A"].position_lps[0] == 1 and truth.points["A"].position_lps[0] == 2
-
-    def test_folders_are_matched_by_name_without_the_extension(self, tmp_path):
-        self.write(tmp_path / "predictions" / "a.b.mrk.json", 1)
-        self.write(tmp_path / "predictions" / "extra.mrk.json", 2)
-        self.write(tmp_path / "references" / "a.b.csv", 3)
-        self.write(tmp_path / "references" / "lost.csv", 4)
-        (tmp_path / "references" / "readme.txt").write_text("no annotation")
-        (tmp_path / "references" / "._a.b.csv").write_text("hidden")
-        pairs = pair_annotations(tmp_path / "predictions", tmp_path / "references")
-        assert [name for name, _, _ in pairs] == ["a.b", "lost", "extra"]
-        found = [(mine is not None, truth is not None) for _, mine, truth in pairs]
-        assert found == [(True, True), (False, True), (True, False)]
-        evaluation = evaluate(pairs)
-        assert evaluation.overall.counts[Outcome.MISSED] == 1
-        assert evaluation.ignored == ("extra",)
-
-    def test_a_file_is_found_in_a_folder_by_its_name(self, tmp_path):
-        self.write(tmp_path / "predictions" / "a.mrk.json", 1)
-        self.write(tmp_path / "a.csv", 2)
-        ((name, mine, truth),) = pair_annotations(tmp_path / "predictions", tmp_path / "a.csv")
-        assert name == "a" and mine is not None and truth is not None
-
-    def test_no_pair_at_all_is_an_error_that_names_what_was_there(self, tmp_path):
-        self.write(tmp_path / "predictions" / "a.mrk.json", 1)
-        self.write(tmp_path / "references" / "b.csv", 1)
-        with pytest.raises(AnnotationError, match=r"No name is both .*\(a\).*\(b\)"):
-            pair_annotations(tmp_path / "predictions", tmp_path / "references")
-
-    def test_two_files_for_one_case_are_refused(self, tmp_path):
-        self.write(tmp_path / "predictions" / "a.mrk.json", 1)
-        self.write(tmp_path / "predictions" / "a.csv", 1)
-        with pytest.raises(AnnotationError, match=r"a\.csv.*a\.mrk\.json"):
-            pair_annotations(tmp_path / "predictions", tmp_path / "predictions")
-
-    def test_nothing_to_read_is_refused(self, tmp_path):
-        with pytest.raises(AnnotationError, match="no file or folder"):
-            pair_annotations(tmp_path / "nowhere", tmp_path)
-        with pytest.raises(AnnotationError, match="holds no annotations"):
-            pair_annotations(tmp_path, tmp_path)
-
-    def test_a_dataset_counts_with_its_newest_revisions(self, tmp_path):
-        landmarks = LandmarkSet((Landmark("A"),))
-        create_dataset(tmp_path / "data", landmarks)
-        for x in (1, 2):
-            add_case(
-                tmp_path / "data", "a", None, Annotation({"A": placed(x)}),
-                CaseRecord({"A": Review.CORRECTED}),
-            )  # fmt: skip
-        self.write(tmp_path / "predictions" / "a.mrk.json", 5, PointState.PREDICTED)
-        evaluation = evaluate(pair_annotations(tmp_path / "predictions", tmp_path / "data"))
-        assert evaluation.cases[0].errors_mm == {"A": 3.0}
-        swapped = evaluate(pair_annotations(tmp_path / "data", tmp_path / "data"))
-        assert swapped.overall.mean_mm.value == 0
