@@ -11,6 +11,8 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
+from .errors import LandmarkHeatmapError
+
 # What a crash leaves behind begins so: hidden, and safe to delete.
 _TEMPORARY = ".new-"
 
@@ -45,6 +47,17 @@ def replacing(path, new: bool = False):
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def offering_overwrite(path):
+    """Within it, FileExistsError becomes a LandmarkHeatmapError that says how to overwrite `path`."""
+    try:
+        yield
+    except FileExistsError as error:
+        raise LandmarkHeatmapError(
+            f"'{path}' is there already. Choose another name, or add overwrite=True."
+        ) from error
 
 
 @contextmanager

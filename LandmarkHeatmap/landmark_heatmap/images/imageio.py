@@ -115,17 +115,18 @@ def read_grid(path) -> Grid:
         raise ImageFileError(f"'{path}' cannot be placed in space: {error}") from error
 
 
-def write_image(path, image: Image) -> None:
+def write_image(path, image: Image, new: bool = False) -> None:
     """Write an image, compressed, atomically; the format follows from the extension.
 
-    bool is written as uint8, float16 as float32. Raises ImageFileError if the format cannot hold
-    the values or the place in space; an old file then stays as it was.
+    bool is written as uint8, float16 as float32. new: nothing is replaced. Raises ImageFileError if
+    the format cannot hold the values or the place in space; an old file then stays as it was.
+    FileExistsError if `new` and it exists.
     """
     if str(path).lower().endswith(_TWO_FILE_SUFFIXES):
         raise ImageFileError(f"'{path}': write .nrrd or .mha, which keep all in one file.")
     itk_image = _itk_image(path, image)
     try:
-        with replacing(path) as temporary:
+        with replacing(path, new) as temporary:
             sitk.WriteImage(itk_image, str(temporary), useCompression=True)
             _check_written(path, temporary, itk_image, image.grid)
     except RuntimeError as error:

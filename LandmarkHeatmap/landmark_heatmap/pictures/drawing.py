@@ -11,7 +11,10 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
+
+from .views import View
 
 # Okabe and Ito's palette.
 BLUE, ORANGE, GREEN, PURPLE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9"
@@ -76,6 +79,26 @@ def mark_prediction(axes, x, y, size: float = 6) -> None:
     """A ring, sky blue on dark."""
     for colour, width in (("black", 3.0), (SKY, 1.4)):
         axes.plot(x, y, "o", color=colour, markersize=size, markeredgewidth=width, fillstyle="none")
+
+
+def draw_scale(axes, view: View) -> None:
+    """A bar of a round length, about a fifth of the picture's width."""
+    wanted = view.mm(view.grid.size_ijk[0]) / 5
+    power = 10.0 ** np.floor(np.log10(wanted))
+    length_mm = power * max(step for step in (1, 2, 5) if step * power <= wanted)
+    length = length_mm / view.mm(1)
+    x, y = 0.05 * view.grid.size_ijk[0], 0.95 * view.grid.size_ijk[1]
+    for colour, width in (("black", 4), ("white", 2)):
+        axes.plot([x, x + length], [y, y], color=colour, linewidth=width, solid_capstyle="butt")
+    label = axes.annotate(
+        f"{length_mm:g} mm", (x, y), (0, 3), textcoords="offset points", fontsize=7, color="white"
+    )
+    outlined(label)
+
+
+def outlined(text: Text) -> None:
+    """Readable on any grey."""
+    text.set_path_effects([withStroke(linewidth=2, foreground="black")])
 
 
 def png(figure: Figure, tight: bool = False) -> bytes:

@@ -39,14 +39,23 @@ class View:
     def mm(self, pixels: float) -> float:
         return pixels * float(self.grid.spacing_mm[0])
 
+    def values(self, image: Image) -> np.ndarray:
+        """(height, width), the image's own values."""
+        return resample(image, self.grid).array[0]
+
     def picture(self, image: Image, intensity: IntensityNormalisation) -> np.ndarray:
         """(height, width) grey, 0 to 1."""
-        slice_ = resample(image, self.grid).array[0]
+        slice_ = self.values(image)
         finite = np.where(np.isfinite(slice_), slice_, np.nanmin(slice_, initial=0.0))
         low, high = intensity.low, intensity.high
         if intensity.kind == "percentiles":
             low, high = np.percentile(finite, [low, high])
         return np.clip((finite - low) / max(high - low, 1e-6), 0, 1)
+
+    def heat_of_all(self, heatmaps) -> np.ndarray:
+        """(height, width): the maximum over several heatmaps, as `heat` shows each."""
+        heats = [self.heat(heatmap) for heatmap in heatmaps]
+        return np.max(heats, axis=0) if heats else np.zeros(self.grid.size_ijk[1::-1])
 
     def heat(self, heatmap: Image) -> np.ndarray:
         """(height, width): the heatmap's maximum along the line of sight; zero outside its crop."""

@@ -8,7 +8,6 @@ import numpy as np
 from matplotlib import cm
 from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
-from matplotlib.patheffects import withStroke
 
 from landmark_heatmap.annotation.landmarks import Annotation
 from landmark_heatmap.detection.prediction import Prediction
@@ -19,6 +18,7 @@ from landmark_heatmap.pictures.drawing import (
     HEAT,
     HIGHEST,
     INK,
+    draw_scale,
     mark_prediction,
     mark_reference,
     new_figure,
@@ -72,7 +72,7 @@ def case_picture(
         views = [view_of(image.grid, pixels=480)]
         views.append(view_of(image.grid, None, middle, half_mm / 2 + error_mm / 2, 240))
         shown = [_all_pairs(applied.prediction, reference), [(truth, point.position_lps)]]
-        heats = [_combined(views[0], applied.prediction), views[1].heat(point.heatmap)]
+        heats = [_all_heat(views[0], applied.prediction), views[1].heat(point.heatmap)]
     else:
         views = [view_of(image.grid, plane, truth, half_mm, 240) for plane in PLANES]
         shown = [[(truth, point.position_lps)]] * 3
@@ -85,8 +85,12 @@ def case_picture(
     for axes, view, heat, pairs in zip(panels, views, heats, shown):
         picture(axes, view.picture(image, intensity), heat)
         _draw_pairs(axes, view, pairs)
-        _draw_scale(axes, view)
+        draw_scale(axes, view)
     return png(figure)
+
+
+def _all_heat(view: View, prediction: Prediction) -> np.ndarray:
+    return view.heat_of_all(point.heatmap for point in prediction.points if not point.is_absent)
 
 
 def _all_pairs(prediction: Prediction, reference: Annotation) -> list:
@@ -106,26 +110,6 @@ def _draw_pairs(axes, view: View, pairs) -> None:
             mark_prediction(axes, *ends[1], size=9 if few else 5)
         if ends[0] is not None:
             mark_reference(axes, *ends[0], size=11 if few else 6)
-
-
-def _draw_scale(axes, view: View) -> None:
-    """A bar of a round length, about a fifth of the picture's width."""
-    wanted = view.mm(view.grid.size_ijk[0]) / 5
-    power = 10.0 ** np.floor(np.log10(wanted))
-    length_mm = power * max(step for step in (1, 2, 5) if step * power <= wanted)
-    length = length_mm / view.mm(1)
-    x, y = 0.05 * view.grid.size_ijk[0], 0.95 * view.grid.size_ijk[1]
-    for colour, width in (("black", 4), ("white", 2)):
-        axes.plot([x, x + length], [y, y], color=colour, linewidth=width, solid_capstyle="butt")
-    label = axes.annotate(
-        f"{length_mm:g} mm", (x, y), (0, 3), textcoords="offset points", fontsize=7, color="white"
-    )
-    label.set_path_effects([withStroke(linewidth=2, foreground="black")])
-
-
-def _combined(view: View, prediction: Prediction) -> np.ndarray:
-    heats = [view.heat(point.heatmap) for point in prediction.points if not point.is_absent]
-    return np.max(heats, axis=0) if heats else np.zeros(view.grid.size_ijk[1::-1])
 
 
 def channels_picture(image: Image, intensity: IntensityNormalisation, models) -> bytes:
