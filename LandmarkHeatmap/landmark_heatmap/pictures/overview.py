@@ -31,7 +31,7 @@ from .views import PLANES, View, view_of
 
 # Inches. All panels have the same scale, in mm an inch.
 _WIDEST, _HIGHEST, _NARROWEST = 9.0, 5.5, 4.5
-_GAP, _TITLE = 0.12, 0.2
+_GAP, _TITLE, _SLOT = 0.12, 0.2, 0.6
 _ROW, _BETWEEN = 0.15, 0.25
 _PIXELS_PER_INCH = 144
 _POINTS_PER_INCH = 72
@@ -100,7 +100,9 @@ def overview(image: Image, landmarks, window=None) -> Picture:
     if isinstance(landmarks, Prediction):
         heatmaps = [point.heatmap for point in landmarks.points if not point.is_absent]
     sizes = [np.array(view.grid.size_ijk[:2]) / _PIXELS_PER_INCH for view in views]
-    inner = sum(width for width, _ in sizes) + _GAP * (len(views) - 1)
+    # A plane that is seen edge-on still has room for its title.
+    slots = [max(width, _SLOT) for width, _ in sizes]
+    inner = sum(slots) + _GAP * (len(views) - 1)
     width = max(inner + 2 * _GAP, _NARROWEST)
     named = _named(views, sizes, marks)
     key = _Key(marks, named, width - 2 * _GAP, "" if image.grid.is_2d else _PROJECTED)
@@ -109,7 +111,7 @@ def overview(image: Image, landmarks, window=None) -> Picture:
     figure = new_figure(width, height)
     figure.set_layout_engine("none")
     left = (width - inner) / 2
-    for plane, view, size in zip(PLANES, views, sizes):
+    for plane, view, size, slot in zip(PLANES, views, sizes, slots):
         box = (left / width, 1 - (top + size[1]) / height, size[0] / width, size[1] / height)
         axes = figure.add_axes(box)
         picture(axes, view.picture(image, intensity), view.heat_of_all(heatmaps))
@@ -117,7 +119,7 @@ def overview(image: Image, landmarks, window=None) -> Picture:
         draw_scale(axes, view)
         if len(views) > 1:
             _draw_orientation(axes, view, plane)
-        left += size[0] + _GAP
+        left += slot + _GAP
     key.draw(figure)
     return Picture(png(figure))
 
@@ -174,8 +176,8 @@ def _intensity(image: Image, views, window) -> IntensityNormalisation:
         if not np.isfinite(seen).any():
             return IntensityNormalisation("window", 0.0, 1.0)
         low, high = intensity_window(seen, IntensityNormalisation())
-        # An image of one value is black.
-        high = max(high, low + max(1.0, 1e-6 * abs(low)))
+        if high <= low:  # an image of one value
+            high = low + max(1.0, 1e-6 * abs(low))
         return IntensityNormalisation("window", low, high)
     try:
         low, high = map(float, window)

@@ -143,6 +143,15 @@ def test_the_window_says_what_is_black_and_white(drawn):
             overview(image, nothing, window=impossible)
 
 
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e6])
+def test_without_a_window_the_whole_range_is_seen(scale, drawn):
+    image = image_of(1, 40, 40)
+    nothing = Annotation({"A": Point(PointState.ABSENT)})
+    overview(Image(image.array * np.float32(scale), AFFINE), nothing)
+    grey = drawn[0].axes[0].images[0].get_array()
+    assert (grey.min(), grey.max()) == (0, 1) and 0.1 < grey.std() < 0.4
+
+
 @pytest.mark.parametrize("values", [np.nan, np.inf, 0.0])
 def test_an_image_of_nothing_is_no_trouble(values):
     image = Image(np.full((1, 20, 20), values, np.float32), AFFINE)
