@@ -204,7 +204,8 @@ def _placed(view: View, size, marks, texts, farthest: float = FARTHEST) -> tuple
     on = [bool(np.all((p > -0.5) & (p < np.array(view.grid.size_ijk[:2]) - 0.5))) for p in points]
     shown, points = [s for s, o in zip(shown, on) if o], [p for p, o in zip(points, on) if o]
     unit = _PIXELS_PER_INCH / _POINTS_PER_INCH
-    extents = [_text_size(text, _LABEL_SIZE) for _, text in shown]
+    # With a little air, so that 4 and 5 side by side are not read as 45.
+    extents = [np.add(_text_size(text, _LABEL_SIZE), (3, 0)) for _, text in shown]
     places = (np.reshape(points, (-1, 2)) + 0.5) / unit
     panel = size * _POINTS_PER_INCH
     centres, is_free = place_labels(places, extents, panel, _reserved(*panel), farthest)
