@@ -36,7 +36,7 @@ WINGS = {
     MODULE_FOLDER / "landmark_heatmap": (
         *("errors", "files", "launch", "command_line"),
         *("images", "annotation", "model", "dataset", "detection", "synthetic"),
-        *("judging", "pictures", "worker", "cli"),
+        *("judging", "pictures", "worker", "notebook", "cli"),
     ),
     MODULE_FOLDER / "LandmarkHeatmapLib": (
         *("volumes", "display", "result", "review", "comparison", "export"),
