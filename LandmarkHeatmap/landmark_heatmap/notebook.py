@@ -69,10 +69,11 @@ def picture(image, landmarks, window=None):
     the middle of the landmarks. Raises LandmarkHeatmapError for landmarks of another image,
     MissingPackageError without matplotlib.
     """
+    image = _image(image)
     with explain_missing_package():
         from .pictures.overview import overview
 
-        return overview(_image(image), landmarks, window)
+        return overview(image, landmarks, window)
 
 
 def write_image(path, image: Image, overwrite: bool = False) -> Path:
