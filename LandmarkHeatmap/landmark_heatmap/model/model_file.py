@@ -85,6 +85,7 @@ def write_model(path, description: ModelDescription, networks, prior=None) -> Mo
     """Write a model file, atomically.
 
     networks: one torch module for each stage, in order. prior: a ShapePrior, or None.
+    Raises ModelFileError, and leaves what was there, for what `read_model` would refuse.
     """
     import torch
     from safetensors import SafetensorError
@@ -104,6 +105,11 @@ def write_model(path, description: ModelDescription, networks, prior=None) -> Mo
         tensors["prior.limit"] = torch.tensor(prior.limit, dtype=torch.float64)
         if prior.shape is not None:
             tensors["prior.shape"] = torch.from_numpy(np.ascontiguousarray(prior.shape))
+    try:
+        for name, tensor in tensors.items():
+            _check_finite(name, tensor)
+    except ModelFileError as error:
+        raise ModelFileError(f"'{path}' is not written. {error}") from error
     text = json.dumps(description.to_json(), ensure_ascii=False, allow_nan=False)
     metadata = {
         _DESCRIPTION: text,
@@ -176,8 +182,6 @@ def _network(stage, tensors, members: int):
 
     Raises ModelFileError if a tensor is missing or misshapen, or holds NaN or infinity.
     """
-    import torch
-
     from .network import network_for
 
     prefix = f"{stage.role}."
@@ -186,8 +190,7 @@ def _network(stage, tensors, members: int):
         name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)
     }
     for name, value in weights.items():
-        if not torch.isfinite(value).all():
-            raise ModelFileError(f"Its weights '{prefix}{name}' are not all finite numbers.")
+        _check_finite(prefix + name, value)
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
@@ -195,6 +198,14 @@ def _network(stage, tensors, members: int):
         first = " ".join(line.strip() for line in str(error).splitlines()[:2])
         raise ModelFileError(f"Its weights do not fit its description. {first}") from error
     return network.eval()
+
+
+def _check_finite(name: str, tensor) -> None:
+    import torch
+
+    # The prior's limit is infinite where nothing is known of it.
+    if not name.startswith("prior.") and not torch.isfinite(tensor).all():
+        raise ModelFileError(f"Its weights '{name}' are not all finite numbers.")
 
 
 def _prior(tensors, description: ModelDescription):

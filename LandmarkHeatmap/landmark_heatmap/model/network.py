@@ -218,8 +218,8 @@ class _Joint(nn.Module):
         """The local logarithms and what the others say of each; in place where nothing learns."""
         x = torch.cat([self._shares(voxels, features).to(features.dtype), features], dim=1)
         x = self.enter(x)
-        for layer in self.wide:
-            x = x + functional.leaky_relu(layer(x), 0.01)
+        for convolution, norm in self.wide:
+            x = x + functional.leaky_relu(norm(_learned(convolution, x)), 0.01)
         leave = self.leave(x).float()
         if torch.is_grad_enabled():
             return voxels + self._enlarged(leave, voxels)
@@ -246,6 +246,19 @@ class _Joint(nn.Module):
         )
 
 
+def _learned(layer, x: torch.Tensor) -> torch.Tensor:
+    """layer(x), in full precision where it learns from an image that is thinner than its kernel.
+
+    There, the gradient by the weights of a 3D convolution in bfloat16 is memory that nobody wrote
+    to, NaN or any number: torch 2.13 on processors with AVX512-bf16 and without AMX.
+    """
+    thin = any(length < width for length, width in zip(x.shape[2:], layer.kernel_size))
+    if not thin or not torch.is_grad_enabled():
+        return layer(x)
+    with torch.autocast(x.device.type, enabled=False):
+        return layer(x.float())
+
+
 def _convolved(layer, x: torch.Tensor) -> torch.Tensor:
     """layer(x), by oneDNN where torch would take a loop of its own that is many times slower.
 
@@ -258,7 +271,7 @@ def _convolved(layer, x: torch.Tensor) -> torch.Tensor:
         or torch.is_grad_enabled()
         or not torch.backends.mkldnn.is_available()
     ):
-        return layer(x)
+        return _learned(layer, x)
     return torch.mkldnn_convolution(
         x, layer.weight, layer.bias, layer.padding, layer.stride, layer.dilation, layer.groups
     )
