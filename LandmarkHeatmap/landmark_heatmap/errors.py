@@ -36,6 +36,10 @@ class PredictionError(LandmarkHeatmapError):
     """An image that this model cannot be applied to."""
 
 
+class TrainingError(LandmarkHeatmapError):
+    """A training that cannot go on; what was reached before is kept."""
+
+
 class MissingPackageError(LandmarkHeatmapError):
     """A Python package that this job needs is not installed."""
 

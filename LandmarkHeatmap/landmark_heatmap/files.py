@@ -14,7 +14,7 @@ from pathlib import Path
 from .errors import LandmarkHeatmapError
 
 # What a crash leaves behind begins so: hidden, and safe to delete.
-_TEMPORARY = ".new-"
+TEMPORARY = ".new-"
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def replacing(path, new: bool = False):
     path = Path(path)
     temporary = None
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=_TEMPORARY, suffix=_ending(path))
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY, suffix=_ending(path))
         os.close(handle)
         temporary = Path(name)
         yield temporary
@@ -69,7 +69,7 @@ def new_folder(path):
     path = Path(path)
     temporary = None
     try:
-        name = tempfile.mkdtemp(dir=path.parent, prefix=_TEMPORARY, suffix=_ending(path))
+        name = tempfile.mkdtemp(dir=path.parent, prefix=TEMPORARY, suffix=_ending(path))
         temporary = Path(name)
         yield temporary
         os.chmod(temporary, 0o777 & ~_umask())
@@ -152,7 +152,7 @@ def sync(path) -> None:
 
 def _is_named(error: OSError) -> bool:
     """Whether it names a file that the user knows: neither none nor a temporary one."""
-    named = error.filename is not None and _TEMPORARY not in str(error.filename)
+    named = error.filename is not None and TEMPORARY not in str(error.filename)
     return named or error.errno is None
 
 

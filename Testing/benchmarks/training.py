@@ -34,7 +34,9 @@ from landmark_heatmap.images.geometry import Image
 from landmark_heatmap.images.imageio import write_image
 from landmark_training import parallel
 from landmark_training.fit import Job, fine_task, get_ready
+from landmark_training.learning.clock import Clock
 from landmark_training.learning.coarse import CoarseTask
+from landmark_training.learning.outcome import nothing_yet
 from landmark_training.learning.run import Run
 from landmark_training.planning.config import TrainConfig
 
@@ -153,7 +155,7 @@ def _measure(options) -> None:
         task = CoarseTask(ready.plan, ready.networks[0], ready.training, [], ready.writer)
         result = {"precision": ready.plan.config.precision}
         result["coarse"] = _seconds(task, ready.plan, output, options.steps)
-        team.decided(lambda: task.save(task.network, task.stage, {}, {}))
+        team.decided(lambda: task.save(task.network, task.stage, {}, nothing_yet(ready.plan, 0)))
         fine = fine_task(ready, task)
         result["fine"] = _seconds(fine, ready.plan, output, options.steps)
         # Nobody leaves while another still reads what the first one wrote.
@@ -163,7 +165,9 @@ def _measure(options) -> None:
 
 def _seconds(task, plan, output: Path, steps: int) -> dict:
     """images_a_second, of the whole batch; augmentation: its share of a step, targets included."""
-    run = Run(task, plan, None, output, lambda line: None)
+    nothing = nothing_yet(plan, 0)
+    clock = Clock(nothing.planned, plan.config)
+    run = Run(task, plan, clock, output, lambda line: None, nothing)
     original, drawing = task.batch, []
 
     def timed(*arguments):

@@ -46,7 +46,16 @@ WINGS = {
         *("detecting", "logic", "reviewing", "sections", "desk"),
     ),
     ROOT / "training" / "landmark_training": (
-        *("outputs", "parallel", "planning", "data", "judging", "learning", "importing"),
+        *(
+            "outputs",
+            "parallel",
+            "progress",
+            "planning",
+            "data",
+            "judging",
+            "learning",
+            "importing",
+        ),
         *("ensemble", "folds", "fit", "crossval", "commands", "cli"),
     ),
 }

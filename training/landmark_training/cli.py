@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from pathlib import Path
 
-from landmark_heatmap.command_line import add_version, run_command
+from landmark_heatmap.command_line import INTERRUPTED, add_version, run_command
 from landmark_heatmap.errors import DatasetError
+from landmark_heatmap.launch import place
 
 from .commands.cross_validate import add_cross_validation
 from .commands.importing import add_import
 from .commands.judging import add_commands
 from .commands.settings import add_settings, config_of
 from .outputs import new_folder
+from .progress import doing, shown
 
 
 def main(arguments=None) -> int:
     """Run the command line.
 
-    Returns the exit code: 0; 2 for input that cannot be used, or files that cannot be written; 130
-    for Ctrl-C where there is nothing to keep yet.
+    Returns the exit code: 0; 2 for input that cannot be used, files that cannot be written, or a
+    training that cannot go on; 130 for Ctrl-C, whatever is kept.
     """
     options = _parser().parse_args(arguments)
     return run_command("landmark-train", options.command, options)
@@ -69,22 +72,30 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _fit(options) -> int:
-    from landmark_heatmap.model.shipped import model_path
-
-    from .fit import fit, resume
-    from .parallel import team
-
+    started = time.monotonic()
     if options.resume:
         if options.data or options.output or options.parent:
             raise DatasetError(
                 "--resume goes on with a run as it was begun; give the folder alone."
             )
-        model = resume(options.resume)
     elif not options.data or not options.output:
         raise DatasetError("fit needs --data and --output, or --resume.")
-    else:
-        parent = options.parent and model_path(options.parent)
-        model = fit(options.data, options.output, config_of(options), parent)
+    with shown(hidden=not place().is_first):
+        doing("loading torch")
+        from landmark_heatmap.model.shipped import model_path
+
+        from .fit import Stopped, fit, resume
+        from .parallel import team
+
+        try:
+            if options.resume:
+                model = resume(options.resume, started=started)
+            else:
+                parent = options.parent and model_path(options.parent)
+                config = config_of(options)
+                model = fit(options.data, options.output, config, parent, started=started)
+        except Stopped:
+            return INTERRUPTED  # all was said
     team().voice(print)(f"The model: {model}")
     return 0
 

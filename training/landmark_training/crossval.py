@@ -6,7 +6,7 @@ it either.
 
 from __future__ import annotations
 
-import json
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,13 +18,14 @@ from landmark_heatmap.images.imageio import read_grid, read_image
 from landmark_heatmap.judging.evaluation import Evaluation, evaluate
 from landmark_heatmap.judging.evaluation_table import format_table
 
-from . import parallel
-from .data.cases import find_cases, image_id, label_of
-from .data.prepare import planned
+from . import parallel, progress
+from .data.cases import find_cases, image_id, label_of, told_apart
+from .data.digests import changes
+from .data.prepare import checked, planned
 from .ensemble import write_ensemble
-from .fit import RUN_RECORD, fit, resume
+from .fit import fit, resume
 from .folds import divide, read_groups
-from .judging.judge import told_apart
+from .judging.runs import RUN_RECORD, read_record
 from .learning.losses import check_losses
 from .learning.model import MODEL_NAME
 from .outputs import new_folder
@@ -42,13 +43,15 @@ _FINISHED = "finished.json"
 @dataclass(frozen=True)
 class CrossValidation:
     """What is to be done, as it is kept in the folder. data: folders. groups: case name to group.
-    folds: the names of each fold's cases. ensemble: whether to make one file of all models."""
+    folds: the names of each fold's cases. ensemble: whether to make one file of all models. digests:
+    of each case's name what it was (data.digests); None in one of an earlier version."""
 
     data: list
     config: TrainConfig
     groups: dict
     folds: list
     ensemble: bool
+    digests: dict = None
 
     def to_json(self) -> dict:
         return {**vars(self), "config": self.config.to_json()}
@@ -74,31 +77,68 @@ def cross_validate(
     else:
         grouped = read_groups(groups, names)
     divided = divide(grouped, folds, config.seed)
-    settings = _for_all_folds(data, config, folds, say)
-    job = CrossValidation(data, settings, grouped, divided, ensemble)
-    output = new_folder(output)
-    write_json(output / _RECORD, job.to_json())
-    return _carried_out(job, output, say)
+    say = progress.voice(say)
+    with progress.shown():
+        settings, digests = _for_all_folds(data, config, folds, say)
+        job = CrossValidation(data, settings, grouped, divided, ensemble, digests)
+        output = new_folder(output)
+        write_json(output / _RECORD, job.to_json())
+        return _carried_out(job, cases, output, say)
 
 
 def resume_cross_validation(output, say=print) -> Evaluation:
     """Go on with one that was interrupted. Raises DatasetError if the folder holds none."""
-    output = Path(output)
+    output, say = Path(output), progress.voice(say)
+    job = _read_record(output)
+    with progress.shown():
+        now = checked(job.data)
+        _check_unchanged(job, now.digests, output)
+        return _carried_out(job, told_apart(now.cases), output, say)
+
+
+def _read_record(output: Path) -> CrossValidation:
+    """Raises DatasetError if there is none, or it is damaged."""
+    path = output / _RECORD
+    record = read_record(path, "cross-validation")
     try:
-        record = json.loads((output / _RECORD).read_text(encoding="utf-8"))
-        config = TrainConfig().with_settings(record.pop("config"), str(output / _RECORD))
+        config = TrainConfig().with_settings(record.pop("config"), "it")
         job = CrossValidation(config=config, **record)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        names = [name for fold in job.folds for name in fold]
+        if sorted(names) != sorted(job.groups) or not all(map(os.fspath, (*names, *job.data))):
+            raise ValueError("its folds are not those of its cases")
+    except (DatasetError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DatasetError(
-            f"'{output}' holds no cross-validation to go on with ({error!r})."
+            f"'{path}' is damaged ({str(error)[:100]}); start a new cross-validation."
         ) from error
-    return _carried_out(job, output, say)
+    return job
 
 
-def _for_all_folds(data, config: TrainConfig, folds: int, say) -> TrainConfig:
-    """The settings that all data ask for, stated, so that the folds' models are of one kind."""
+def _check_unchanged(job: CrossValidation, digests: dict, output: Path) -> None:
+    """Raises DatasetError with all that is no longer as it was."""
+    before = job.digests
+    if before is None:
+        # Of an earlier version: nothing but the names is known.
+        before = {name: digests.get(name) for name in job.groups}
+    try:
+        told = changes(before, digests)
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise DatasetError(
+            f"'{output / _RECORD}' is damaged: what it says of its cases cannot be read ({error!r})."
+        ) from error
+    if told:
+        raise DatasetError(
+            f"The data of '{output}' have changed since it began:\n  "
+            + "\n  ".join(told)
+            + "\nUndo that to go on, or start a new one."
+        )
+
+
+def _for_all_folds(data, config: TrainConfig, folds: int, say) -> tuple:
+    """(the settings that all data ask for, stated, so that the folds' models are of one kind; of each
+    case's name its digest)."""
     check_losses(config.losses, config.head)
-    _, _, plan = planned(data, config, say=say)
+    known = planned(data, config, say=say)
+    plan = known.plan
     for reason in plan.reasons:
         say(f"  {reason}")
     stated = {
@@ -112,15 +152,12 @@ def _for_all_folds(data, config: TrainConfig, folds: int, say) -> TrainConfig:
         stated["fine_features"] = plan.fine.network.features
         stated["crop_size"] = plan.fine.crop_size
     minutes = None if config.minutes is None else config.minutes / folds
-    return replace(plan.config.replaced(minutes=minutes), **stated)
+    return replace(plan.config.replaced(minutes=minutes), **stated), known.checked.digests
 
 
-def _carried_out(job: CrossValidation, output: Path, say) -> Evaluation:
-    cases = {case.name: case for case in told_apart(find_cases(job.data))}
-    missing = sorted(set(job.groups) - set(cases))
-    if missing or len(cases) > len(job.groups):
-        raise DatasetError(f"The data of '{output}' have changed since; start a new one.")
-    models = []
+def _carried_out(job: CrossValidation, found, output: Path, say) -> Evaluation:
+    """found: the cases, told apart."""
+    cases, models = {case.name: case for case in found}, []
     for number, names in enumerate(job.folds, 1):
         say(f"Fold {number} of {len(job.folds)}: {', '.join(names)} left out.")
         held_out = [cases[name] for name in names]
@@ -157,7 +194,7 @@ def _predict(model: Path, cases, folder: Path) -> None:
     targets = [(case, _annotation_path(folder, case)) for case in cases]
     targets = [(case, path) for case, path in targets if not path.exists()]
     predictor = Predictor(model) if targets else None
-    for case, path in targets:
+    for case, path in progress.each(targets, "judging the cases left out"):
         write_annotation(path, predictor.predict(read_image(case.image_path)).annotation())
 
 

@@ -34,7 +34,7 @@ def write_ensemble(paths, output, name: str = None, metrics: dict = None) -> Pat
     chosen = {i for m in models for i in m.description.training.get("validation_images", ())}
     seen = [m.description.training.get("images_seen_before", []) for m in models]
     training = {
-        **{k: v for k, v in first.training.items() if not k.endswith("_progress")},
+        **{k: v for k, v in first.training.items() if k != "outcome"},
         "members": [model.identity.to_json() for model in models],
         # Any image that one member was trained on is known to the whole.
         "training_images": trained,

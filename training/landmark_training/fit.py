@@ -2,85 +2,147 @@
 
 from __future__ import annotations
 
-import json
+import time
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
 
-from landmark_heatmap.errors import DatasetError
+from landmark_heatmap.errors import DatasetError, LandmarkHeatmapError, TrainingError
 from landmark_heatmap.files import write_json
 from landmark_heatmap.images.imageio import read_image
 from landmark_heatmap.model.model_file import Model, read_model
 from landmark_heatmap.model.network import network_for
 
-from . import parallel
-from .data.cases import find_cases, image_id, split_cases
+from . import parallel, progress
+from .data.cases import find_cases, image_id, split_cases, told_apart
+from .data.digests import changes
 from .data.prepare import planned, training_case
 from .judging.comparison import compare
-from .judging.judge import How, judge, told_apart
+from .judging.judge import How, judge
+from .judging.runs import RUN_RECORD, RunFolder, read_run
+from .learning.clock import Clock
 from .learning.coarse import CoarseTask
 from .learning.fine import FineTask, fine_case
 from .learning.losses import check_losses
 from .learning.model import ModelWriter, description_of_run, prior_of_run
+from .learning.outcome import BY_USER, FAILED, TIME, RunOutcome, nothing_yet
 from .learning.run import Run
-from .outputs import check_free, new_folder
+from .outputs import check_free, new_folder, tidy
 from .planning.config import TrainConfig
 from .planning.plan import ANY_POSE_DEGREES, Plan
 
-RUN_RECORD, COMPARISON_RECORD = "run.json", "comparison.json"
+COMPARISON_RECORD = "comparison.json"
+# What it takes to prepare the fine stage and to judge it, in validations of the coarse one.
+_TO_PREPARE = 3
 
 
-def fit(data, output, config: TrainConfig = None, parent_path=None, say=print, left_out=()) -> Path:
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C, after what is kept and how to go on was told."""
+
+
+def fit(
+    data, output, config: TrainConfig = None, parent_path=None, say=print, left_out=(), started=None
+) -> Path:
     """Train on the folders `data`, or continue from a model; returns the path of the new model.
 
     output: a new or empty folder. say: called with each line for the user. left_out: image ids
-    (data.image_id) of cases that this run is not to see at all.
-    Ctrl-C ends the run early and keeps the best model so far. Raises LandmarkHeatmapError for data
+    (data.image_id) of cases that this run is not to see at all. started: of time.monotonic, from when
+    on the minutes count; by default from now.
+    Ctrl-C ends the run early and keeps the best model so far, if there is one: Stopped is raised then,
+    and TrainingError where it cannot go on. Raises LandmarkHeatmapError for data
     or settings that cannot be used, before anything is trained.
     """
+    started = time.monotonic() if started is None else started
     team = parallel.team()
-    say = team.voice(say)
+    say = progress.voice(team.voice(say))
     team.decided(lambda: check_free(output))
     job = Job([str(Path(folder).resolve()) for folder in data], config or TrainConfig(), None)
     job = replace(job, left_out=tuple(left_out))
     if parent_path is not None:
         job = replace(job, parent=str(Path(parent_path).resolve()))
-    ready = get_ready(job, Path(output), say)
-    record = {
+    with progress.shown(hidden=not team.is_first):
+        progress.anew()
+        ready = get_ready(job, Path(output), say)
+        # Made so late, the folder is not in the way if the data have to be mended first.
+        if team.is_first:
+            write_json(new_folder(output) / RUN_RECORD, _record_of(job, ready))
+        return _finished(job, _trained(job, ready, started, say), ready.held_out, say)
+
+
+def _record_of(job: Job, ready: Ready) -> dict:
+    """What it takes to begin the same run once more, and to notice if it would be another."""
+    return {
         "data": job.data,
         "started_from": job.parent,
+        "parent_sha256": ready.parent_sha256,
         "left_out": list(job.left_out),
         "config": job.config.to_json(),
         "config_in_full": ready.plan.config.to_json(),
+        "step_seconds": ready.plan.step_seconds,
         "training_cases": [case.name for case in ready.training],
         "validation_cases": [case.name for case in ready.held_out],
+        "cases": ready.digests,
     }
-    # Made so late, the folder is not in the way if the data have to be mended first.
-    if team.is_first:
-        write_json(new_folder(output) / RUN_RECORD, record)
-    return _finished(job, _trained(ready, say), ready.held_out, say)
 
 
-def resume(output, say=print) -> Path:
+def resume(output, say=print, started=None) -> Path:
     """Go on with an interrupted run from its last epoch; returns the path of the model.
 
-    Raises DatasetError if the folder holds no run, or its data are no longer what they were.
+    Raises DatasetError if the folder holds no run, or its data are no longer what they were, with
+    all that has changed.
     """
-    output, say = Path(output), parallel.team().voice(say)
-    try:
-        record = json.loads((output / RUN_RECORD).read_text(encoding="utf-8"))
+    started = time.monotonic() if started is None else started
+    team = parallel.team()
+    output, say = Path(output), progress.voice(team.voice(say))
+    with progress.shown(hidden=not team.is_first):
+        progress.anew()
+        run = read_run(output)
         # In full: what was measured when it began might be measured differently now.
-        config = TrainConfig().with_settings(record["config_in_full"], str(output / RUN_RECORD))
-        left_out = tuple(record.get("left_out", ()))
-        job = Job(record["data"], config, record["started_from"], left_out)
-        names = record["training_cases"], record["validation_cases"]
-    except (OSError, ValueError, KeyError) as error:
-        raise DatasetError(f"'{output}' holds no run to go on with ({error!r}).") from error
-    ready = get_ready(job, output, say)
-    if ([c.name for c in ready.training], [c.name for c in ready.held_out]) != names:
-        raise DatasetError(f"The data of '{output}' have changed since; start a new run.")
-    return _finished(job, _trained(ready, say), ready.held_out, say)
+        config = _config_of(run)
+        job = Job(list(run.data), config, run.started_from, run.left_out)
+        ready = get_ready(job, output, say)
+        _check_unchanged(run, ready, say)
+        plan = replace(ready.plan, step_seconds=run.step_seconds)
+        ready = replace(ready, plan=plan)
+        if team.is_first:
+            tidy(output)
+        return _finished(job, _trained(job, ready, started, say), ready.held_out, say)
+
+
+def _config_of(run: RunFolder) -> TrainConfig:
+    record = run.path / RUN_RECORD
+    try:
+        return TrainConfig().with_settings(run.config, "it")
+    except DatasetError as error:
+        raise DatasetError(f"'{record}' is damaged, or from another version: {error}") from error
+
+
+def _check_unchanged(run: RunFolder, ready: Ready, say) -> None:
+    """Raises DatasetError with all that is no longer as it was when the run began."""
+    told = []
+    if run.parent_sha256 not in (None, ready.parent_sha256):
+        told.append(f"the model that it started from, '{run.started_from}'")
+    if run.cases is None:
+        say("This run does not say what its cases were; only their names are compared.")
+    else:
+        try:
+            told += changes(run.cases, ready.digests)
+        except (KeyError, TypeError, AttributeError, IndexError) as error:
+            raise DatasetError(
+                f"'{run.path / RUN_RECORD}' is damaged: what it says of its cases cannot be read"
+                f" ({error!r})."
+            ) from error
+    names = tuple(tuple(c.name for c in each) for each in (ready.training, ready.held_out))
+    if not told and names != (run.training_cases, run.validation_cases):
+        told.append("which cases there are")
+    if told:
+        raise DatasetError(
+            f"The data of '{run.path}' have changed since it began:\n  "
+            + "\n  ".join(told)
+            + "\nUndo that to go on, or start a new run, --from its model if there is one."
+        )
 
 
 @dataclass(frozen=True)
@@ -96,13 +158,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Ready:
-    """All that a run needs. networks: of each stage, as they start."""
+    """All that a run needs. networks: of each stage, as they start. digests: of each case's name
+    what it is. parent_sha256: of the model that it starts from, None without one."""
 
     plan: Plan
     networks: list
     training: list
     held_out: list
     writer: ModelWriter
+    digests: dict
+    parent_sha256: str
 
 
 def get_ready(job: Job, output: Path, say) -> Ready:
@@ -114,7 +179,7 @@ def get_ready(job: Job, output: Path, say) -> Ready:
             f"'{job.parent}' is an ensemble of {parent.description.members} models; start from one of"
             " those it was made of."
         )
-    cases, landmarks, plan = prepared(job, parent, say)
+    cases, landmarks, plan, digests = prepared(job, parent, say)
     chosen, held_out = split_cases(len(cases), config.validation_share, config.seed)
     say(f"{len(chosen)} cases to train on, {len(held_out)} to judge by while training.")
     training = [cases[i] for i in chosen]
@@ -128,23 +193,70 @@ def get_ready(job: Job, output: Path, say) -> Ready:
     any_pose = plan.config.rotation_degrees >= ANY_POSE_DEGREES
     prior = prior_of_run(training, parent, any_pose) if config.prior else None
     writer = ModelWriter(output, description, prior)
-    return Ready(plan, networks, training, judged, writer)
+    sha256 = None if parent is None else parent.identity.sha256
+    return Ready(plan, networks, training, judged, writer, digests, sha256)
 
 
-def _trained(ready: Ready, say) -> Path:
-    """Train the stages one after the other, from checkpoints where there are any."""
-    plan, writer = ready.plan, ready.writer
-    minutes = plan.config.minutes
-    if minutes and plan.fine is not None:
-        minutes /= 2
-    task = CoarseTask(plan, ready.networks[0], ready.training, ready.held_out, writer)
-    run = Run(task, plan, minutes, writer.folder, say)
-    run.restore()
-    if run.train() and plan.fine is not None:
-        run = Run(fine_task(ready, task), plan, minutes, writer.folder, say)
-        run.restore()
-        run.train()
+def _trained(job: Job, ready: Ready, started: float, say) -> Path:
+    """Train the stages one after the other, from checkpoints where there are any, and tell what came
+    of it. Raises Stopped for Ctrl-C, TrainingError if there is no model or it cannot go on."""
+    plan, writer, comparisons = ready.plan, ready.writer, 0 if job.parent is None else 2
+    nothing = nothing_yet(plan, len(ready.held_out))
+    clock = Clock(nothing.planned, plan.config, started, plan.step_seconds, comparisons)
+    runs, cut_short = [], ""
+    try:
+        task = CoarseTask(plan, ready.networks[0], ready.training, ready.held_out, writer)
+        _run_stage(runs, Run(task, plan, clock, writer.folder, say, nothing))
+        if plan.fine is not None and runs[0].best_epoch:
+            if parallel.team().decided(lambda: clock.allows(_TO_PREPARE)):
+                run = Run(fine_task(ready, task), plan, clock, writer.folder, say, runs[0].outcome)
+                _run_stage(runs, run)
+            else:
+                cut_short = TIME
+    except (KeyboardInterrupt, TrainingError) as error:
+        cut_short = FAILED if isinstance(error, TrainingError) else BY_USER
+        outcome = runs[-1].outcome if runs else nothing
+        _tell_what_is_kept(writer, replace(outcome, cut_short=cut_short), say)
+        if isinstance(error, TrainingError):
+            raise
+        raise Stopped from error
+    outcome = replace(runs[-1].outcome, cut_short=cut_short)
+    if outcome.kept is None:
+        raise TrainingError(
+            f"The {plan.config.minutes or 0:g} minutes were over before the first step: reading the"
+            f" images and preparing took {progress.duration(clock.began)}. Give it more --minutes."
+        )
+    _tell_what_is_kept(writer, outcome, say)
     return writer.path
+
+
+def _run_stage(runs: list, run: Run) -> None:
+    """Noted among the `runs` before it begins: they tell what was reached if it is stopped."""
+    run.restore()
+    runs.append(run)
+    run.train()
+
+
+def _tell_what_is_kept(writer: ModelWriter, outcome: RunOutcome, say) -> None:
+    """On the console and in the model file; and what comes next."""
+    if not parallel.team().is_first:
+        return
+    try:
+        told = writer.finish(outcome)
+    except (OSError, LandmarkHeatmapError) as error:
+        if isinstance(error, LandmarkHeatmapError) and not outcome.cut_short:
+            raise
+        # What is in the file stays, and is good; only its last words are missing.
+        told = [*outcome.sentences({}), f"The model file could not be told so: {error}"]
+    for line in told:
+        say(line)
+    folder = writer.folder
+    if outcome.ended == BY_USER:
+        say(f"To go on: landmark-train fit --resume {folder}")
+    elif outcome.kept is not None:
+        say(f"To judge it: landmark-train report {folder}")
+        if outcome.ended == TIME:
+            say(f"To train it further: landmark-train fit --from {writer.path} --data ...")
 
 
 def _finished(job: Job, model: Path, held_out, say) -> Path:
@@ -156,7 +268,10 @@ def _finished(job: Job, model: Path, held_out, say) -> Path:
         return model
     wanted = {case.image_id for case in held_out}
     cases = [c for c in told_apart(find_cases(job.data)) if image_id(c.image_path) in wanted]
-    new, old = (judge(path, cases, How(device=job.config.device)) for path in (model, job.parent))
+    new, old = (
+        judge(path, cases, How(device=job.config.device), partial(progress.each, what=what))
+        for path, what in ((model, "judging the new model"), (job.parent, "judging the one before"))
+    )
     comparison = compare(new.evaluation, old.evaluation, ("the new model", "the one before"))
     say(comparison.sentence[0].upper() + comparison.sentence[1:])
     for which, judged in (("The new model", new), ("The one before", old)):
@@ -170,17 +285,29 @@ def fine_task(ready: Ready, coarse: CoarseTask) -> FineTask:
     """On top of the best coarse network, which is the one in the file. Images are read once more."""
     best = read_model(ready.writer.path)
     names, fine = ready.writer.landmarks.names, ready.plan.fine
-    cases = [fine_case(case, read_image(case.image_path), fine, names) for case in ready.training]
+    cases = [
+        fine_case(case, read_image(case.image_path), fine, names)
+        for case in progress.each(ready.training, "reading images for the fine stage")
+    ]
     judged = ready.held_out if parallel.team().is_first else []
-    images = [read_image(case.image_path) for case in judged]
+    images = [
+        read_image(case.image_path)
+        for case in progress.each(judged, "reading held-out images for the fine stage")
+    ]
     network = best.networks[0].to(ready.plan.device)
     return FineTask(coarse, network, best.description.stages[0], ready.networks[1], cases, images)
 
 
 def prepared(job: Job, parent: Model, say) -> tuple:
-    """(TrainingCases, LandmarkSet, Plan). Every bad case is named at once, not the first alone."""
-    found, landmarks, plan = planned(job.data, job.config, parent, say, job.left_out)
+    """(TrainingCases, LandmarkSet, Plan, digests). Every bad case is named at once, not the first
+    alone."""
+    ready = planned(job.data, job.config, parent, say, job.left_out)
+    landmarks, plan = ready.landmarks, ready.plan
     for reason in plan.reasons:
         say(f"  {reason}")
-    cases = [training_case(case, label, landmarks, plan) for case, label in found]
-    return cases, landmarks, plan
+    labelled = list(zip(ready.checked.cases, ready.checked.labels))
+    cases = [
+        training_case(case, label, landmarks, plan)
+        for case, label in progress.each(labelled, "preparing images")
+    ]
+    return cases, landmarks, plan, ready.checked.digests

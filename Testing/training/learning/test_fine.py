@@ -12,7 +12,7 @@ from landmark_heatmap.annotation.landmarks import Annotation, Point, PointState
 from landmark_heatmap.images.geometry import Image
 from landmark_heatmap.model.model_file import read_description
 from landmark_training.data.targets import TargetShape
-from landmark_training.fit import Job, fit, get_ready, resume
+from landmark_training.fit import Job, Stopped, fit, get_ready, resume
 from landmark_training.learning.coarse import CoarseTask
 from landmark_training.learning.fine import FineTask, fine_case
 from landmark_training.learning.run import Run
@@ -166,7 +166,8 @@ def test_a_run_interrupted_in_its_fine_stage_goes_on_there(faces, tmp_path, monk
         return original(self, done)
 
     monkeypatch.setattr(Run, "_step", interrupted)
-    fit([faces], tmp_path / "run", replace(QUICK, steps_per_epoch=3), say=lambda line: None)
+    with pytest.raises(Stopped):
+        fit([faces], tmp_path / "run", replace(QUICK, steps_per_epoch=3), say=lambda line: None)
     monkeypatch.setattr(Run, "_step", original)
     said = []
     model = resume(tmp_path / "run", said.append)

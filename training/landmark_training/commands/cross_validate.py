@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from landmark_heatmap.command_line import INTERRUPTED
 from landmark_heatmap.errors import DatasetError
 
+from ..progress import doing, shown
 from .settings import add_settings, config_of
 
 
@@ -38,23 +40,32 @@ def add_cross_validation(commands) -> None:
 
 
 def _cross_validate(options) -> int:
-    from ..crossval import cross_validate, resume_cross_validation
-
     if options.resume:
         if options.data or options.output:
             raise DatasetError("--resume goes on as it was begun; give the folder alone.")
-        resume_cross_validation(options.resume)
-        return 0
-    if not options.data or not options.output:
+    elif not options.data or not options.output:
         raise DatasetError("cross-validate needs --data and --output, or --resume.")
-    cross_validate(
-        options.data,
-        options.output,
-        options.folds,
-        config_of(options),
-        options.groups,
-        options.ensemble,
-    )
+    with shown():
+        doing("loading torch")
+        from ..crossval import cross_validate, resume_cross_validation
+        from ..fit import Stopped
+
+        try:
+            if options.resume:
+                resume_cross_validation(options.resume)
+                return 0
+            cross_validate(
+                options.data,
+                options.output,
+                options.folds,
+                config_of(options),
+                options.groups,
+                options.ensemble,
+            )
+        except Stopped:
+            folder = options.resume or options.output
+            print(f"To go on with all folds: landmark-train cross-validate --resume {folder}")
+            return INTERRUPTED
     return 0
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,19 @@ def _pairs(folder: Path) -> list:
             raise DatasetError(f"'{path}' has no image of the same name below '{folder}'.")
         cases.append(Case(stem, images[stem], read_annotation(path)))
     return cases
+
+
+def told_apart(cases) -> list:
+    """Cases with names of their own.
+
+    Two datasets may each have a case of the same name: the second becomes 'name (2)'.
+    """
+    seen, named = Counter(), []
+    for case in cases:
+        seen[case.name] += 1
+        number = seen[case.name]
+        named.append(case if number == 1 else replace(case, name=f"{case.name} ({number})"))
+    return named
 
 
 def landmark_set_of(folders, cases) -> LandmarkSet:

@@ -61,14 +61,17 @@ class Feed:
         self.cases, self.plan, self.generator = cases, plan, generator
         self.permutation = torch.as_tensor(permutation)
         self.size = tuple(np.max([case.pixels.shape for case in cases], axis=0).tolist())
-        # Numbers of the cases that come next.
-        self.queue = []
+        # Numbers of the cases that come next; names of those of the latest batch, of all processes.
+        self.queue, self.names = [], ()
 
     def state_dict(self) -> dict:
         """What it takes to go on with the same batches."""
         return {"generator": self.generator.get_state(), "queue": list(self.queue)}
 
     def load_state_dict(self, state: dict) -> None:
+        """Raises ValueError or RuntimeError for a state that is none of these cases'."""
+        if any(number >= len(self.cases) for number in state["queue"]):
+            raise ValueError(f"there are only {len(self.cases)} cases to draw from")
         self.generator.set_state(state["generator"].cpu())
         self.queue = list(state["queue"])
 
@@ -78,6 +81,7 @@ class Feed:
         while len(self.queue) < wanted:
             self.queue += torch.randperm(len(self.cases), generator=self.generator).tolist()
         batch, self.queue = self.queue[:wanted], self.queue[wanted:]
+        self.names = tuple(self.cases[number].name for number in batch)
         # Every process draws for all, or their generators would part.
         drawn = list(zip(batch, generators(wanted, self.generator)))
         mine = parallel.team().share(drawn)

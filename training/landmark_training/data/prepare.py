@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
-from landmark_heatmap.annotation.landmarks import PointState
+from landmark_heatmap.annotation.landmarks import LandmarkSet, PointState
 from landmark_heatmap.detection.prepare import intensity_window, prepare_with_window
 from landmark_heatmap.errors import DatasetError, LandmarkHeatmapError
 from landmark_heatmap.images.imageio import read_image
@@ -17,43 +17,82 @@ from landmark_heatmap.model.model_file import Model
 from .. import parallel
 from ..planning.config import TrainConfig
 from ..planning.plan import Plan, device_for, plan_run
-from .cases import find_cases, image_id, label_of, landmark_set_of, without_never_placed
+from ..progress import doing, each
+from .cases import (
+    find_cases,
+    image_id,
+    label_of,
+    landmark_set_of,
+    told_apart,
+    without_never_placed,
+)
+from .digests import case_digest
 from .feed import TrainingCase
 
 
-def planned(data, config: TrainConfig, parent: Model = None, say=print, left_out=()) -> tuple:
-    """([(Case, its label)], LandmarkSet, Plan): what a run on these folders would do.
+@dataclass(frozen=True, eq=False)
+class Checked:
+    """Cases that can be used. labels: what each teaches. grids: of their images. digests: of each
+    case's name (told apart) what it was."""
+
+    cases: list
+    labels: list
+    grids: list
+    digests: dict
+
+
+@dataclass(frozen=True, eq=False)
+class Planned:
+    """What a run would do, with which cases."""
+
+    checked: Checked
+    landmarks: LandmarkSet
+    plan: Plan
+
+
+def checked(data, left_out=()) -> Checked:
+    """Every case below the folders `data`, less the images whose ids are `left_out`, read whole.
 
     Raises DatasetError that names every case that cannot be used.
     """
+    doing("looking for cases")
     found = find_cases(data)
     if left_out:
-        found = [case for case in found if image_id(case.image_path) not in left_out]
-    grids, labels, bad = [], [], []
-    for case in found:
+        looked_at = each(found, "leaving out images")
+        found = [case for case in looked_at if image_id(case.image_path) not in left_out]
+    grids, labels, digests, bad = [], [], {}, []
+    for case, apart in each(zip(found, told_apart(found)), "reading images"):
         try:
             # Read to be checked, and read again when it is needed: they may not all fit into memory.
             image = read_image(case.image_path)
             intensity_window(image.array, IntensityNormalisation())
             grids.append(image.grid)
             labels.append(label_of(case.annotation, image.grid))
+            digests[apart.name] = case_digest(case, image, labels[-1])
         except LandmarkHeatmapError as error:
             bad.append(f"{case.name}: {error}")
     if bad:
         raise DatasetError("These cases cannot be used:\n  " + "\n  ".join(bad))
+    return Checked(found, labels, grids, digests)
+
+
+def planned(data, config: TrainConfig, parent: Model = None, say=print, left_out=()) -> Planned:
+    """What a run on these folders would do. Raises DatasetError for cases that cannot be used."""
+    cases = checked(data, left_out)
     if parent is None:
-        landmarks, dropped = without_never_placed(landmark_set_of(data, found), labels)
+        known = landmark_set_of(data, cases.cases)
+        landmarks, dropped = without_never_placed(known, cases.labels)
         if dropped:
             say(f"Left out, since no case has them inside its image: {', '.join(dropped)}.")
     else:
         landmarks = parent.description.landmarks
-        _check_names(found, labels, landmarks)
-    _tell_labels(labels, landmarks, say)
+        _check_names(cases.cases, cases.labels, landmarks)
+    _tell_labels(cases.labels, landmarks, say)
+    before = parent and parent.description
     plan = parallel.team().decided(
-        lambda: plan_run(config, grids, labels, landmarks, parent and parent.description)
+        lambda: plan_run(config, cases.grids, cases.labels, landmarks, before)
     )
-    plan = replace(plan, device=device_for(config))
-    return list(zip(found, labels)), landmarks, plan
+    return Planned(cases, landmarks, replace(plan, device=device_for(config)))
 
 
 def _check_names(cases, labels, landmarks) -> None:

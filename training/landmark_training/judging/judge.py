@@ -5,8 +5,7 @@ One case is in memory at a time; what stays are numbers.
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,7 @@ from landmark_heatmap.judging.evaluation import DEFAULT_THRESHOLDS_MM, Evaluatio
 from landmark_heatmap.model.description import ModelDescription, ModelIdentity
 from landmark_heatmap.model.model_file import read_description
 
-from ..data.cases import find_cases, image_id, label_of
+from ..data.cases import find_cases, image_id, label_of, told_apart
 from .runs import RunFolder, run_beside
 
 # Names in a warning; of more, the number is told.
@@ -167,19 +166,6 @@ def held_out_cases(run: RunFolder, wanted=None) -> list:
         )
     cases = told_apart(cases)
     return cases if wanted is None else _those(cases, wanted, run.data)
-
-
-def told_apart(cases) -> list:
-    """Cases with names of their own.
-
-    Two datasets may each have a case of the same name: the second becomes 'name (2)'.
-    """
-    seen, named = Counter(), []
-    for case in cases:
-        seen[case.name] += 1
-        number = seen[case.name]
-        named.append(case if number == 1 else replace(case, name=f"{case.name} ({number})"))
-    return named
 
 
 def _flattering(model_path: Path, description: ModelDescription, cases) -> list:

@@ -13,6 +13,7 @@ from landmark_heatmap.files import replacing, write_json
 from landmark_heatmap.images.imageio import read_image
 from landmark_heatmap.judging.bootstrap import INTERVAL_PERCENT
 from landmark_heatmap.judging.evaluation import Outcome
+from landmark_heatmap.model.description import COARSE, FINE
 
 from ..data.cases import label_of
 from . import charts, page
@@ -253,15 +254,14 @@ def _training(report: Report) -> str:
             ),
             ("Network", stages),
             ("Losses", ", ".join(f"{k} × {v:g}" for k, v in config.get("losses", {}).items())),
-            ("Kept at", f"epoch {record['epochs']}" if record.get("epochs") else None),
+            ("What came of it", " ".join(_summary(record)) or None),
         ]
     )
     parts = [facts]
     if run is not None and run.progress:
-        kept = record.get("epochs") if len(description.stages) == 1 else None
         parts.append(
             page.picture(
-                charts.learning_curves(run.progress, kept),
+                charts.learning_curves(run.progress, _kept_at(record, run.progress)),
                 "Learning curves; the dotted line is the epoch at which the model is kept.",
             )
         )
@@ -269,6 +269,30 @@ def _training(report: Report) -> str:
         settings = [(key, _setting(value)) for key, value in config.items()]
         parts.append(page.details("All settings", page.facts(settings)))
     return page.section("Training", *parts)
+
+
+def _outcome(record: dict) -> dict:
+    """What the model file says of its run; nothing in one of an earlier version."""
+    outcome = record.get("outcome")
+    return outcome if isinstance(outcome, dict) else {}
+
+
+def _summary(record: dict) -> list:
+    """Which epoch is kept, what was done of what was planned: sentences."""
+    summary = _outcome(record).get("summary")
+    return [str(line) for line in summary] if isinstance(summary, list) else []
+
+
+def _kept_at(record: dict, progress):
+    """The epoch that is kept, as the curves count: those of the fine stage after the coarse ones."""
+    kept = _outcome(record).get("kept")
+    try:
+        before = (
+            [r["epoch"] for r in progress if r["stage"] == COARSE] if kept["stage"] == FINE else []
+        )
+        return max(before, default=0) + kept["epoch"]
+    except (KeyError, TypeError):
+        return None
 
 
 def _case_counts(record: dict, run: RunFolder):

@@ -17,7 +17,9 @@ from ..data.feed import Feed, TrainingCase
 from ..data.targets import TargetShape
 from ..judging.judge import sigmas_mm
 from ..planning.plan import Plan
+from ..progress import each
 from .model import ModelWriter
+from .outcome import RunOutcome
 
 # What a wrong presence costs, as a share of the largest image's length.
 _WRONG_SHARE = 0.1
@@ -40,19 +42,18 @@ class CoarseTask:
 
     def validate(self, network, stage) -> dict:
         """MRE and what goes with it on whole images, as in detection."""
+        device = self.plan.device
+        found = (found_in(c, network, stage, device) for c in each(self.held_out, "validating"))
+        return self.judged(found, stage)
+
+    def judged(self, found, stage) -> dict:
+        """The same, of what was found in each held-out case."""
         names, prior = self.writer.landmarks.names, self.writer.prior
-        points = []
-        for case in self.held_out:
-            found = found_in(case, network, stage, self.plan.device)
-            points.append(located(names, found, choose(found, prior)))
+        points = [located(names, each, choose(each, prior)) for each in found]
         return metrics_of(self.held_out, points, self.writer.landmarks, [stage])
 
-    def save(self, network, stage, metrics: dict, progress: dict) -> None:
-        self.writer.write([stage], [network], metrics, progress)
-
-    def save_if_none(self, network, stage, progress: dict) -> None:
-        if not self.writer.path.exists():
-            self.save(network, stage, {}, progress)
+    def save(self, network, stage, metrics: dict, outcome: RunOutcome) -> None:
+        self.writer.write([stage], [network], metrics, outcome)
 
 
 def found_in(case: TrainingCase, network, stage, device) -> Found:

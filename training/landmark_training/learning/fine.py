@@ -19,7 +19,9 @@ from .. import parallel
 from ..data.augment import draw_maps, jitter_intensities, rotations, warp_around
 from ..data.feed import Feed, TrainingCase
 from ..data.targets import TargetShape, Wanted
+from ..progress import each
 from .coarse import CoarseTask, found_in, metrics_of
+from .outcome import RunOutcome
 
 # The share of crops that are not around their landmark, to learn what 'nowhere' looks like.
 _ELSEWHERE = 0.1
@@ -36,6 +38,7 @@ class FineCase:
     centred_mm: (L, D), along the array axes from this grid's centre, NaN where nothing is placed.
     """
 
+    name: str
     pixels: torch.Tensor
     centred_mm: torch.Tensor
     absent: torch.Tensor
@@ -52,7 +55,7 @@ def fine_case(case: TrainingCase, image: Image, stage: Stage, names) -> FineCase
     ijk = grid.to_ijk(case.label.positions_lps(names))
     centred = (ijk - (np.array(grid.size_ijk) - 1) / 2) * grid.spacing_mm
     positions = torch.from_numpy(centred[:, :d][:, ::-1].copy()).float()
-    return FineCase(pixels, positions, case.absent, case.weight)
+    return FineCase(case.name, pixels, positions, case.absent, case.weight)
 
 
 class FineTask:
@@ -74,9 +77,11 @@ class FineTask:
         self.sources = [Source(i, c.window) for i, c in zip(images, self.held_out)]
         self.found = [
             found_in(case, coarse_network, coarse_stage, self.plan.device)
-            for case, _ in zip(self.held_out, self.sources)
+            for case, _ in each(
+                zip(self.held_out, self.sources), "what the coarse stage finds in held-out images"
+            )
         ]
-        metrics = parallel.team().decided(lambda: coarse.validate(coarse_network, coarse_stage))
+        metrics = parallel.team().decided(lambda: coarse.judged(self.found, coarse_stage))
         # A fine stage that makes it worse is not kept.
         self.score_to_beat = metrics.get("score", np.inf)
         usual = _USUAL_ERROR_VOXELS * max(coarse_stage.spacing_mm)
@@ -165,14 +170,11 @@ class FineTask:
         names, prior = self.writer.landmarks.names, self.writer.prior
         points = [
             refiner.refine(names, found, choose(found, prior), source, prior)
-            for found, source in zip(self.found, self.sources)
+            for found, source in each(zip(self.found, self.sources), "validating")
         ]
         stages = [self.coarse_stage, stage]
         return metrics_of(self.held_out, points, self.writer.landmarks, stages)
 
-    def save(self, network, stage, metrics: dict, progress: dict) -> None:
+    def save(self, network, stage, metrics: dict, outcome: RunOutcome) -> None:
         stages, networks = [self.coarse_stage, stage], [self.coarse_network, network]
-        self.writer.write(stages, networks, metrics, progress)
-
-    def save_if_none(self, network, stage, progress: dict) -> None:
-        """There is one: the coarse stage's."""
+        self.writer.write(stages, networks, metrics, outcome)

@@ -13,18 +13,20 @@ import torch
 from landmark_heatmap import __version__
 from landmark_heatmap.annotation.landmarks import LandmarkSet
 from landmark_heatmap.model.description import ModelDescription
-from landmark_heatmap.model.model_file import Model, write_model
+from landmark_heatmap.model.model_file import Model, read_model, write_model
 from landmark_heatmap.model.pose import align
 from landmark_heatmap.model.prior import ShapePrior, fit_prior
 
 from ..planning.plan import Plan
+from .outcome import RunOutcome
 
 MODEL_NAME = "model.safetensors"
+_JUDGED = "validation_"
 
 
 @dataclass(frozen=True)
 class ModelWriter:
-    """description: all but the stages as trained, the metrics and the progress."""
+    """description: all but the stages as trained, the metrics and the outcome."""
 
     folder: Path
     description: ModelDescription
@@ -38,14 +40,28 @@ class ModelWriter:
     def landmarks(self) -> LandmarkSet:
         return self.description.landmarks
 
-    def write(self, stages, networks, metrics: dict, progress: dict) -> None:
-        """metrics: of the validation. progress: of the stage that was trained last."""
-        training = {**self.description.training, f"{stages[-1].role}_progress": progress}
-        judged = {f"validation_{k}": v for k, v in metrics.items() if k != "score"}
+    def write(self, stages, networks, metrics: dict, outcome: RunOutcome) -> None:
+        """metrics: of the validation. outcome: of the run so far."""
+        training = {**self.description.training, "outcome": outcome.to_json(metrics)}
+        judged = {f"{_JUDGED}{k}": v for k, v in metrics.items() if k != "score"}
         description = replace(
             self.description, stages=tuple(stages), training=training, metrics=judged
         )
         write_model(self.path, description, networks, self.prior)
+
+    def finish(self, outcome: RunOutcome) -> list:
+        """Let the file say how the run ended; returns that in sentences."""
+        if outcome.kept is None:
+            return outcome.sentences({})
+        model = read_model(self.path)
+        if model.description.stages[-1].role != outcome.kept.role:
+            # Stopped before the fine stage, which is in the file, was gone on with: it says it all.
+            return model.description.training["outcome"]["summary"]
+        metrics = {k[len(_JUDGED) :]: v for k, v in model.description.metrics.items()}
+        training = {**model.description.training, "outcome": outcome.to_json(metrics)}
+        description = replace(model.description, training=training)
+        write_model(self.path, description, model.networks, model.prior)
+        return outcome.sentences(metrics)
 
 
 def description_of_run(

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from landmark_heatmap.errors import DatasetError
 from landmark_heatmap.model.description import DISTRIBUTION, INDEPENDENT
 
+PRECISIONS = ("float32", "bfloat16", "float16")
+_KINDS = {
+    "str": (str, "a text"),
+    "int": (int, "a whole number"),
+    "float": ((int, float), "a number"),
+    "bool": (bool, "true or false"),
+    "tuple": ((list, tuple), "a list of numbers"),
+    "dict": (dict, "an object of names and values"),
+}
 COVARIANCES = ("fixed", "shared", "per_landmark")
 
 
@@ -47,9 +57,9 @@ class TrainConfig:
     )
     # What a point that a person moved counts, against one that was placed or confirmed.
     correction_weight: float = 2.0
-    # The run, of which each stage has so many epochs, and half of the minutes. Early stop: after so
-    # many epochs without a better validation; None never stops. The learning rate falls to nothing
-    # at the end, and most is gained there: stopping is a saving.
+    # The run, of which each stage has so many epochs; the minutes are for all of it, from reading the
+    # images on. Early stop: after so many epochs without a better validation; None never stops. The
+    # learning rate falls to nothing at the end, and most is gained there: stopping is a saving.
     epochs: int = 60
     steps_per_epoch: int = 30
     minutes: float = None
@@ -72,6 +82,8 @@ class TrainConfig:
     occlusion: float = 0.2
 
     def __post_init__(self):
+        for each in dataclasses.fields(self):
+            _check_kind(each.name, each.type, getattr(self, each.name), each.default is None)
         for name in ("spacing_mm", "features", "fine_spacing_mm", "fine_features", "crop_size"):
             value = getattr(self, name)
             if value is not None:
@@ -98,7 +110,7 @@ class TrainConfig:
                 f"validation_share is {self.validation_share}; it has to be from 0 to below 1."
             )
         for name, choices in (
-            ("precision", ("auto", "float32", "bfloat16", "float16")),
+            ("precision", ("auto", *PRECISIONS)),
             ("covariance", COVARIANCES),
             ("head", (DISTRIBUTION, INDEPENDENT)),
         ):
@@ -138,6 +150,17 @@ class TrainConfig:
 
     def to_json(self) -> dict:
         return dataclasses.asdict(self)
+
+
+def _check_kind(name: str, kind: str, value, may_be_none: bool) -> None:
+    """kind: as the field is annotated."""
+    if value is None and may_be_none:
+        return
+    types, told = _KINDS[kind]
+    if not isinstance(value, types) or isinstance(value, bool) != (kind == "bool"):
+        raise DatasetError(f"{name} is {value!r}; it has to be {told}.")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise DatasetError(f"{name} is {value!r}; it has to be a finite number.")
 
 
 def _is_number(value) -> bool:

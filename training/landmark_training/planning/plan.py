@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import psutil
@@ -21,10 +20,11 @@ from landmark_heatmap.model.description import (
     NetworkConfig,
     Stage,
 )
-from landmark_heatmap.model.network import LandmarkUNet
 
+from ..progress import doing
 from .config import TrainConfig
 from .poses import rotation_spread_degrees
+from .precision import Probe, choose_precision
 
 # The longest side of what the network sees, in voxels: what two cores train on in minutes.
 _LONGEST_SIDE = {2: 320, 3: 72}
@@ -44,14 +44,13 @@ _WORTH_REFINING = 0.4
 _FINER = 3
 _CROP = {2: 64, 3: 32}
 _FINE_FEATURES = {2: (24, 48, 64, 96), 3: (16, 32, 64)}
-# The side of the image on which precisions are compared.
-_PROBE = {2: 192, 3: 48}
 # From scratch, and when going on from a model, which large steps would make forget.
 _LEARNING_RATE, _GENTLE_LEARNING_RATE = 2e-3, 5e-4
 # Images are rotated by at least so much; by any angle, if the cases lie too differently.
 _ROTATION_DEGREES = 15.0
 _TOO_DIFFERENT_DEGREES = 60.0
 ANY_POSE_DEGREES = 180.0
+_WIDEST_KERNEL = 5
 # The coarsest level keeps at least so many voxels along the longest side.
 _FEWEST_VOXELS = 4
 # float32 numbers that training keeps per voxel, feature of the level and image; and how much of the
@@ -63,7 +62,7 @@ _MEMORY_SHARE = 0.4
 @dataclass(frozen=True)
 class Plan:
     """What a run will do: the model's stages (fine: None for one stage only), its intensities, and
-    the settings in full.
+    the settings in full. step_seconds: of each stage, what a step was measured to take.
     """
 
     stage: Stage
@@ -74,6 +73,7 @@ class Plan:
     precision: torch.dtype
     device: torch.device
     reasons: tuple
+    step_seconds: dict = field(default_factory=dict)
 
 
 def plan_run(
@@ -128,15 +128,48 @@ def plan_run(
             f"batch_size is {config.batch_size}; each of the {place().size} processes needs an image"
             " of every batch."
         )
-    precision = _precision(config.precision, stage.network, device)
+    doing("measuring in which precision to train")
+    choice = choose_precision(config.precision, _probes(config, stage, fine, grids), device)
     # Going on with a run must not measure again, and perhaps find another one.
-    config = config.replaced(precision=str(precision).split(".")[-1])
+    config = config.replaced(precision=str(choice.precision).split(".")[-1])
     reasons.append(
-        f"batches of {config.batch_size}, {config.precision} convolutions on"
-        f" {device.type}, learning rate {config.learning_rate:g}"
+        f"batches of {config.batch_size}, learning rate {config.learning_rate:g}, on {device.type}"
     )
+    reasons.append(f"{config.precision} convolutions: {choice.why}")
     reasons.append("losses: " + ", ".join(f"{w:g} {name}" for name, w in config.losses.items()))
-    return Plan(stage, fine, intensity, config, flip, precision, device, tuple(reasons))
+    return Plan(
+        stage,
+        fine,
+        intensity,
+        config,
+        flip,
+        choice.precision,
+        device,
+        tuple(reasons),
+        choice.step_seconds,
+    )
+
+
+def _probes(config, stage: Stage, fine: Stage, grids) -> list:
+    """What the steps of each stage work on: images of the largest size, and of the thinnest if that is
+    a thinner one for a convolution at the lowest level."""
+    sizes = [_size(grid, stage)[::-1] for grid in grids]
+    largest, thinnest = max(sizes, key=np.prod), min(sizes, key=min)
+    low = [-(-min(size) // 2 ** (len(stage.network.features) - 1)) for size in (largest, thinnest)]
+    is_thinner = low[1] < min(low[0], _WIDEST_KERNEL)
+    share = -(-config.batch_size // place().size)
+    probes = [Probe(stage, (largest, thinnest) if is_thinner else (largest,), share)]
+    if fine is not None:
+        probes.append(Probe(fine, (fine.crop_size[::-1],), share * config.crops_per_image))
+    return probes
+
+
+def _size(grid, stage: Stage) -> tuple:
+    """Voxels along i, j, k of an image as a stage sees it."""
+    d = stage.network.dimension
+    return tuple(
+        int(n) for n in np.ceil(grid.size_ijk[:d] * grid.spacing_mm[:d] / stage.spacing_mm)
+    )
 
 
 def _fine_stage(config, coarse: Stage, grids, reasons) -> Stage:
@@ -233,8 +266,7 @@ def _batch(config, stage: Stage, grids, device, reasons) -> int:
     """The default batch, or as much of it as the memory holds."""
     network = stage.network
     d = network.dimension
-    sizes = [np.ceil(g.size_ijk[:d] * g.spacing_mm[:d] / stage.spacing_mm) for g in grids]
-    voxels = float(np.prod(np.max(sizes, axis=0)))
+    voxels = float(np.prod(np.max([_size(grid, stage) for grid in grids], axis=0)))
     kept = sum(f * voxels / 2 ** (d * level) for level, f in enumerate(network.features))
     per_image = 4 * (_KEPT * kept + 8 * network.landmarks * voxels)
     affordable = int(_MEMORY_SHARE * _memory(device) / per_image)
@@ -274,35 +306,3 @@ def _spacing(config, grids, dimension, reasons) -> tuple:
         f" {finest:.3g} mm"
     )
     return (spacing,) * dimension
-
-
-def _precision(wanted: str, network: NetworkConfig, device: torch.device) -> torch.dtype:
-    """bfloat16, unless this network is measured to be slower with it on this machine."""
-    if wanted != "auto":
-        return getattr(torch, wanted)
-    if device.type == "cuda":
-        # Older GPUs only imitate bfloat16, slowly.
-        newer = torch.cuda.get_device_capability(device)[0] >= 8
-        return torch.bfloat16 if newer else torch.float16
-    model = LandmarkUNet(network)
-    image = torch.randn(2, 1, *(_PROBE[network.dimension],) * network.dimension)
-    best = {torch.float32: float("inf"), torch.bfloat16: float("inf")}
-    # In turns, so that whatever else the machine is doing slows both alike.
-    for _ in range(5):
-        for dtype in best:
-            best[dtype] = min(best[dtype], _seconds(model, image, dtype))
-    # Where the processor lacks it, it is slower by far; a little slower is other work in between.
-    is_slower = best[torch.bfloat16] > 1.2 * best[torch.float32]
-    return torch.float32 if is_slower else torch.bfloat16
-
-
-@torch.inference_mode()
-def _seconds(model, image, dtype) -> float:
-    """How long one pass takes; for ever, if this processor or version of torch cannot do it."""
-    start = time.perf_counter()
-    try:
-        with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
-            model(image)
-    except RuntimeError:
-        return float("inf")
-    return time.perf_counter() - start
