@@ -51,13 +51,12 @@ def main(arguments=None) -> int:
         (folder / "data").mkdir()
         write_pairs(folder / "data", make_eyes, 8)
         (folder / "config.json").write_text(json.dumps(CONFIG.to_json()))
-        begun = time.monotonic()
         _finish(folder, folder / "whole")
-        takes, expected = time.monotonic() - begun, _weights(folder / "whole")
+        expected = _weights(folder / "whole")
         for number in range(options.runs):
             run = folder / f"run-{number}"
             for _ in range(dice.randint(1, options.kills)):
-                _kill(folder, run, dice.uniform(0.3, 1.0) * takes, counts)
+                _kill(folder, run, dice, counts)
             _finish(folder, run)
             counts["ended with the same weights"] += _same(_weights(run), expected)
             counts["left something half written"] += any(run.glob(".new-*"))
@@ -91,21 +90,26 @@ def _finish(folder: Path, run: Path) -> None:
         raise SystemExit(f"A training ended with {done.returncode}:\n{done.stderr}")
 
 
-def _kill(folder: Path, run: Path, seconds: float, counts: Counter) -> None:
-    """Let it train for so long, kill it, and look at what is there."""
+def _kill(folder: Path, run: Path, dice: random.Random, counts: Counter) -> None:
+    """Let it train for a random number of epochs and a moment more, kill it, and look at what is there.
+
+    Epochs, not seconds: how fast it is depends on what else the machine does.
+    """
+    epochs, moment = dice.randrange(2 * CONFIG.epochs), dice.uniform(0.0, 0.4)
     process = subprocess.Popen(
         _command(folder, run),
         env=_environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    try:
-        process.wait(timeout=seconds)
+    while process.poll() is None and _epochs_done(run) < epochs:
+        time.sleep(0.01)
+    time.sleep(moment)
+    if process.poll() is not None:
         counts["had ended before the kill"] += 1
         return
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
     counts["killed"] += 1
     stages = [s for s in ("coarse", "fine") if (run / f"{s}-checkpoint.pt").exists()]
     counts[f"killed with checkpoints: {', '.join(stages) or 'none yet'}"] += 1
@@ -119,6 +123,13 @@ def _kill(folder: Path, run: Path, seconds: float, counts: Counter) -> None:
     except LandmarkHeatmapError as error:
         print(f"damaged: {error}")
         counts["a damaged model was there"] += 1
+
+
+def _epochs_done(run: Path) -> int:
+    try:
+        return len((run / "progress.csv").read_text().splitlines()) - 1
+    except OSError:
+        return 0
 
 
 def _weights(run: Path) -> dict:
