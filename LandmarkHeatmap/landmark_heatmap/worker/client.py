@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -17,8 +16,9 @@ import numpy as np
 
 from ..errors import PredictionError
 from ..images.geometry import Image
-from . import protocol
+from . import arrays, protocol
 from .events import Cancelled, Failed, Finished, Progress
+from .folder import OwnedFolder, clear_dead
 from .process import WorkerProcess
 
 SERVER = Path(__file__).with_name("server.py")
@@ -33,14 +33,20 @@ _SENT = 0.1
 class WorkerClient:
     """Detects in a worker process, which is started with the first job and stays for the next.
 
+    To begin with it tidies up after clients that were killed together with their workers.
     python: the interpreter; by default Slicer's, or this one. server: the script it runs.
     """
 
     def __init__(self, python: str = None, server=SERVER):
         self.python = python or shutil.which("PythonSlicer") or sys.executable
         self.server = str(server)
-        self._process, self._folder, self._job, self._number = None, None, None, 0
+        self._process, self._owned, self._job, self._number = None, None, None, 0
         self._events = []
+        clear_dead()
+
+    @property
+    def _folder(self) -> Path:
+        return self._owned.path
 
     @property
     def is_busy(self) -> bool:
@@ -92,8 +98,9 @@ class WorkerClient:
         if self._process is not None and self._process.is_alive():
             return
         self._end()
-        self._folder = Path(tempfile.mkdtemp(prefix="landmark-heatmap-"))
-        self._process = WorkerProcess([self.python, self.server, str(self._folder)])
+        self._owned = OwnedFolder()
+        command = [self.python, self.server, str(self._folder)]
+        self._process = WorkerProcess(command, protocol.LONGEST_ANSWER)
 
     def _send(self) -> None:
         job = self._job
@@ -105,28 +112,31 @@ class WorkerClient:
                 protocol.line_of(
                     "detect",
                     job=job.number,
-                    image=protocol.described(job.image, job.path.name),
+                    image=arrays.described(job.image, job.path.name),
                     model=job.model,
                     device=job.device,
                 )
             )
 
     def _listen(self) -> None:
-        for line in self._process.lines():
-            try:
-                message = protocol.read_line(line)
-                self._heard(message)
-            except (protocol.ProtocolError, KeyError, TypeError, ValueError) as error:
-                self._end()
-                self._fail("The worker gave an answer that cannot be understood.", repr(error))
-                return
-        if self._process is None:
+        try:
+            for line in self._process.lines():
+                self._heard(protocol.read_answer(line))
+                if self._process is None:
+                    return
+        except (protocol.ProtocolError, ValueError) as error:
+            self._end()
+            self._fail("The worker gave an answer that cannot be understood.", repr(error))
+            return
+        except MemoryError:
+            self._end()
+            self._fail("There is not enough memory for the landmarks that were found.")
             return
         job = self._job
         if job is not None and job.deadline is not None and time.monotonic() > job.deadline:
             self._end()
             self._finish(Cancelled())
-        elif not self._process.is_alive():
+        elif self._process.has_ended():
             told, details = self._process.how_it_ended(), self._process.errors()
             self._end()
             if job is not None:
@@ -147,7 +157,7 @@ class WorkerClient:
         if kind == "progress":
             self._tell(message["stage"], _SENT + (1 - _SENT) * message["fraction"])
         elif kind == "finished":
-            prediction = protocol.prediction_from_json(message["prediction"], self._folder)
+            prediction = arrays.prediction_from_json(message["prediction"], self._folder)
             (self._folder / f"result-{job.number}").unlink(missing_ok=True)
             seconds = {**message["seconds"], "all": time.monotonic() - job.started}
             if job.deadline is not None:
@@ -191,9 +201,9 @@ class WorkerClient:
         if self._process is not None:
             self._process.kill()
             self._process = None
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None
+        if self._owned is not None:
+            self._owned.remove()
+            self._owned = None
 
 
 class _Job:

@@ -9,13 +9,15 @@ from contextlib import suppress
 from pathlib import Path
 
 _STDERR_KEPT = 20_000
-_READ = 1 << 16
+# What is read at a time: one that never stops talking may not hold up the application.
+_READ, _READS = 1 << 16, 64
 
 
 class WorkerProcess:
-    """Lines to it and from it, its errors, and its end."""
+    """Lines to it and from it, its errors, and its end. longest_line: bytes of one from it."""
 
-    def __init__(self, command):
+    def __init__(self, command, longest_line: int):
+        self._longest_line = longest_line
         package = str(Path(__file__).resolve().parents[2])
         paths = [package, os.environ.get("PYTHONPATH", "")]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
@@ -35,6 +37,7 @@ class WorkerProcess:
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             os.set_blocking(pipe.fileno(), False)
         self._heard, self._errors, self._unsent = b"", b"", b""
+        self._is_read = False
 
     def is_alive(self) -> bool:
         return self._process.poll() is None
@@ -43,11 +46,20 @@ class WorkerProcess:
         self._unsent += line
         self._flush()
 
+    def has_ended(self) -> bool:
+        """Whether it is no longer alive, and all that it had said has been given by `lines`."""
+        return self._is_read
+
     def lines(self) -> list:
-        """The whole lines that have come since."""
+        """The whole lines that have come since. ValueError for one that does not end."""
         self._flush()
-        self._errors = (self._errors + _read_all(self._process.stderr))[-_STDERR_KEPT:]
-        *lines, self._heard = (self._heard + _read_all(self._process.stdout)).split(b"\n")
+        was_alive = self.is_alive()
+        errors, some = _read_some(self._process.stderr), _read_some(self._process.stdout)
+        self._is_read = not (was_alive or errors or some)
+        self._errors = (self._errors + errors)[-_STDERR_KEPT:]
+        *lines, self._heard = (self._heard + some).split(b"\n")
+        if max(map(len, [*lines, self._heard])) > self._longest_line:
+            raise ValueError(f"a line of more than {self._longest_line} bytes")
         return lines
 
     def errors(self) -> str:
@@ -99,14 +111,15 @@ class WorkerProcess:
             self._unsent = b""  # it has ended; that is told from the process
 
 
-def _read_all(pipe) -> bytes:
-    """What is there, without waiting for more."""
+def _read_some(pipe) -> bytes:
+    """What is there, but no more than a few megabytes, without waiting for more."""
     parts = []
-    while True:
+    for _ in range(_READS):
         try:
             part = pipe.read(_READ)
         except (BlockingIOError, OSError):
             part = None
         if not part:
-            return b"".join(parts)
+            break
         parts.append(part)
+    return b"".join(parts)

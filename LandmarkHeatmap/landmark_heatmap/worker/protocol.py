@@ -3,7 +3,7 @@
 The worker is a Python process that the client starts. Messages go over its standard input and output,
 one JSON object a line, in UTF-8; each has a `message` that says what it is. Whatever libraries print
 goes to standard error. Arrays do not go over the pipes: they lie in files of plain values (C order, the
-machine's byte order) in a folder that the client makes, and messages name them.
+machine's byte order) in a folder that the client makes, and messages name them (see arrays.py).
 
 client to worker                        worker to client
 ----------------                        ----------------
@@ -21,27 +21,33 @@ client to worker                        worker to client
 
 ARRAY: {"file": name in the folder, "offset": bytes, "dtype": "<i2", "shape": [K, J, I],
 "ijk_to_lps": 4 x 4}. A job's number is never used twice, so what comes late belongs to nobody. The
-worker does one job at a time. It ends when its standard input does: it does not outlive the client,
-however that ended, and takes the folder with it.
+worker does one job at a time.
+
+Neither side believes the other: every value is checked as it is read. A request that names its job,
+but asks for what cannot be, is answered by `failed`; a line that is no request at all means that the
+two do not understand each other, and ends the worker. It ends, too, when its standard input does: it
+does not outlive the client, however that ended, and takes the folder with it.
 """
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
-
-import numpy as np
-
-from ..annotation.landmarks import LandmarkSet
-from ..detection.prediction import LandmarkPrediction, Prediction
-from ..images.geometry import Grid, Image
-from ..model.description import ModelIdentity
+import math
 
 VERSION = 1
+# A request is a few hundred bytes; an answer holds landmark names and definitions, but no arrays.
+LONGEST_REQUEST = 2**18
+LONGEST_ANSWER = 2**25
+_LONGEST_STAGE, _LONGEST_TEXT, _LONGEST_DETAILS = 200, 4_000, 40_000
+_LARGEST_NUMBER = 2**63
 
 
 class ProtocolError(Exception):
-    """What came is no message of this protocol."""
+    """What came is no message of this protocol. job: the one it names, or None."""
+
+    def __init__(self, text: str, job: int = None):
+        super().__init__(text)
+        self.job = job
 
 
 def line_of(message: str, **content) -> bytes:
@@ -60,81 +66,105 @@ def read_line(line: bytes) -> dict:
     raise ProtocolError(f"not a message: {line[:200]!r}")
 
 
-def written(image: Image, file) -> dict:
-    """The ARRAY of an image, whose values are added to an open file. OSError where there is no room."""
-    array = described(image, Path(file.name).name, file.tell())
-    file.write(np.ascontiguousarray(image.array).data)
-    return array
+def read_request(line: bytes) -> dict:
+    """What the client says, with values of the right kinds. Raises ProtocolError."""
+    return _checked(read_line(line), _REQUESTS)
 
 
-def described(image: Image, name: str, offset: int = 0) -> dict:
-    """The ARRAY of an image whose values lie in the file `name`."""
-    return {
-        "file": name,
-        "offset": offset,
-        "dtype": image.array.dtype.str,
-        "shape": list(image.array.shape),
-        "ijk_to_lps": image.ijk_to_lps.tolist(),
-    }
+def read_answer(line: bytes) -> dict:
+    """What the worker says, with values of the right kinds; texts are cut to what can be shown.
+
+    Raises ProtocolError. What a prediction holds is checked when it is read from its arrays.
+    """
+    return _checked(read_line(line), _ANSWERS)
 
 
-def mapped(array: dict, folder: Path) -> Image:
-    """The image of an ARRAY, mapped from its file: nothing is read before it is used."""
-    path = Path(folder) / array["file"]
-    shape = tuple(array["shape"])
-    values = np.memmap(path, np.dtype(array["dtype"]), "r", array["offset"], shape)
-    return Image(values, np.array(array["ijk_to_lps"]))
+def whole(value) -> int:
+    """A whole number from 0 on. ValueError for anything else; so below."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < _LARGEST_NUMBER:
+        raise ValueError("has to be a whole number")
+    return value
 
 
-def loaded(array: dict, folder: Path) -> Image:
-    """The image of an ARRAY, read into memory, so that the file can go."""
-    dtype, shape = np.dtype(array["dtype"]), tuple(array["shape"])
-    count = int(np.prod(shape))
-    values = np.fromfile(Path(folder) / array["file"], dtype, count, offset=array["offset"])
-    return Image(values.reshape(shape), np.array(array["ijk_to_lps"]))
+def finite(value) -> float:
+    """A number."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    # Whole numbers in JSON can be too large even for float().
+    if not is_number or not abs(value) < _LARGEST_NUMBER or not math.isfinite(value):
+        raise ValueError("has to be a number")
+    return float(value)
 
 
-def prediction_to_json(prediction: Prediction, path: Path) -> dict:
-    """A Prediction, with its heatmaps written to the file `path`."""
-    with open(path, "wb") as file:
-        points = [
-            {
-                "name": point.name,
-                "position_lps": [float(x) for x in point.position_lps],
-                "presence": float(point.presence),
-                "confidence": float(point.confidence),
-                "heatmap": written(point.heatmap, file),
-            }
-            for point in prediction.points
-        ]
-        combined = None if prediction.combined is None else written(prediction.combined, file)
-    return {
-        "landmark_set": prediction.landmarks.to_json(),
-        "points": points,
-        "size_ijk": list(prediction.grid.size_ijk),
-        "ijk_to_lps": prediction.grid.ijk_to_lps.tolist(),
-        "model": prediction.model.to_json(),
-        "combined": combined,
-    }
+def fraction(value) -> float:
+    """A number from 0 to 1, give or take the rounding of a float32."""
+    value = finite(value)
+    if not -1e-3 <= value <= 1 + 1e-3:
+        raise ValueError("has to be a number from 0 to 1")
+    return min(max(value, 0.0), 1.0)
 
 
-def prediction_from_json(document: dict, folder: Path) -> Prediction:
-    """The inverse; afterwards the file is not needed any more."""
-    points = tuple(
-        LandmarkPrediction(
-            point["name"],
-            np.array(point["position_lps"]),
-            point["presence"],
-            point["confidence"],
-            loaded(point["heatmap"], folder),
-        )
-        for point in document["points"]
-    )
-    combined = document["combined"]
-    return Prediction(
-        LandmarkSet.from_json(document["landmark_set"]),
-        points,
-        Grid(tuple(document["size_ijk"]), np.array(document["ijk_to_lps"])),
-        ModelIdentity(**document["model"]),
-        None if combined is None else loaded(combined, folder),
-    )
+def text(value, longest: int = None) -> str:
+    """A text that can be shown: half characters are replaced, and what is over `longest` is cut."""
+    if not isinstance(value, str):
+        raise ValueError("has to be a text")
+    if longest is not None and len(value) > longest:
+        value = value[:longest] + "..."
+    return value.encode("utf-8", "replace").decode("utf-8")
+
+
+def a_dict(value) -> dict:
+    if not isinstance(value, dict):
+        raise ValueError("has to be an object")
+    return value
+
+
+def _path(value) -> str:
+    """Paths can hold bytes that are no text, which Python keeps as half characters: they stay."""
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError("has to be a path")
+    return value
+
+
+def _seconds(value) -> dict:
+    return {text(name, _LONGEST_STAGE): finite(each) for name, each in a_dict(value).items()}
+
+
+_REQUESTS = {
+    "detect": {"job": whole, "image": a_dict, "model": _path, "device": text},
+    "cancel": {"job": whole},
+}
+_ANSWERS = {
+    "ready": {"version": whole},
+    "progress": {"job": whole, "stage": lambda v: text(v, _LONGEST_STAGE), "fraction": fraction},
+    "finished": {
+        "job": whole,
+        "prediction": a_dict,
+        "device": lambda v: text(v, _LONGEST_STAGE),
+        "note": lambda v: text(v, _LONGEST_TEXT),
+        "seconds": _seconds,
+    },
+    "failed": {
+        "job": whole,
+        "text": lambda v: text(v, _LONGEST_TEXT),
+        "details": lambda v: text(v, _LONGEST_DETAILS),
+    },
+    "cancelled": {"job": whole},
+}
+
+
+def _checked(document: dict, kinds: dict) -> dict:
+    """The message with the values that its kind has, and no others."""
+    kind, job = document["message"], document.get("job")
+    job = job if isinstance(job, int) and not isinstance(job, bool) else None
+    if kind not in kinds:
+        raise ProtocolError(f"there is no message {kind[:40]!r}", job)
+    values = {"message": kind}
+    for name, check in kinds[kind].items():
+        if name not in document:
+            raise ProtocolError(f"the message '{kind}' has no '{name}'", job)
+        try:
+            values[name] = check(document[name])
+        except ValueError as error:
+            shown = str(type(document[name]).__name__)
+            raise ProtocolError(f"'{name}' of '{kind}' {error}, not {shown}", job) from error
+    return values

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -16,8 +17,13 @@ if __package__ in (None, ""):  # run by its path; the package is two folders up
 
 from landmark_heatmap.errors import LandmarkHeatmapError
 from landmark_heatmap.images.geometry import Image
-from landmark_heatmap.worker import protocol
+from landmark_heatmap.worker import arrays, protocol
 
+# More jobs than any client asks for ahead: it does not wait for answers, and is no client of ours.
+_MOST_WAITING = 100
+# How the process ends: its client went; it was not understood; something broke; by a signal.
+_GONE, _NOT_UNDERSTOOD, _BROKEN, _BY_SIGNAL = 0, 2, 1, 128
+_REMOVING_SECONDS = 2.0
 # The worker's share of a job that is getting ready: loading torch and the model.
 _LOADED = 0.15
 
@@ -34,31 +40,61 @@ class Server:
         self.folder, self.output = folder, output
         self.make_predictor = make_predictor or _predictor
         self.loaded = {}
-        self.waiting = queue.Queue()
+        self.waiting = queue.Queue(_MOST_WAITING)
         self.unwanted = set()
+        self._speaking = threading.Lock()
 
     def serve(self) -> None:
-        """Until the client closes its end."""
+        """Until the client closes its end; then the process is over."""
         threading.Thread(target=self._listen, daemon=True).start()
         self._say("ready", version=protocol.VERSION)
         while True:
             self._do(self.waiting.get())
 
     def _listen(self) -> None:
-        """Beside the work, so that a job can be cancelled, and the client's end is noticed at once."""
-        for line in sys.stdin.buffer:
-            request = protocol.read_line(line)
-            if request["message"] == "cancel":
-                self.unwanted.add(request["job"])
-            else:
-                self.waiting.put(request)
-        # The client is gone, perhaps without having tidied up.
-        shutil.rmtree(self.folder, ignore_errors=True)
-        os._exit(0)
+        """Beside the work, so that a job can be cancelled, and the client's end is noticed at once.
+
+        Whatever stops the listening ends the process: nobody could reach it any more.
+        """
+        code = _BROKEN
+        try:
+            while self._hear(sys.stdin.buffer.readline(protocol.LONGEST_REQUEST + 1)):
+                pass
+            code = _GONE
+        except protocol.ProtocolError as error:
+            code = _NOT_UNDERSTOOD
+            print(f"The client cannot be understood: {error}", file=sys.stderr)
+        except BrokenPipeError:
+            code = _GONE
+        except Exception:
+            traceback.print_exc()
+        finally:
+            leave(self.folder, code)
+
+    def _hear(self, line: bytes) -> bool:
+        """Whether there may be more after this line. ProtocolError if it is no request."""
+        if not line.endswith(b"\n"):
+            if len(line) > protocol.LONGEST_REQUEST:
+                raise protocol.ProtocolError(f"a line of more than {len(line) - 1} bytes")
+            return False  # the client is gone, perhaps in the middle of a line
+        try:
+            request = protocol.read_request(line)
+        except protocol.ProtocolError as error:
+            if error.job is None:
+                raise
+            text = f"The request cannot be understood: {error}."
+            self._say("failed", job=error.job, text=text, details="")
+            return True
+        if request["message"] == "cancel":
+            self.unwanted.add(request["job"])
+        else:
+            self.waiting.put_nowait(request)
+        return True
 
     def _say(self, message: str, **content) -> None:
-        self.output.write(protocol.line_of(message, **content))
-        self.output.flush()
+        with self._speaking:
+            self.output.write(protocol.line_of(message, **content))
+            self.output.flush()
 
     def _do(self, request: dict) -> None:
         job = request["job"]
@@ -75,6 +111,8 @@ class Server:
         except Exception as error:
             text = f"The detection failed: {type(error).__name__}: {error}"
             self._say("failed", job=job, text=text, details=traceback.format_exc())
+        finally:
+            self.unwanted.discard(job)
 
     def _detected(self, request: dict) -> dict:
         job, start = request["job"], time.monotonic()
@@ -91,12 +129,12 @@ class Server:
         def on_predicting(stage, fraction):
             progress(stage, _LOADED + (1 - _LOADED) * fraction)
 
-        image = protocol.mapped(request["image"], self.folder)
+        image = arrays.mapped(request["image"], self.folder)
         prediction, predictor, note = self._predicted(
             predictor, note, request, image, on_predicting
         )
         done = time.monotonic()
-        document = protocol.prediction_to_json(prediction, self.folder / f"result-{job}")
+        document = arrays.prediction_to_json(prediction, self.folder / f"result-{job}")
         return {
             "prediction": document,
             "device": str(getattr(predictor, "device", "cpu")),
@@ -155,12 +193,46 @@ def _is_lack_of_gpu_memory(error) -> bool:
     return torch is not None and isinstance(error.__cause__, torch.cuda.OutOfMemoryError)
 
 
+def leave(folder: Path, code: int) -> None:
+    """End the process at once, whatever else it is doing, and take the folder along."""
+    try:
+        end = time.monotonic() + _REMOVING_SECONDS
+        # Work that is under way in another thread may just be adding a file.
+        while folder.exists() and time.monotonic() < end:
+            shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        os._exit(code)
+
+
+def _leave_on_signals(folder: Path) -> None:
+    """Take the folder along when the process is asked to end, also in the middle of a network."""
+    if os.name == "nt":
+        return  # there are none but such as end a process at once
+    asked = {signal.SIGTERM, signal.SIGHUP, signal.SIGINT}
+    # Blocked here, and in all threads to come, they wait for the one that asks for them.
+    signal.pthread_sigmask(signal.SIG_BLOCK, asked)
+    waiting = threading.Thread(
+        target=lambda: leave(folder, _BY_SIGNAL + signal.sigwait(asked)), daemon=True
+    )
+    waiting.start()
+
+
 def main(arguments=None, make_predictor=None) -> None:
+    """Serve one client. Does not return: the process and the folder end together."""
     folder = Path((sys.argv[1:] if arguments is None else arguments)[0])
-    # Standard output is the client's; whatever prints gets standard error instead.
-    output = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    Server(folder, output, make_predictor).serve()
+    code = _BROKEN
+    try:
+        _leave_on_signals(folder)
+        # Standard output is the client's; whatever prints gets standard error instead.
+        output = os.fdopen(os.dup(1), "wb")
+        os.dup2(2, 1)
+        Server(folder, output, make_predictor).serve()
+    except BrokenPipeError:
+        code = _GONE
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        leave(folder, code)
 
 
 if __name__ == "__main__":

@@ -219,6 +219,33 @@ def test_the_worker_does_not_outlive_an_application_that_is_killed(tmp_path):
     pytest.fail("the worker or its folder is still there")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM", "SIGHUP"])
+def test_an_application_that_ends_while_the_worker_starts_leaves_nothing(tmp_path, name):
+    """The image is being copied, and the worker has not said a word yet."""
+    script = (
+        "import sys, numpy as np\n"
+        "from landmark_heatmap.images.geometry import Image\n"
+        "from landmark_heatmap.worker.client import WorkerClient\n"
+        f"client = WorkerClient(sys.executable, {str(STAND_IN)!r})\n"
+        "client.detect(Image(np.ones((300, 300, 300)), np.eye(4)), 'hang')\n"
+        "client.poll()\n"
+        "print(client._process._process.pid, flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(tmp_path)}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", script], env=environment, **pipes) as app:
+        pid = int(app.stdout.readline())
+        assert any(tmp_path.glob("*/image-1"))
+        app.send_signal(getattr(signal, name))
+    end = time.monotonic() + 60
+    while _is_running(pid):
+        assert time.monotonic() < end, "the worker is still there"
+        time.sleep(0.01)
+    assert list(tmp_path.iterdir()) == []
+
+
 def _is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)

@@ -1,0 +1,157 @@
+"""Images and predictions as messages tell of them, and the files in which their values lie."""
+
+from __future__ import annotations
+
+import math
+import stat
+from pathlib import Path
+
+import numpy as np
+
+from ..annotation.landmarks import LandmarkSet
+from ..detection.prediction import LandmarkPrediction, Prediction
+from ..errors import LandmarkHeatmapError
+from ..images.geometry import Grid, Image
+from ..model.description import ModelIdentity
+from .protocol import ProtocolError, a_dict, finite, fraction, text, whole
+
+# Booleans, whole numbers, real ones, complex ones: no objects, which would be addresses.
+_KINDS = "biufc"
+_AXES = 3
+
+
+def written(image: Image, file) -> dict:
+    """The ARRAY of an image, whose values are added to an open file. OSError where there is no room."""
+    array = described(image, Path(file.name).name, file.tell())
+    file.write(np.ascontiguousarray(image.array).data)
+    return array
+
+
+def described(image: Image, name: str, offset: int = 0) -> dict:
+    """The ARRAY of an image whose values lie in the file `name`."""
+    return {
+        "file": name,
+        "offset": offset,
+        "dtype": image.array.dtype.str,
+        "shape": list(image.array.shape),
+        "ijk_to_lps": image.ijk_to_lps.tolist(),
+    }
+
+
+def mapped(array: dict, folder: Path) -> Image:
+    """The image of an ARRAY, mapped from its file: nothing is read before it is used.
+
+    Raises ProtocolError for an ARRAY that its file does not hold; so does `loaded`.
+    """
+    path, dtype, offset, shape, matrix = _found(array, folder)
+    return Image(np.memmap(path, dtype, "r", offset, shape), matrix)
+
+
+def loaded(array: dict, folder: Path) -> Image:
+    """The image of an ARRAY, read into memory, so that the file can go."""
+    path, dtype, offset, shape, matrix = _found(array, folder)
+    values = np.fromfile(path, dtype, math.prod(shape), offset=offset)
+    return Image(values.reshape(shape), matrix)
+
+
+def prediction_to_json(prediction: Prediction, path: Path) -> dict:
+    """A Prediction, with its heatmaps written to the file `path`."""
+    with open(path, "wb") as file:
+        points = [
+            {
+                "name": point.name,
+                "position_lps": [float(x) for x in point.position_lps],
+                "presence": float(point.presence),
+                "confidence": float(point.confidence),
+                "heatmap": written(point.heatmap, file),
+            }
+            for point in prediction.points
+        ]
+        combined = None if prediction.combined is None else written(prediction.combined, file)
+    return {
+        "landmark_set": prediction.landmarks.to_json(),
+        "points": points,
+        "size_ijk": list(prediction.grid.size_ijk),
+        "ijk_to_lps": prediction.grid.ijk_to_lps.tolist(),
+        "model": prediction.model.to_json(),
+        "combined": combined,
+    }
+
+
+def prediction_from_json(document: dict, folder: Path) -> Prediction:
+    """The inverse; afterwards the file is not needed any more. Raises ProtocolError."""
+    try:
+        return _prediction(document, folder)
+    # Whatever a document of another shape leads to; LandmarkHeatmapError: of what places nothing.
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        LandmarkHeatmapError,
+    ) as error:
+        raise ProtocolError(f"the prediction makes no sense: {str(error)[:200]}") from error
+
+
+def _prediction(document: dict, folder: Path) -> Prediction:
+    landmarks = LandmarkSet.from_json(document["landmark_set"])
+    points = tuple(_point(point, folder) for point in document["points"])
+    if tuple(point.name for point in points) != landmarks.names:
+        raise ValueError("its points are not its landmarks")
+    combined = document["combined"]
+    return Prediction(
+        landmarks,
+        points,
+        Grid(tuple(map(whole, document["size_ijk"])), _matrix(document["ijk_to_lps"])),
+        ModelIdentity(*(text(document["model"][key]) for key in ("name", "version", "sha256"))),
+        None if combined is None else _heatmap(combined, folder),
+    )
+
+
+def _point(point: dict, folder: Path) -> LandmarkPrediction:
+    position = np.array([finite(x) for x in point["position_lps"]])
+    if position.shape != (3,):
+        raise ValueError("a position has three numbers")
+    return LandmarkPrediction(
+        text(point["name"]),
+        position,
+        fraction(point["presence"]),
+        finite(point["confidence"]),
+        _heatmap(point["heatmap"], folder),
+    )
+
+
+def _heatmap(array: dict, folder: Path) -> Image:
+    image = loaded(array, folder)
+    if image.array.dtype != np.float32:
+        raise ValueError(f"a heatmap has values of the type {image.array.dtype}")
+    return image
+
+
+def _found(array: dict, folder: Path) -> tuple:
+    """(path, dtype, offset, shape, ijk_to_lps): of values that are all there."""
+    try:
+        name = text(a_dict(array)["file"])
+        if not name or name in (".", "..") or Path(name).name != name or "\0" in name:
+            raise ValueError("'file' has to be a name in the folder")
+        dtype = np.dtype(text(array["dtype"]))
+        shape = tuple(map(whole, array["shape"]))
+        if dtype.kind not in _KINDS or dtype.shape or len(shape) != _AXES or min(shape) < 1:
+            raise ValueError("'dtype' and 'shape' have to be of numbers with the axes (K, J, I)")
+        offset, path = whole(array["offset"]), Path(folder) / name
+        there = path.lstat()
+        if not stat.S_ISREG(there.st_mode):
+            raise ValueError("'file' has to be a file")
+        if offset + math.prod(shape) * dtype.itemsize > there.st_size:
+            raise ValueError(f"its {there.st_size} bytes are fewer than 'shape' needs")
+        return path, dtype, offset, shape, _matrix(array["ijk_to_lps"])
+    except (ValueError, KeyError, TypeError, SyntaxError, OSError) as error:
+        raise ProtocolError(f"an array makes no sense: {str(error)[:200]}") from error
+
+
+def _matrix(rows) -> np.ndarray:
+    matrix = np.array([[finite(value) for value in row] for row in rows])
+    if matrix.shape != (4, 4):
+        raise ValueError("an affine has 4 x 4 numbers")
+    return matrix
