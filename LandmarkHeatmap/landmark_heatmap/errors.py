@@ -57,3 +57,19 @@ def explain_missing_package():
             f"This needs the Python package '{name}', which is not installed. Install it with:"
             f" pip install {name}"
         ) from error
+
+
+def quoted(value, longest: int = 80) -> str:
+    """A value for a message: as Python writes it, cut in the middle if it is long."""
+    try:
+        return _cut(repr(value), longest)
+    except (ValueError, RecursionError):
+        # Python refuses to write out numbers of thousands of digits.
+        return f"a value of the type {type(value).__name__}"
+
+
+def _cut(text: str, longest: int) -> str:
+    if len(text) <= longest:
+        return text
+    start, end = longest * 2 // 3, longest // 4
+    return f"{text[:start]}...({len(text) - start - end} more)...{text[-end:]}"

@@ -12,9 +12,10 @@ from ..model.heatmap import gaussian_mass
 from ..model.model_file import Model, read_model
 from ..model.network import heatmaps_and_presences
 from .locate import Found, choose, located
+from .memory import check_coarse, check_fine
 from .prediction import Prediction
-from .prepare import prepare_with_window
-from .refine import Refiner, Source
+from .prepare import prepare_with_window, stage_grid
+from .refine import Refiner, Source, batch_on
 
 
 class Predictor:
@@ -53,6 +54,7 @@ class Predictor:
         """
         progress = progress or (lambda stage, fraction: None)
         coarse = self.description.stages[0]
+        self._check_memory(image)
         progress("Resampling", 0.0)
         prepared, window = prepare_with_window(image, coarse, self.description.intensity)
         try:
@@ -68,6 +70,15 @@ class Predictor:
         landmarks = self.description.landmarks
         return Prediction(landmarks, points, prepared.grid, self.model.identity, combined)
 
+    def _check_memory(self, image: Image) -> None:
+        """Of all stages, before the first one is tried: each landmark has one crop at least."""
+        coarse, *fine = self.description.stages
+        size = stage_grid(image.grid, coarse).size_ijk[::-1]
+        check_coarse(size, coarse, self.description.members)
+        if fine:
+            crops = len(self.description.landmarks)
+            check_fine(size, self.description, crops, batch_on(self.device))
+
     def _points(self, prepared: Image, source: Source, progress) -> tuple:
         """(a LandmarkPrediction each, the combined heatmap of the coarse stage if there are two)."""
         names, prior = self.description.landmarks.names, self.model.prior
@@ -80,6 +91,10 @@ class Predictor:
         if not fine:
             return located(names, found, choice), None
         refiner = Refiner(self.model.networks[1], fine[0], self.device)
+        crops = sum(map(len, choice.peaks)) + len(
+            names
+        )  # one more, where its pose has it elsewhere
+        check_fine(heatmaps.shape[1:], self.description, crops, batch_on(self.device))
         return refiner.refine(names, found, choice, source, prior), found.combined()
 
 

@@ -8,13 +8,10 @@ from ..errors import PredictionError
 from ..images.geometry import Grid, Image, canonical_grid, spaced_grid
 from ..images.resample import resample
 from ..model.description import IntensityNormalisation, Stage
+from .memory import check_coarse
 
 # More voxels than this on a model's grid means that the image's spacing cannot be right.
 _LARGEST_GRID = 512**3
-# A coarse stage that would take more memory than this is refused before it takes it: the system would
-# end the process instead. A heatmap a landmark, and so many features at full resolution at a time.
-_MOST_BYTES = 12 * 2**30
-_FEATURE_MAPS = 6
 # A longest side of fewer voxels on the model's grid means the same: nothing could be seen in it.
 _SMALLEST_SIDE = 3
 
@@ -22,8 +19,8 @@ _SMALLEST_SIDE = 3
 def stage_grid(image: Grid, stage: Stage) -> Grid:
     """The grid on which a coarse stage sees an image.
 
-    Raises PredictionError for a 2D model and a 3D image or the reverse, and for an image that is
-    out of all proportion to the model's spacing.
+    Raises PredictionError for a 2D model and a 3D image or the reverse, for an image that is out of
+    all proportion to the model's spacing, and for one that a network would take too much memory for.
     """
     dimension = stage.network.dimension
     if image.is_2d != (dimension == 2):
@@ -42,19 +39,9 @@ def stage_grid(image: Grid, stage: Stage) -> Grid:
             f" {'large' if too_large else 'small'} for a model with voxels of"
             f" {list(stage.spacing_mm)} mm. Check the spacing of the image."
         )
-    _check_memory(float(np.prod(np.ceil(extent / spacing))), stage)
-    return spaced_grid(canonical, spacing)
-
-
-def _check_memory(voxels: float, stage: Stage) -> None:
-    network = stage.network
-    needed = 4 * voxels * (network.landmarks + _FEATURE_MAPS * network.features[0])
-    if needed > _MOST_BYTES:
-        raise PredictionError(
-            f"To see this image with voxels of {list(stage.spacing_mm)} mm, the model's"
-            f" {network.landmarks} landmarks would need some {needed / 2**30:.0f} GB of memory. Crop"
-            " the image to where they are, or train a model with a coarser first stage."
-        )
+    grid = spaced_grid(canonical, spacing)
+    check_coarse(grid.size_ijk[::-1], stage)
+    return grid
 
 
 def prepare(image: Image, stage: Stage, intensity: IntensityNormalisation) -> Image:

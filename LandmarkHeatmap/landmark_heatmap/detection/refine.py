@@ -82,6 +82,11 @@ def read_crop(source: Source, grid: Grid) -> np.ndarray:
     return crop
 
 
+def batch_on(device) -> int:
+    """How many crops go through the network at a time."""
+    return _BATCH if torch.device(device).type == "cpu" else _BATCH_ON_GPU
+
+
 class Refiner:
     """Applies a fine stage. network: a CropUNet."""
 
@@ -122,7 +127,7 @@ class Refiner:
     def look(self, source: Source, wanted, turn=None) -> list:
         """A Crop for each (index of a landmark, position_lps) of `wanted`. turn: see crop_grid."""
         crops = []
-        batch = _BATCH if torch.device(self.device).type == "cpu" else _BATCH_ON_GPU
+        batch = batch_on(self.device)
         for start in range(0, len(wanted), batch):
             part = wanted[start : start + batch]
             grids = [crop_grid(source.image.grid, centre, self.stage, turn) for _, centre in part]

@@ -10,7 +10,8 @@ import math
 from dataclasses import asdict, dataclass, field
 
 from ..annotation.landmarks import LandmarkSet
-from ..errors import AnnotationError, ModelFileError
+from ..errors import AnnotationError, ModelFileError, quoted
+from .values import length, number, record, sequence, text, whole
 
 MODEL_SCHEMA = "landmark-heatmap-model"
 SCHEMA_VERSION = 1
@@ -18,6 +19,16 @@ COARSE, FINE = "coarse", "fine"
 # What the output channels are: see landmark_heatmap.model.network.
 DISTRIBUTION, INDEPENDENT = "distribution", "independent"
 _NORMALISATIONS = ("percentiles", "window")
+_MOST_LANDMARKS = 1024
+# Letters.
+_LONGEST = {"name": 500, "version": 500, "created": 500, "licence": 20_000, "text": 200_000}
+_LONGEST_NAME, _LONGEST_DEFINITION = 500, 20_000
+# Voxels of a crop: a cube of 256. How much larger one length of a model may be than another: voxels of
+# thin stacks are some 50 times as long as wide.
+_LARGEST_CROP = 2**24
+_MOST_APART = 1000.0
+# Identities of images in the record of the training, which whoever goes on from it reads.
+_IMAGE_LISTS = ("training_images", "validation_images", "images_seen_before")
 
 
 @dataclass(frozen=True)
@@ -45,8 +56,10 @@ class IntensityNormalisation:
     high: float = 99.5
 
     def __post_init__(self):
-        if self.kind not in _NORMALISATIONS:
-            raise ModelFileError(f"Unknown intensity normalisation '{self.kind}'.")
+        if not isinstance(self.kind, str) or self.kind not in _NORMALISATIONS:
+            raise ModelFileError(f"Unknown intensity normalisation {quoted(self.kind)}.")
+        for name in ("low", "high"):
+            number(f"The intensity '{name}'", getattr(self, name))
         percentiles = self.kind == "percentiles"
         if not self.low < self.high or percentiles and not 0 <= self.low < self.high <= 100:
             raise ModelFileError(
@@ -73,17 +86,16 @@ class NetworkConfig:
     head: str = DISTRIBUTION
 
     def __post_init__(self):
-        object.__setattr__(self, "features", tuple(self.features))
-        limits = {"dimension": (2, 3), "landmarks": (1, 1024), "joint_features": (0, 1024)}
-        for name, (low, high) in limits.items():
-            _check_whole(name, getattr(self, name), low, high)
-        if not 2 <= len(self.features) <= 8:
-            raise ModelFileError(f"A network has 2 to 8 levels, not {len(self.features)}.")
-        for width in self.features:
-            _check_whole("features", width, 1, 2048)
-        _check_whole("joint_level", self.joint_level, 0, len(self.features) - 1)
-        if self.head not in (DISTRIBUTION, INDEPENDENT):
-            raise ModelFileError(f"Unknown network head '{self.head}'.")
+        features = sequence("features (a number for each level)", self.features, 2, 8)
+        object.__setattr__(self, "features", features)
+        whole("dimension", self.dimension, 2, 3)
+        whole("landmarks", self.landmarks, 1, _MOST_LANDMARKS)
+        whole("joint_features", self.joint_features, 0, 1024)
+        for width in features:
+            whole("features", width, 1, 2048)
+        whole("joint_level", self.joint_level, 0, len(features) - 1)
+        if not isinstance(self.head, str) or self.head not in (DISTRIBUTION, INDEPENDENT):
+            raise ModelFileError(f"Unknown network head {quoted(self.head)}.")
         if self.head == INDEPENDENT and self.joint_features:
             raise ModelFileError("The joint part reads distributions; this head gives none.")
 
@@ -106,29 +118,34 @@ class Stage:
     turned: bool = False
 
     def __post_init__(self):
-        if self.role not in (COARSE, FINE):
-            raise ModelFileError(f"Unknown stage '{self.role}'; it has to be coarse or fine.")
+        if not isinstance(self.role, str) or self.role not in (COARSE, FINE):
+            raise ModelFileError(f"Unknown stage {quoted(self.role)}; it has to be coarse or fine.")
         if (self.crop_size is None) != (self.role == COARSE):
-            raise ModelFileError(f"The {self.role} stage has the crop size {self.crop_size}.")
+            raise ModelFileError(
+                f"The {self.role} stage has the crop size {quoted(self.crop_size)}."
+            )
         if self.role == FINE:
             self._check_fine()
-        if self.turned not in (False, self.role == FINE):
-            raise ModelFileError(f"The {self.role} stage has turned = {self.turned!r}.")
-        object.__setattr__(self, "spacing_mm", tuple(float(s) for s in self.spacing_mm))
-        lengths = (*self.spacing_mm, self.sigma_mm)
-        if len(self.spacing_mm) != self.network.dimension or not all(
-            math.isfinite(value) and value > 0 for value in lengths
-        ):
-            raise ModelFileError(
-                f"Impossible spacing {self.spacing_mm} or sigma {self.sigma_mm} (mm)."
-            )
+        if not isinstance(self.turned, bool) or self.turned and self.role == COARSE:
+            raise ModelFileError(f"The {self.role} stage has turned = {quoted(self.turned)}.")
+        dimension = self.network.dimension
+        spacing = sequence("spacing_mm", self.spacing_mm, dimension, dimension)
+        spacing = tuple(length("spacing_mm", each) for each in spacing)
+        object.__setattr__(self, "spacing_mm", spacing)
+        object.__setattr__(self, "sigma_mm", length("sigma_mm", self.sigma_mm))
+        _check_apart(f"The {self.role} stage's spacing and sigma", (*spacing, self.sigma_mm))
 
     def _check_fine(self) -> None:
-        object.__setattr__(self, "crop_size", tuple(self.crop_size))
-        if len(self.crop_size) != self.network.dimension:
-            raise ModelFileError(f"The crop size {self.crop_size} has not one number an axis.")
-        for length in self.crop_size:
-            _check_whole("crop_size", length, 8, 512)
+        dimension = self.network.dimension
+        size = sequence("crop_size", self.crop_size, dimension, dimension)
+        object.__setattr__(self, "crop_size", size)
+        for each in size:
+            whole("crop_size", each, 8, 512)
+        if math.prod(size) > _LARGEST_CROP:
+            raise ModelFileError(
+                f"The crop size {list(size)} has {math.prod(size)} voxels; at most"
+                f" {_LARGEST_CROP} are possible."
+            )
         if self.network.joint_features:
             raise ModelFileError("A fine stage sees one landmark at a time: it has no joint part.")
 
@@ -156,7 +173,13 @@ class ModelDescription:
 
     def __post_init__(self):
         object.__setattr__(self, "stages", tuple(self.stages))
-        _check_whole("members", self.members, 1, 64)
+        whole("members", self.members, 1, 64)
+        for name, longest in _LONGEST.items():
+            text(f"The model's '{name}'", getattr(self, name), longest)
+        _check_names(self.landmarks)
+        for name in ("training", "metrics"):
+            record(f"The model's '{name}'", getattr(self, name))
+        _check_image_lists(self.training)
         roles = [stage.role for stage in self.stages]
         if roles not in ([COARSE], [COARSE, FINE]):
             raise ModelFileError(f"A model has a coarse stage and perhaps a fine one, not {roles}.")
@@ -168,6 +191,7 @@ class ModelDescription:
                 )
         if len({stage.network.dimension for stage in self.stages}) != 1:
             raise ModelFileError("The stages are of different dimensions.")
+        _check_apart("The spacings of the stages", [s for st in self.stages for s in st.spacing_mm])
 
     def __repr__(self) -> str:
         return f"ModelDescription({self.told()})"
@@ -212,45 +236,75 @@ class ModelDescription:
         if not isinstance(document, dict) or document.get("schema") != MODEL_SCHEMA:
             raise ModelFileError("It is not a LandmarkHeatmap model.")
         version = document.get("schema_version")
-        if not isinstance(version, int) or version < 1:
-            raise ModelFileError(f"Its schema version is {version!r}.")
+        if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+            raise ModelFileError(f"Its schema version is {quoted(version)}.")
         if version > SCHEMA_VERSION:
             raise ModelFileError(
-                f"It has schema version {version}; this program knows up to {SCHEMA_VERSION}."
+                f"It has schema version {quoted(version)}; this program knows up to {SCHEMA_VERSION}."
                 " Update LandmarkHeatmap."
             )
         try:
             return cls(
-                landmarks=LandmarkSet.from_json(document["landmark_set"]),
+                landmarks=_landmarks(document["landmark_set"]),
                 intensity=IntensityNormalisation(**document["intensity"]),
-                stages=tuple(_stage(stage) for stage in document["stages"]),
+                stages=tuple(map(_stage, sequence("stages", document["stages"], 1, 2))),
                 # Files from before there were ensembles do not say it.
                 members=document.get("members", 1),
-                training=dict(document["training"]),
-                metrics=dict(document["metrics"]),
-                **{key: str(document[key]) for key in _TEXTS},
+                training=document["training"],
+                metrics=document["metrics"],
+                **{key: document[key] for key in _LONGEST},
             )
-        except (KeyError, TypeError, ValueError, AttributeError, AnnotationError) as error:
-            raise ModelFileError(f"Its description is damaged ({error!r}).") from error
+        except AnnotationError as error:
+            raise ModelFileError(f"Its landmarks make no sense. {error}") from error
+        except KeyError as error:
+            raise ModelFileError(f"Its description has no {quoted(error.args[0])}.") from error
+        except (TypeError, ValueError, AttributeError) as error:
+            raise ModelFileError(f"Its description is damaged ({quoted(error, 200)}).") from error
 
 
-_TEXTS = ("name", "version", "licence", "text", "created")
+def _landmarks(document) -> LandmarkSet:
+    """Judged by their number first: what they are checked for takes its square."""
+    landmarks = sequence("landmarks", document["landmarks"], 1, _MOST_LANDMARKS)
+    pairs = sequence("mirror_pairs", document.get("mirror_pairs", ()), 0, _MOST_LANDMARKS // 2)
+    for pair in pairs:
+        sequence("A pair of mirror_pairs", pair, 2, 2)
+    for landmark in landmarks:
+        text("A landmark's name", landmark["name"], _LONGEST_NAME)
+    return LandmarkSet.from_json(document)
+
+
+def _check_names(landmarks: LandmarkSet) -> None:
+    text("The landmark set's name", landmarks.name, _LONGEST_NAME)
+    for landmark in landmarks.landmarks:
+        text("A landmark's name", landmark.name, _LONGEST_NAME)
+        text(f"The definition of '{landmark.name}'", landmark.definition, _LONGEST_DEFINITION)
+
+
+def _check_image_lists(training: dict) -> None:
+    for name in _IMAGE_LISTS:
+        # A model that started from one which does not say what it saw knows it is unknown.
+        images = training.get(name)
+        if images is not None:
+            for each in sequence(name, images, 0, 10**6):
+                text(f"An image of '{name}'", each, _LONGEST_NAME)
+
+
+def _check_apart(what: str, lengths_mm) -> None:
+    shortest, longest = min(lengths_mm), max(lengths_mm)
+    if longest > _MOST_APART * shortest:
+        raise ModelFileError(
+            f"{what} are {shortest:g} to {longest:g} mm; none may be more than"
+            f" {_MOST_APART:g} times another."
+        )
 
 
 def _stage(document: dict) -> Stage:
-    network = NetworkConfig(**document["network"])
-    crop = document["crop_size"]
     return Stage(
         document["role"],
-        tuple(document["spacing_mm"]),
-        float(document["sigma_mm"]),
-        network,
-        None if crop is None else tuple(crop),
+        document["spacing_mm"],
+        document["sigma_mm"],
+        NetworkConfig(**document["network"]),
+        document["crop_size"],
         # Files from before crops were turned do not say it.
         document.get("turned", False),
     )
-
-
-def _check_whole(name: str, value, low: int, high: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ModelFileError(f"{name} is {value!r}; it has to be a whole number {low} to {high}.")

@@ -10,21 +10,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-import struct
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from ..errors import ModelFileError
+from ..errors import ModelFileError, quoted
 from ..files import replacing, sha256_of
 from .description import MODEL_SCHEMA, ModelDescription, ModelIdentity
+from .header import Header, read_header
 from .prior import ShapePrior
+from .prior_file import PREFIX as PRIOR
+from .prior_file import arrays_of, check_header, prior_from
 
 MODEL_SUFFIX = ".safetensors"
-# safetensors' own limit for a header; a larger one is damage or an attack.
-_LARGEST_HEADER = 100_000_000
-_PRIOR_PARTS = ("mean", "covariance", "cases")
+# Letters of JSON: with the images of tens of thousands of cases that it was trained on.
+_LONGEST_DESCRIPTION = 8 * 2**20
+# Bytes of all weights of a model. Networks of ours take a few megabytes.
+_MOST_WEIGHTS = 4 * 2**30
+_REAL_TYPES = ("F32", "F64", "F16", "BF16")
 _DESCRIPTION, _DESCRIPTION_SUM, _WEIGHTS_SUM = "description", "description_sha256", "weights_sha256"
 
 
@@ -52,40 +55,25 @@ def read_description(path) -> ModelDescription:
     Raises ModelFileError for a file that is missing, damaged, truncated, foreign or newer.
     """
     path = Path(path)
-    try:
-        return _described(_read_metadata(path))
-    except ModelFileError as error:
-        raise ModelFileError(f"The model file '{path}' cannot be used. {error}") from error
+    with _refusing(path):
+        return _described(_metadata(read_header(path)))
 
 
 def read_model(path) -> Model:
-    """Load a model with its networks on the processor. Raises ModelFileError as above."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    """Load a model with its networks on the processor. Raises ModelFileError as above.
 
+    What the file asks for is compared with what it holds before anything is made for it.
+    """
     path = Path(path)
-    description = read_description(path)
-    try:
-        tensors = load_file(str(path))
-        if _checksum(tensors) != _read_metadata(path).get(_WEIGHTS_SUM):
-            raise ModelFileError("Its weights do not match their checksum: the file is damaged.")
-        networks = tuple(
-            _network(stage, tensors, description.members) for stage in description.stages
-        )
-        prior = _prior(tensors, description)
-        if description.stages[-1].turned and (prior is None or prior.shape is None):
-            raise ModelFileError("Its crops are turned with the anatomy, but it has no mean shape.")
-    except (ModelFileError, SafetensorError, RuntimeError, OSError, ValueError) as error:
-        raise ModelFileError(f"The model file '{path}' cannot be used. {error}") from error
-    identity = ModelIdentity(description.name, description.version, sha256_of(path))
-    return Model(description, networks, identity, prior)
+    with _refusing(path):
+        return _model(path)
 
 
 def write_model(path, description: ModelDescription, networks, prior=None) -> ModelIdentity:
-    """Write a model file, atomically.
+    """Write a model file, atomically: what `read_model` would refuse takes no good model's place.
 
-    networks: one torch module for each stage, in order. prior: a ShapePrior, or None.
-    Raises ModelFileError, and leaves what was there, for what `read_model` would refuse.
+    networks: one torch module for each stage, in order. prior: a ShapePrior, or None. Raises
+    ModelFileError for what makes no model, weights that are not finite among it.
     """
     import torch
     from safetensors import SafetensorError
@@ -100,16 +88,7 @@ def write_model(path, description: ModelDescription, networks, prior=None) -> Mo
         for name, tensor in network.state_dict().items()
     }
     if prior is not None:
-        for name in _PRIOR_PARTS:
-            tensors[f"prior.{name}"] = torch.from_numpy(np.ascontiguousarray(getattr(prior, name)))
-        tensors["prior.limit"] = torch.tensor(prior.limit, dtype=torch.float64)
-        if prior.shape is not None:
-            tensors["prior.shape"] = torch.from_numpy(np.ascontiguousarray(prior.shape))
-    try:
-        for name, tensor in tensors.items():
-            _check_finite(name, tensor)
-    except ModelFileError as error:
-        raise ModelFileError(f"'{path}' is not written. {error}") from error
+        tensors.update({name: torch.from_numpy(a) for name, a in arrays_of(prior).items()})
     text = json.dumps(description.to_json(), ensure_ascii=False, allow_nan=False)
     metadata = {
         _DESCRIPTION: text,
@@ -122,31 +101,61 @@ def write_model(path, description: ModelDescription, networks, prior=None) -> Mo
             save_file(tensors, str(temporary), {MODEL_SCHEMA: json.dumps(metadata)})
         except SafetensorError as error:
             raise ModelFileError(f"'{path}' cannot be written: {error}") from error
+        with _refusing(path, "cannot be written"):
+            _model(temporary)
     return ModelIdentity(description.name, description.version, sha256_of(path))
 
 
-def _read_metadata(path: Path) -> dict:
-    """The metadata in a safetensors header: eight bytes of length, then that much JSON."""
+@contextmanager
+def _refusing(path: Path, what: str = "cannot be used"):
+    """Whatever goes wrong in here is told as a ModelFileError with the file's name.
+
+    The libraries that read a file from elsewhere may raise anything; only what is missing on this
+    machine is no fault of the file.
+    """
     try:
-        with open(path, "rb") as file:
-            start = file.read(8)
-            length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
-            if not 2 <= length <= _LARGEST_HEADER:
-                raise ModelFileError("It is not a safetensors file.")
-            header = file.read(length)
-        if len(header) < length:
-            raise ModelFileError("It is truncated: its header is not complete.")
-        document = json.loads(header)
+        yield
+    except (ImportError, KeyboardInterrupt):
+        raise
+    except ModelFileError as error:
+        raise ModelFileError(f"The model file '{path}' {what}. {error}") from error
+    except MemoryError as error:
+        text = f"The model file '{path}' {what}. There is not enough memory for it."
+        raise ModelFileError(text) from error
     except OSError as error:
-        raise ModelFileError(f"It cannot be opened: {error.strerror}.") from error
-    except (ValueError, RecursionError) as error:
-        raise ModelFileError("It is not a safetensors file, or its header is damaged.") from error
-    texts = document.pop("__metadata__", None) if isinstance(document, dict) else None
-    if not isinstance(texts, dict) or MODEL_SCHEMA not in texts:
+        text = f"The model file '{path}' {what}. It cannot be opened: {error.strerror or error}."
+        raise ModelFileError(text) from error
+    except Exception as error:
+        text = f"The model file '{path}' {what}. It is damaged ({quoted(error, 200)})."
+        raise ModelFileError(text) from error
+
+
+def _model(path: Path) -> Model:
+    from safetensors.torch import load_file
+
+    header = read_header(path)
+    metadata = _metadata(header)
+    description = _described(metadata)
+    networks = _empty_networks(description)
+    _check_fits(header.tensors, description, networks)
+    tensors = load_file(str(path))
+    if _checksum(tensors) != metadata.get(_WEIGHTS_SUM):
+        raise ModelFileError("Its weights do not match their checksum: the file is damaged.")
+    for stage, network in zip(description.stages, networks):
+        _fill(network, f"{stage.role}.", tensors)
+    prior = prior_from({n: t.numpy() for n, t in tensors.items() if n.startswith(PRIOR)})
+    if description.stages[-1].turned and (prior is None or prior.shape is None):
+        raise ModelFileError("Its crops are turned with the anatomy, but it has no mean shape.")
+    identity = ModelIdentity(description.name, description.version, sha256_of(path))
+    return Model(description, networks, identity, prior)
+
+
+def _metadata(header: Header) -> dict:
+    """What this program has written beside the tensors."""
+    if MODEL_SCHEMA not in header.texts:
         raise ModelFileError("It is a safetensors file, but not a LandmarkHeatmap model.")
-    _check_length(path, 8 + length, document)
     try:
-        metadata = json.loads(texts[MODEL_SCHEMA])
+        metadata = json.loads(header.texts[MODEL_SCHEMA])
     except (ValueError, TypeError, RecursionError) as error:
         raise ModelFileError("Its description is damaged.") from error
     if not isinstance(metadata, dict):
@@ -154,21 +163,17 @@ def _read_metadata(path: Path) -> dict:
     return metadata
 
 
-def _check_length(path: Path, start: int, tensors: dict) -> None:
-    """That the file is as long as its header says."""
-    try:
-        wanted = start + max(tensor["data_offsets"][1] for tensor in tensors.values())
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise ModelFileError("Its header is damaged: it lists no weights.") from error
-    size = path.stat().st_size
-    if size != wanted:
-        state = "truncated" if size < wanted else "damaged"
-        raise ModelFileError(f"It is {state}: {size} bytes where its header says {wanted}.")
-
-
 def _described(metadata: dict) -> ModelDescription:
     text = metadata.get(_DESCRIPTION)
-    if not isinstance(text, str) or _text_sum(text) != metadata.get(_DESCRIPTION_SUM):
+    if not isinstance(text, str) or len(text) > _LONGEST_DESCRIPTION:
+        raise ModelFileError(
+            f"Its description is damaged: no text of at most {_LONGEST_DESCRIPTION} letters."
+        )
+    try:
+        is_whole = _text_sum(text) == metadata.get(_DESCRIPTION_SUM)
+    except UnicodeEncodeError as error:
+        raise ModelFileError("Its description is damaged: it is no Unicode.") from error
+    if not is_whole:
         raise ModelFileError("Its description does not match its checksum: the file is damaged.")
     try:
         document = json.loads(text)
@@ -177,58 +182,64 @@ def _described(metadata: dict) -> ModelDescription:
     return ModelDescription.from_json(document)
 
 
-def _network(stage, tensors, members: int):
-    """The stage's network with its weights.
-
-    Raises ModelFileError if a tensor is missing or misshapen, or holds NaN or infinity.
-    """
-    from .network import network_for
-
-    prefix = f"{stage.role}."
-    network = network_for(stage, members)
-    weights = {
-        name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)
-    }
-    for name, value in weights.items():
-        _check_finite(prefix + name, value)
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        # torch lists every tensor on a line of its own; the first two lines say what is wrong.
-        first = " ".join(line.strip() for line in str(error).splitlines()[:2])
-        raise ModelFileError(f"Its weights do not fit its description. {first}") from error
-    return network.eval()
-
-
-def _check_finite(name: str, tensor) -> None:
+def _empty_networks(description: ModelDescription) -> tuple:
+    """The networks of the stages, as shapes only: whatever size they have, they take no memory."""
     import torch
 
-    # The prior's limit is infinite where nothing is known of it.
-    if not name.startswith("prior.") and not torch.isfinite(tensor).all():
-        raise ModelFileError(f"Its weights '{name}' are not all finite numbers.")
+    from .network import network_for
+
+    with torch.device("meta"):
+        return tuple(network_for(stage, description.members) for stage in description.stages)
 
 
-def _prior(tensors, description: ModelDescription):
-    """The shape prior, if the file has one. ModelFileError if it is of another shape."""
-    parts = [tensors.get(f"prior.{name}") for name in _PRIOR_PARTS]
-    if any(part is None for part in parts):
-        return None
-    count, dimension = len(description.landmarks), description.dimension
-    shapes = [(count, count, *rest) for rest in ((dimension,), (dimension, dimension), ())]
-    if [tuple(part.shape) for part in parts] != shapes:
-        raise ModelFileError("Its shape prior does not fit its landmarks.")
-    limit = tensors.get("prior.limit")
-    if limit is not None and limit.numel() != 1:
-        raise ModelFileError("The limit of its shape prior is not one number.")
-    shape = tensors.get("prior.shape")
-    if shape is not None and tuple(shape.shape) != (count, dimension):
-        raise ModelFileError("The mean shape of its prior does not fit its landmarks.")
-    return ShapePrior(
-        *(part.numpy() for part in parts),
-        # Files from before there was a limit have none.
-        np.inf if limit is None else float(limit),
-        None if shape is None else shape.numpy(),
-    )
+def _check_fits(tensors: dict, description: ModelDescription, networks) -> None:
+    """That the file holds the networks' weights, and a prior or none, and nothing else.
+
+    tensors: of each name (type, shape), as in a Header.
+    """
+    wanted = {
+        f"{stage.role}.{name}": tuple(tensor.shape)
+        for stage, network in zip(description.stages, networks)
+        for name, tensor in network.state_dict().items()
+    }
+    size = 4 * sum(t.numel() for network in networks for t in network.state_dict().values())
+    if size > _MOST_WEIGHTS:
+        raise ModelFileError(
+            f"Its networks would have {size / 2**30:.1f} GB of weights; at most"
+            f" {_MOST_WEIGHTS / 2**30:.0f} GB are read."
+        )
+    told = "Its weights do not fit its description:"
+    for name, shape in wanted.items():
+        if name not in tensors:
+            raise ModelFileError(f"{told} '{name}' is missing.")
+        dtype, there = tensors[name]
+        if there != shape or dtype not in _REAL_TYPES:
+            raise ModelFileError(
+                f"{told} '{name}' is {dtype}, {list(there)}, and has to be {list(shape)}."
+            )
+    prior = {name: tensor for name, tensor in tensors.items() if name.startswith(PRIOR)}
+    for name in tensors:
+        if name not in wanted and name not in prior:
+            raise ModelFileError(f"{told} it says nothing of {quoted(name)}.")
+    check_header(prior, len(description.landmarks), description.dimension)
+
+
+def _fill(network, prefix: str, tensors: dict) -> None:
+    """Give an empty network its weights. ModelFileError if one is not finite as a float32."""
+    import torch
+
+    weights = {
+        name[len(prefix) :]: tensor.float()
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
+    for name, value in weights.items():
+        if not torch.isfinite(value).all():
+            raise ModelFileError(f"Its weights '{prefix}{name}' are not all finite numbers.")
+    # Copied: the tensors may be views of the file, which somebody may write to.
+    network.to_empty(device="cpu")
+    network.load_state_dict(weights)
+    network.eval()
 
 
 def _checksum(tensors) -> str:
