@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import ModelFileError
+from ..errors import ModelFileError, quoted
 from .prior import ShapePrior
 from .values import LONGEST_MM
 
@@ -48,7 +48,7 @@ def check_header(tensors: dict, landmarks: int, dimension: int) -> None:
         types, wanted = known.get(name[len(PREFIX) :], ((), ()))
         if dtype not in types or shape != wanted:
             raise ModelFileError(
-                f"Its shape prior does not fit its landmarks: '{name}' is {dtype}, {list(shape)}."
+                f"Its shape prior does not fit its landmarks: {quoted(name)} is {dtype}, {list(shape)}."
             )
 
 
