@@ -12,8 +12,8 @@ from ..errors import ModelFileError, quoted
 
 # mm: from a thousandth of a micrometre to a kilometre.
 SHORTEST_MM, LONGEST_MM = 1e-6, 1e6
-# Intensities: what float32 holds.
-_LARGEST_NUMBER = 3.4028234663852886e38
+# Intensities: a little more than float32 holds, for windows around an image of its largest number.
+_LARGEST_NUMBER = 1e39
 _LARGEST_WHOLE = 2**63
 _DEEPEST = 40
 

@@ -118,6 +118,13 @@ def a_dict(value) -> dict:
     return value
 
 
+def _reason(value) -> str:
+    """Why something failed, which nobody may be left without."""
+    if not text(value).strip():
+        raise ValueError("has to say something")
+    return text(value, _LONGEST_TEXT)
+
+
 def _path(value) -> str:
     """Paths can hold bytes that are no text, which Python keeps as half characters: they stay."""
     if not isinstance(value, str) or "\0" in value:
@@ -145,7 +152,7 @@ _ANSWERS = {
     },
     "failed": {
         "job": whole,
-        "text": lambda v: text(v, _LONGEST_TEXT),
+        "text": _reason,
         "details": lambda v: text(v, _LONGEST_DETAILS),
     },
     "cancelled": {"job": whole},

@@ -103,7 +103,7 @@ class Server:
         except _CancelledError:
             self._say("cancelled", job=job)
         except LandmarkHeatmapError as error:
-            self._say("failed", job=job, text=str(error), details="")
+            self._say("failed", job=job, text=str(error) or type(error).__name__, details="")
         except ImportError as error:
             text = f"Detection needs a Python package that is not installed: {error}."
             self._say("failed", job=job, text=text, details=traceback.format_exc())

@@ -144,6 +144,7 @@ def test_a_worker_that_is_asked_to_end_takes_its_folder_along(worker, name):
             "seconds": [],
         },
         {"message": "failed", "job": 1, "text": {}, "details": ""},
+        {"message": "failed", "job": 1, "text": " ", "details": ""},
         {"message": "ready", "version": "1"},
         {"message": "detect", "job": 1},
     ],
