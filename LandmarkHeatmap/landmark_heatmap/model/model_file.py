@@ -118,7 +118,9 @@ def _refusing(path: Path, what: str = "cannot be used"):
     except (ImportError, KeyboardInterrupt):
         raise
     except ModelFileError as error:
-        raise ModelFileError(f"The model file '{path}' {what}. {error}") from error
+        # In one line, also where it tells of a name with line ends in it.
+        reason = " ".join(str(error).split())
+        raise ModelFileError(f"The model file '{path}' {what}. {reason}") from error
     except MemoryError as error:
         text = f"The model file '{path}' {what}. There is not enough memory for it."
         raise ModelFileError(text) from error
