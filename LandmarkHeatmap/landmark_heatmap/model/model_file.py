@@ -101,7 +101,7 @@ def write_model(path, description: ModelDescription, networks, prior=None) -> Mo
             save_file(tensors, str(temporary), {MODEL_SCHEMA: json.dumps(metadata)})
         except SafetensorError as error:
             raise ModelFileError(f"'{path}' cannot be written: {error}") from error
-        with _refusing(path, "cannot be written"):
+        with _refusing(path, "is not written"):
             _model(temporary)
     return ModelIdentity(description.name, description.version, sha256_of(path))
 
@@ -228,20 +228,24 @@ def _check_fits(tensors: dict, description: ModelDescription, networks) -> None:
 
 def _fill(network, prefix: str, tensors: dict) -> None:
     """Give an empty network its weights. ModelFileError if one is not finite as a float32."""
-    import torch
-
     weights = {
         name[len(prefix) :]: tensor.float()
         for name, tensor in tensors.items()
         if name.startswith(prefix)
     }
     for name, value in weights.items():
-        if not torch.isfinite(value).all():
-            raise ModelFileError(f"Its weights '{prefix}{name}' are not all finite numbers.")
+        _check_finite(prefix + name, value)
     # Copied: the tensors may be views of the file, which somebody may write to.
     network.to_empty(device="cpu")
     network.load_state_dict(weights)
     network.eval()
+
+
+def _check_finite(name: str, tensor) -> None:
+    import torch
+
+    if not torch.isfinite(tensor).all():
+        raise ModelFileError(f"Its weights '{name}' are not all finite numbers.")
 
 
 def _checksum(tensors) -> str:
