@@ -10,7 +10,7 @@ import vtk
 
 from landmark_heatmap.annotation.landmarks import Annotation, Point, PointState
 from landmark_heatmap.errors import AnnotationError
-from landmark_heatmap.judging.evaluation import DEFAULT_THRESHOLDS_MM, Evaluation, Outcome, evaluate
+from landmark_heatmap.judging.evaluation import Evaluation, Outcome, evaluate
 
 from .result import markups
 from .result.detection_result import DetectionResult
@@ -74,9 +74,7 @@ class Comparison:
         return table
 
 
-def compare(
-    result: DetectionResult, reference_node, thresholds_mm=DEFAULT_THRESHOLDS_MM
-) -> Comparison:
+def compare(result: DetectionResult, reference_node, thresholds_mm=None) -> Comparison:
     """Compare the landmarks of a result, as they stand, with those of a markups list.
 
     They belong together by their names (the labels of the control points). Distances are in mm in the

@@ -6,19 +6,19 @@ import argparse
 import sys
 from pathlib import Path
 
-from .command_line import add_version, run_command
+from .command_line import NOTHING_DONE, add_version, run_command
 from .errors import LandmarkHeatmapError
 from .files import write_json
 
-_DEFAULT_THRESHOLDS_MM = (2.0, 2.5, 3.0, 4.0)
 _MODEL = "the model file, or the name of one that comes along: synthetic_hip"
 
 
 def main(arguments=None) -> int:
     """Run the command line.
 
-    Returns the exit code: 0; 1 if some images could not be done; 2 for input that cannot be used,
-    or files that cannot be written; 130 for Ctrl-C.
+    Returns the exit code: 0; 1 if some images could not be done, no landmark was found in any or
+    nothing was there to compare; 2 for input that cannot be used, or files that cannot be written;
+    130 for Ctrl-C.
     """
     options = _parser().parse_args(arguments)
     return run_command("landmark-heatmap", options.command, options)
@@ -59,9 +59,9 @@ def _parser() -> argparse.ArgumentParser:
         "--thresholds",
         nargs="+",
         type=float,
-        default=_DEFAULT_THRESHOLDS_MM,
         metavar="MM",
-        help="success detection rates at these distances (default: 2 2.5 3 4)",
+        help="success detection rates at these distances (default: 2 2.5 3 4, or what fits the size of"
+        " the images)",
     )
     evaluate.add_argument(
         "--overwrite", action="store_true", help="replace the JSON file if it is there already"
@@ -97,18 +97,27 @@ def _check_free(target: Path, overwrite: bool) -> None:
 
 
 def _evaluate(options) -> int:
-    from .judging.evaluation import evaluate
+    from .annotation.not_marked import told_conventions
+    from .judging.evaluation import evaluate, near_names
     from .judging.evaluation_table import format_table
     from .judging.pairing import pair_annotations
 
     if options.json:
         _check_free(options.json, options.overwrite)
     pairs = pair_annotations(options.predictions, options.references)
-    evaluation = evaluate(pairs, thresholds_mm=tuple(options.thresholds))
+    evaluation = evaluate(pairs, thresholds_mm=options.thresholds)
     print(format_table(evaluation))
+    for whose, which in (("Predictions", 1), ("References", 2)):
+        read_as = [c for pair in pairs if pair[which] for c in pair[which].read_as.values()]
+        if read_as:
+            print(f"{whose}: {told_conventions(read_as)}")
+    for sentence in near_names(pairs):
+        print(f"Names that do not agree: {sentence}.")
     if options.json:
         write_json(options.json, evaluation.to_json())
-    return 0
+    if not evaluation.compared:
+        print("Nothing was compared: no landmark has both positions.", file=sys.stderr)
+    return 0 if evaluation.compared else NOTHING_DONE
 
 
 def _describe(options) -> int:

@@ -11,7 +11,8 @@ from importlib import metadata
 from . import __version__
 from .errors import LandmarkHeatmapError, explain_missing_package
 
-BAD_INPUT, INTERRUPTED = 2, 130
+# A command that ran through and has nothing to show for it was no success, either.
+NOTHING_DONE, BAD_INPUT, INTERRUPTED = 1, 2, 130
 # What can make the same command give something else.
 _BESIDE = ("torch", "safetensors", "numpy", "SimpleITK")
 

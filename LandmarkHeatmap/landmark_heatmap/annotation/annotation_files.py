@@ -1,4 +1,4 @@
-"""Annotation files: Slicer's .mrk.json (read and written), .fcsv and .csv (read).
+"""Annotation files: Slicer's .mrk.json (read and written), and whatever `formats` reads beside it.
 
 A file that leaves any doubt about where a point is gets refused, with the file, the point and the
 value in the message. Nothing is guessed, a coordinate system least of all.
@@ -6,8 +6,6 @@ value in the message. Nothing is guessed, a coordinate system least of all.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 import reprlib
@@ -15,20 +13,20 @@ from pathlib import Path
 
 from ..errors import AnnotationError
 from ..files import write_json
+from .formats.fcsv import read_fcsv
+from .formats.slicer_csv import read_csv
+from .formats.slicer_points import TO_LPS, position_of, refuse_position, slicer_convention
 from .landmarks import Annotation, LandmarkSet, Point, PointState
+from .not_marked import STATUSES, Convention, zeros
 
 MARKUPS_SUFFIX = ".mrk.json"
+# The type of a markup that is a list of points; curves, planes, boxes and angles have others.
+_POINTS = "Fiducial"
 _SCHEMA = (
     "https://raw.githubusercontent.com/slicer/slicer/master/Modules/Loadable/Markups/"
     "Resources/Schema/markups-schema-v1.0.3.json#"
 )
-# Slicer's position status and ours. A 'defined' point may be marked as predicted by our own key.
-_STATE_OF_STATUS = {
-    "defined": PointState.PLACED,
-    "missing": PointState.ABSENT,
-    "undefined": PointState.UNJUDGED,
-    "preview": PointState.UNJUDGED,
-}
+# A 'defined' point may be marked as predicted by our own key.
 _STATUS_OF_STATE = {
     PointState.PLACED: "defined",
     PointState.PREDICTED: "defined",
@@ -43,12 +41,6 @@ _CONFIDENCE_KEY = "landmarkHeatmapConfidence"
 _CONFIDENCE = "confidence"
 # Of the whole list. Slicer drops it when it saves: what a person had in hand is nobody's result.
 _MADE_BY_KEY = "landmarkHeatmapMadeBy"
-# The first two axes change sign between the frames; the factors lead to LPS.
-_TO_LPS = {"LPS": (1, 1, 1), "RAS": (-1, -1, 1)}
-_FCSV_SYSTEMS = {"0": "RAS", "1": "LPS", "RAS": "RAS", "LPS": "LPS"}
-# Slicer 5 adds two cells to each row of an .fcsv that no header names; the first is the status.
-_FCSV_STATUS = {"0": "undefined", "1": "preview", "2": "defined", "3": "missing"}
-_FCSV_UNNAMED_CELLS = 2
 # An annotation takes a few hundred bytes a point: what is larger than this is something else.
 _LARGEST_FILE_BYTES = 64 * 2**20
 
@@ -57,15 +49,16 @@ def read_annotation(path, landmarks: LandmarkSet = None) -> Annotation:
     """Read .mrk.json, .fcsv or .csv, by the extension.
 
     landmarks: if given, a name that is not in it is refused.
+    What is not plainly placed, and why, is in the annotation's `read_as`.
     Raises AnnotationError for a file that cannot be read or that leaves a point in doubt.
     """
     path = Path(path)
-    readers = {MARKUPS_SUFFIX: _read_markups_json, ".fcsv": _read_fcsv, ".csv": _read_csv}
+    readers = {MARKUPS_SUFFIX: _read_markups_json, ".fcsv": read_fcsv, ".csv": read_csv}
     reader = next((r for end, r in readers.items() if path.name.lower().endswith(end)), None)
     if reader is None:
         raise AnnotationError(f"'{path}': expected a file that ends in {', '.join(readers)}.")
-    points = {}
-    for name, point in reader(path, _text(path)):
+    points, read_as = {}, {}
+    for name, point, convention in reader(path, _text(path)):
         if not name.strip():
             raise AnnotationError(f"'{path}': point {len(points) + 1} has no label.")
         if name in points:
@@ -75,9 +68,25 @@ def read_annotation(path, landmarks: LandmarkSet = None) -> Annotation:
                 f"'{path}': '{name}' is not one of the landmarks {', '.join(landmarks.names)}."
             )
         points[name] = point
+        if convention is not None:
+            read_as[name] = convention
     if not points:
         raise AnnotationError(f"'{path}' holds no points.")
-    return Annotation(points)
+    return without_zeros([Annotation(points, read_as)])[0]
+
+
+def without_zeros(annotations) -> list:
+    """The same annotations, of one set of images, less the positions that are zero and no points."""
+    positions = [
+        {name: p.position_lps for name, p in a.points.items() if p.state is PointState.PLACED}
+        for a in annotations
+    ]
+    found = zeros(positions, on_picture=False)
+    kept = []
+    for index, annotation in enumerate(annotations):
+        names = [name for name in annotation.names if (index, name) in found]
+        kept.append(annotation.without(names, Convention.ZERO) if names else annotation)
+    return kept
 
 
 def write_annotation(path, annotation: Annotation, made_by: dict = None, new: bool = False) -> None:
@@ -159,8 +168,14 @@ def _read_markups_json(path, text):
     if len(_typed(path, "'markups'", markups, list)) != 1:
         raise AnnotationError(f"'{path}' holds {len(markups)} lists; save one list to a file.")
     markup = _typed(path, "the list", markups[0], dict)
+    kind = markup.get("type", _POINTS)
+    if kind != _POINTS:
+        raise AnnotationError(
+            f"'{path}' is a markup of the type {kind!r}, whose control points are no landmarks; save a"
+            " point list (Fiducial)."
+        )
     system = markup.get("coordinateSystem")
-    if system not in tuple(_TO_LPS):
+    if system not in tuple(TO_LPS):
         raise AnnotationError(
             f"'{path}': the coordinateSystem is {system!r}; it has to be 'LPS' or 'RAS'."
         )
@@ -173,7 +188,7 @@ def _read_markups_json(path, text):
     for number, (control_point, confidence) in enumerate(zip(control_points, confidences), 1):
         control_point = _typed(path, f"point {number}", control_point, dict)
         name = _typed(path, f"the label of point {number}", control_point.get("label"), str)
-        yield name, _markups_point(path, name, control_point, system, confidence)
+        yield (name, *_markups_point(path, name, control_point, system, confidence))
 
 
 def _typed(path, what, value, kind):
@@ -211,17 +226,17 @@ def _markups_point(path, name, control_point, system, confidence):
         raise AnnotationError(f"'{path}': '{name}' has the confidence {confidence!r}, no number.")
     # The status comes first: a missing point is written with a position that means nothing.
     status = control_point.get("positionStatus", "defined")
-    if status not in tuple(_STATE_OF_STATUS):
+    if status not in tuple(STATUSES):
         raise AnnotationError(f"'{path}': '{name}' has the unknown positionStatus {status!r}.")
-    state = _STATE_OF_STATUS[status]
-    if state is not PointState.PLACED:
-        return Point(state, None, confidence, definition)
-    if control_point.get(_STATE_KEY) == PointState.PREDICTED.value:
-        state = PointState.PREDICTED
     values = control_point.get("position")
+    convention = slicer_convention(status, values)
+    if convention is not None and convention.state is not PointState.PLACED:
+        return Point(convention.state, None, confidence, definition), convention
+    is_predicted = control_point.get(_STATE_KEY) == PointState.PREDICTED.value
+    state = PointState.PREDICTED if is_predicted else PointState.PLACED
     if not isinstance(values, list) or not all(map(_is_number, values)):
-        _refuse_position(path, name, values)
-    return Point(state, _position(path, name, values, system), confidence, definition)
+        refuse_position(path, name, values)
+    return Point(state, position_of(path, name, values, system), confidence, definition), convention
 
 
 def _is_number(value) -> bool:
@@ -230,98 +245,3 @@ def _is_number(value) -> bool:
         return type(value) in (int, float) and math.isfinite(value)
     except OverflowError:
         return False
-
-
-def _read_fcsv(path, text):
-    system, columns, rows = None, None, []
-    for line in io.StringIO(text):
-        if line.startswith("#"):
-            key, _, value = line[1:].partition("=")
-            if key.strip().lower() == "coordinatesystem":
-                found = _FCSV_SYSTEMS.get(value.strip().upper())
-                if found is None or system not in (None, found):
-                    raise AnnotationError(
-                        f"'{path}': the CoordinateSystem is '{value.strip()}'; it has to be"
-                        " 0 or RAS, 1 or LPS, and the same throughout."
-                    )
-                system = found
-            elif key.strip().lower() == "columns":
-                columns = [column.strip() for column in value.split(",")]
-        elif line.strip():
-            rows.append(line)
-    if system is None:
-        raise AnnotationError(f"'{path}' has no line '# CoordinateSystem = RAS' (or LPS).")
-    if columns is None or not {"x", "y", "z", "label"} <= set(columns):
-        raise AnnotationError(f"'{path}' has no line '# columns = ...' with x, y, z and label.")
-    for row in _csv_rows(path, csv.reader(rows)):
-        cells = dict(zip(columns, row))
-        name, definition = cells.get("label", "").strip(), cells.get("desc", "").strip()
-        unnamed = row[len(columns) :]
-        if len(unnamed) not in (0, _FCSV_UNNAMED_CELLS):
-            raise AnnotationError(
-                f"'{path}': '{name}' has {len(row)} cells for {len(columns)} columns."
-            )
-        status = _FCSV_STATUS.get(unnamed[0].strip()) if unnamed else "defined"
-        if status is None:
-            raise AnnotationError(f"'{path}': '{name}' has the unknown status '{unnamed[0]}'.")
-        if _STATE_OF_STATUS[status] is not PointState.PLACED:
-            yield name, Point(_STATE_OF_STATUS[status], definition=definition)
-            continue
-        position = _position(path, name, [cells.get(axis) for axis in "xyz"], system)
-        yield name, Point(PointState.PLACED, position, definition=definition)
-
-
-def _read_csv(path, text):
-    """Slicer's table of control points: a label, then r, a, s or l, p, s, in mm."""
-    rows = _csv_rows(path, csv.reader(io.StringIO(text)))
-    header = next(rows, [])
-    columns = [column.strip().lower() for column in header]
-    systems = [system for system in _TO_LPS if set(system.lower()) <= set(columns)]
-    if len(systems) != 1 or "label" not in columns or len(set(columns)) < len(columns):
-        raise AnnotationError(
-            f"'{path}' needs the columns label and either r, a, s or l, p, s (mm), each once; it"
-            f" has {', '.join(header) or 'none'}."
-        )
-    for row in rows:
-        cells = dict(zip(columns, row))
-        name, definition = cells.get("label", "").strip(), cells.get("description", "").strip()
-        # A decimal comma makes cells too many, and numbers that look right in the wrong column.
-        if len(row) > len(columns):
-            raise AnnotationError(
-                f"'{path}': '{name}' has {len(row)} cells for {len(columns)} columns."
-            )
-        defined = cells.get("defined", "").strip().lower()
-        if defined not in ("", "0", "1", "false", "true"):
-            raise AnnotationError(f"'{path}': '{name}' has the value '{defined}' for 'defined'.")
-        if defined in ("0", "false"):
-            yield name, Point(PointState.UNJUDGED, definition=definition)
-            continue
-        system = systems[0]
-        position = _position(path, name, [cells.get(axis) for axis in system.lower()], system)
-        yield name, Point(PointState.PLACED, position, definition=definition)
-
-
-def _csv_rows(path, reader):
-    """The rows that are not empty. Raises AnnotationError where Python's csv raises its own."""
-    try:
-        yield from (row for row in reader if any(cell.strip() for cell in row))
-    except csv.Error as error:
-        raise AnnotationError(f"'{path}' is not a table of text: {error}.") from error
-
-
-def _position(path, name, values, system) -> tuple:
-    """Three finite numbers in `system`, as a position in LPS."""
-    try:
-        # Python would read '1_000' as a number; no other program does.
-        numbers = [float(str(value).replace("_", "?")) for value in values]
-    except ValueError:
-        numbers = []
-    if len(numbers) != 3 or not all(map(math.isfinite, numbers)):
-        _refuse_position(path, name, values)
-    return tuple(sign * number for sign, number in zip(_TO_LPS[system], numbers))
-
-
-def _refuse_position(path, name, values):
-    raise AnnotationError(
-        f"'{path}': '{name}' has the position {reprlib.repr(values)}; it needs three finite numbers."
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -34,15 +33,18 @@ class LandmarkSet:
     """Landmarks in the order of the heatmap channels, and which are left/right twins.
 
     mirror_pairs: pairs of names that swap when the image is mirrored. A landmark in no pair is its
-    own mirror image. Raises AnnotationError for duplicate names or impossible pairs.
+    own mirror image. midline: those of them of which somebody has stated so. Raises AnnotationError
+    for duplicate names or impossible pairs.
     """
 
     landmarks: tuple
     mirror_pairs: tuple = ()
     name: str = ""
+    midline: tuple = ()
 
     def __post_init__(self):
         object.__setattr__(self, "landmarks", tuple(self.landmarks))
+        object.__setattr__(self, "midline", tuple(self.midline))
         object.__setattr__(self, "mirror_pairs", tuple(tuple(p) for p in self.mirror_pairs))
         if not self.landmarks:
             raise AnnotationError("A landmark set needs at least one landmark.")
@@ -60,6 +62,12 @@ class LandmarkSet:
                 raise AnnotationError(f"The mirror pairs name '{name}', which is no landmark.")
             if paired.count(name) > 1:
                 raise AnnotationError(f"The landmark '{name}' stands in more than one mirror pair.")
+        for name in self.midline:
+            if name not in self.names or name in paired:
+                raise AnnotationError(
+                    f"The midline names '{name}', which is"
+                    f" {'in a mirror pair' if name in paired else 'no landmark'}."
+                )
 
     def __len__(self) -> int:
         return len(self.landmarks)
@@ -89,11 +97,13 @@ class LandmarkSet:
         return permutation
 
     def to_json(self) -> dict:
-        return {
+        document = {
             "name": self.name,
             "landmarks": [{"name": m.name, "definition": m.definition} for m in self.landmarks],
             "mirror_pairs": [list(pair) for pair in self.mirror_pairs],
         }
+        # Most sets state none, and then say what they always said.
+        return {**document, "midline": list(self.midline)} if self.midline else document
 
     @classmethod
     def from_json(cls, document: dict) -> LandmarkSet:
@@ -102,6 +112,7 @@ class LandmarkSet:
             tuple(Landmark(m["name"], m.get("definition", "")) for m in document["landmarks"]),
             tuple(document.get("mirror_pairs", ())),
             document.get("name", ""),
+            tuple(document.get("midline", ())),
         )
 
 
@@ -152,9 +163,14 @@ def position_told(position_lps) -> str:
 
 @dataclass(frozen=True)
 class Annotation:
-    """The landmarks of one image by name. A name that is not there has not been judged."""
+    """The landmarks of one image by name. A name that is not there has not been judged.
+
+    read_as: the Convention (not_marked.py) of each point that its file did not say to be plainly
+    placed; it is no part of what the annotation says.
+    """
 
     points: dict = field(default_factory=dict)
+    read_as: dict = field(default_factory=dict, compare=False, repr=False)
 
     def __repr__(self) -> str:
         states = [point.state for point in self.points.values()]
@@ -190,33 +206,10 @@ class Annotation:
         positions = [self.position_lps(name) for name in names]
         return np.array([np.full(3, np.nan) if p is None else p for p in positions]).reshape(-1, 3)
 
-
-# Each rule names the left form of a name part; the right form follows by swapping the words.
-_SIDES = (("Left", "Right"), ("left", "right"), ("LEFT", "RIGHT"), ("L", "R"), ("l", "r"))
-
-
-def infer_mirror_pairs(names) -> tuple:
-    """Left/right twins told from their names: Left/Right anywhere, L/R set off as a word of its own.
-
-    'Femur_L_Head' pairs with 'Femur_R_Head', 'ASIS left' with 'ASIS right', and 'Left_PT' with
-    'Right_PT'. Only names that both occur are paired.
-    """
-    pairs = []
-    taken = set()
-    for name in names:
-        twin = _right_twin(name, names)
-        if twin is not None and not {name, twin} & taken:
-            pairs.append((name, twin))
-            taken |= {name, twin}
-    return tuple(pairs)
-
-
-def _right_twin(name: str, names):
-    for left, right in _SIDES:
-        # A single letter counts only as a word of its own: 'L' in 'AIIS_L', never in 'LEC'.
-        pattern = left if len(left) > 1 else rf"(?<![A-Za-z0-9]){left}(?![A-Za-z0-9])"
-        for match in re.finditer(pattern, name):
-            twin = name[: match.start()] + right + name[match.end() :]
-            if twin in names:
-                return twin
-    return None
+    def without(self, names, convention) -> Annotation:
+        """The same with these landmarks in the state that a Convention means, none of them placed."""
+        found = {
+            name: Point(convention.state, definition=self.points[name].definition) for name in names
+        }
+        read_as = {**self.read_as, **dict.fromkeys(names, convention)}
+        return Annotation({**self.points, **found}, read_as)

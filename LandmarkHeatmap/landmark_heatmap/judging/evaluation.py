@@ -21,10 +21,11 @@ from enum import Enum
 import numpy as np
 
 from ..annotation.landmarks import Annotation, PointState
+from ..annotation.names import told_near
 from ..errors import AnnotationError, LandmarkHeatmapError
+from ..lengths import fitting_thresholds, number
 from .bootstrap import INTERVAL_PERCENT, Figure, median, ratio, resampled
 
-DEFAULT_THRESHOLDS_MM = (2.0, 2.5, 3.0, 4.0)
 ALL = "All"
 
 
@@ -103,11 +104,16 @@ class Evaluation:
     resamples: int
     seed: int
 
+    @property
+    def compared(self) -> int:
+        """How many points there were to compare; without any, nothing was evaluated."""
+        return self.overall.counts[Outcome.COMPARED]
+
     def __repr__(self) -> str:
         mean = self.overall.mean_mm
-        told = "no point compared" if mean.value is None else f"MRE {mean.value:.2f} mm"
+        told = "no point compared" if mean.value is None else f"MRE {number(mean.value)} mm"
         if mean.interval is not None:
-            told += " ({:.2f} to {:.2f})".format(*mean.interval)
+            told += " ({} to {})".format(*(number(x, like=mean.value) for x in mean.interval))
         return f"Evaluation(cases: {len(self.cases)}, landmarks: {len(self.landmarks)}, {told})"
 
     def __str__(self) -> str:
@@ -140,7 +146,7 @@ class Evaluation:
 
 def evaluate(
     cases,
-    thresholds_mm=DEFAULT_THRESHOLDS_MM,
+    thresholds_mm=None,
     resamples: int = 2000,
     seed: int = 0,
     names=None,
@@ -150,15 +156,18 @@ def evaluate(
 
     cases: (case name, predicted Annotation, reference Annotation) each, as pairing.pair_annotations
     gives them; the prediction is None where there is none (all is missed), the reference is None
-    where there is none (the prediction is ignored). names: the landmarks to report, in order; by
+    where there is none (the prediction is ignored). thresholds_mm: of the success rates; by default
+    such as fit the size of what the references mark. names: the landmarks to report, in order; by
     default all that occur, references first. resamples: of the bootstrap, drawn with `seed`. groups:
     case name to its patient, if several cases may be of one: patients are drawn then, not cases.
     Raises LandmarkHeatmapError for thresholds that are none, AnnotationError for a case that comes
     twice or if there is no reference.
     """
-    thresholds_mm = _checked_thresholds(thresholds_mm)
     judged = [case for case in cases if case[2] is not None]
     _check_cases(judged)
+    if thresholds_mm is None:
+        thresholds_mm = thresholds_for([reference for _, _, reference in judged])
+    thresholds_mm = _checked_thresholds(thresholds_mm)
     names = _all_names(judged) if names is None else tuple(names)
     results = tuple(_case_result(*case, names) for case in judged)
     columns = [[name] for name in names]
@@ -175,6 +184,20 @@ def evaluate(
         resamples,
         seed,
     )
+
+
+def thresholds_for(references) -> tuple:
+    """Thresholds that fit what reference annotations mark: clinical ones, or round numbers.
+
+    It is the size of the references alone that decides, so two models are judged by the same ones.
+    """
+    extents = []
+    for annotation in references:
+        positions = annotation.positions_lps(annotation.names)
+        positions = positions[np.isfinite(positions).all(1)]
+        if len(positions) > 1:
+            extents.append(float(np.linalg.norm(np.ptp(positions, axis=0))))
+    return fitting_thresholds(float(np.median(extents)) if extents else None)
 
 
 def _checked_thresholds(thresholds_mm) -> tuple:
@@ -263,3 +286,16 @@ def _summary(label, results, names, thresholds_mm, resamples, seed, groups) -> S
         float(np.std(pooled, ddof=1)) if len(pooled) > 1 else None,
         success_rates,
     )
+
+
+def near_names(pairs) -> list:
+    """Sentences about landmarks of the references that predictions call only nearly so.
+
+    pairs: as `pair_annotations` gives them.
+    """
+    predicted, wanted = {}, {}
+    for _, prediction, reference in pairs:
+        predicted.update(dict.fromkeys(() if prediction is None else prediction.names))
+        wanted.update(dict.fromkeys(() if reference is None else reference.names))
+    found = [name for name in predicted if name not in wanted]
+    return told_near([name for name in wanted if name not in predicted], found)

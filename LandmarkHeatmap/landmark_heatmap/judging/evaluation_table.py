@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..lengths import number
 from .bootstrap import INTERVAL_PERCENT
 from .evaluation import Evaluation, Outcome, Summary
 
@@ -12,7 +13,10 @@ def format_table(evaluation: Evaluation) -> str:
     header = ["landmark", "MRE mm", "95 % interval", "median mm", "SD mm"]
     header += [f"<= {threshold:g} mm" for threshold in thresholds]
     header += ["compared", "missed", "false", "absent", "no ref."]
-    rows = [_row(summary) for summary in (*evaluation.landmarks, evaluation.overall)]
+    summaries = (*evaluation.landmarks, evaluation.overall)
+    # One number of decimals for all, so that a column can be looked down.
+    like = min((s.mean_mm.value for s in summaries if s.mean_mm.value), default=None)
+    rows = [_row(summary, like) for summary in summaries]
     widths = [max(map(len, column)) for column in zip(header, *rows)]
     lines = [_line(header, widths), "-" * (sum(widths) + 2 * len(widths) - 2)]
     lines += [_line(row, widths) for row in rows[:-1]]
@@ -20,17 +24,20 @@ def format_table(evaluation: Evaluation) -> str:
     return "\n".join(lines)
 
 
-def _row(summary: Summary) -> list:
+def _row(summary: Summary, like: float) -> list:
+    """like: a length whose digits all of them get."""
     interval = summary.mean_mm.interval
-    cells = [summary.name, _number(summary.mean_mm.value)]
-    cells.append("-" if interval is None else f"{interval[0]:.2f} to {interval[1]:.2f}")
-    cells += [_number(summary.median_mm.value), _number(summary.std_mm)]
+    cells = [summary.name, _length(summary.mean_mm.value, like)]
+    limits = None if interval is None else [_length(limit, like) for limit in interval]
+    cells.append("-" if limits is None else " to ".join(limits))
+    cells += [_length(value, like) for value in (summary.median_mm.value, summary.std_mm)]
     cells += [_percent(figure.value) for figure in summary.success_rates.values()]
     return cells + [str(summary.counts[outcome]) for outcome in Outcome]
 
 
-def _number(value) -> str:
-    return "-" if value is None else f"{value:.2f}"
+def _length(value, like) -> str:
+    # A hundredth of a millimetre is enough where errors are of clinical size.
+    return number(value, max(like, 1.0) if like and like >= 0.1 else like, least=2)
 
 
 def _percent(share) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..annotation.annotation_files import MARKUPS_SUFFIX, read_annotation
 from ..annotation.landmarks import Annotation
+from ..annotation.names import told_near
 from ..dataset.cases import read_annotations
 from ..dataset.folder import is_dataset
 from ..detection.prediction import Prediction
@@ -38,7 +39,7 @@ def pair_annotations(predictions, references) -> list:
     if not predicted.keys() & reference.keys():
         raise AnnotationError(
             f"No name is both in {_told(predictions)} ({_some(predicted)}) and in"
-            f" {_told(references)} ({_some(reference)})."
+            f" {_told(references)} ({_some(reference)}).{_meant(told_near(reference, predicted))}"
         )
     names = [*reference, *(name for name in predicted if name not in reference)]
     return [(name, predicted.get(name), reference.get(name)) for name in names]
@@ -137,6 +138,11 @@ def _told(given) -> str:
     if _is_path(given):
         return f"'{given}'"
     return "the dict" if isinstance(given, Mapping) else "the list"
+
+
+def _meant(sentences) -> str:
+    """The first few sentences, for the end of a message."""
+    return "".join(f" {sentence}." for sentence in sentences[:3])
 
 
 def _some(names) -> str:

@@ -17,6 +17,7 @@ from landmark_heatmap.annotation.landmarks import (
     Point,
     PointState,
 )
+from landmark_heatmap.annotation.not_marked import Convention
 from landmark_heatmap.errors import AnnotationError
 from places import DATA
 
@@ -121,17 +122,32 @@ class TestMarkupsJson:
     @pytest.mark.parametrize("position", ["", [], [0, 0, 0], None])
     @pytest.mark.parametrize(
         ("status", "state"),
-        [
-            ("missing", PointState.ABSENT),
-            ("undefined", PointState.UNJUDGED),
-            ("preview", PointState.UNJUDGED),
-        ],
+        [("missing", PointState.ABSENT), ("undefined", PointState.UNJUDGED)],
     )
     def test_a_point_without_place_is_read_whatever_stands_for_its_position(
         self, tmp_path, position, status, state
     ):
         content = first_point_with(position=position, positionStatus=status)
         assert read_document(tmp_path, content).points["A"] == Point(state)
+
+    @pytest.mark.parametrize("position", ["", [], [1, 2], None])
+    def test_a_preview_is_where_a_tool_put_it_and_nowhere_without_a_position(
+        self, tmp_path, position
+    ):
+        preview = first_point_with(position=position, positionStatus="preview")
+        assert read_document(tmp_path, preview).read_as["A"] is Convention.PREVIEW_NOWHERE
+        preview = first_point_with(position=[1, 2, 3], positionStatus="preview")
+        annotation = read_document(tmp_path, preview)
+        assert annotation.state("A") is PLACED and annotation.read_as["A"] is Convention.PREVIEW
+
+    @pytest.mark.parametrize(
+        "kind", ["ROI", "Plane", "Line", "Angle", "Curve", "ClosedCurve", "TestType"]
+    )
+    def test_a_markup_that_is_no_list_of_points_is_refused_by_its_type(self, tmp_path, kind):
+        content = document()
+        content["markups"][0]["type"] = kind
+        with pytest.raises(AnnotationError, match=f"type '{kind}'.*point list"):
+            read_document(tmp_path, content)
 
     def test_a_point_that_says_nothing_of_its_status_is_placed(self, tmp_path):
         content = document()
@@ -237,7 +253,8 @@ class TestFcsv:
             tmp_path, "case.fcsv", FCSV_HEADER.format(system="LPS") + "\n".join(rows)
         )
         states = [point.state for point in annotation.points.values()]
-        assert states == [PLACED, PointState.ABSENT, PointState.UNJUDGED, PointState.UNJUDGED]
+        assert states == [PLACED, PointState.ABSENT, PointState.UNJUDGED, PLACED]
+        assert annotation.read_as["P3"] is Convention.PREVIEW
 
     def test_quoted_labels_may_hold_commas_and_quotes(self, tmp_path):
         row = '1,1,2,3,0,0,0,1,1,1,0,"P,0 ""q""","a, b",,2,0\n'

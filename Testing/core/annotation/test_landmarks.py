@@ -11,8 +11,8 @@ from landmark_heatmap.annotation.landmarks import (
     LandmarkSet,
     Point,
     PointState,
-    infer_mirror_pairs,
 )
+from landmark_heatmap.annotation.mirror_pairs import infer_mirror_pairs
 from landmark_heatmap.errors import AnnotationError
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from landmark_heatmap.annotation.landmarks import PointState, infer_mirror_pairs
+from landmark_heatmap.annotation.landmarks import PointState
+from landmark_heatmap.annotation.mirror_pairs import infer_mirror_pairs
 from landmark_heatmap.errors import GeometryError
 from landmark_heatmap.images.geometry import Grid
 from landmark_heatmap.synthetic.anatomy import draw_patient

@@ -9,7 +9,16 @@ from landmark_heatmap.images.imageio import read_grid, read_image
 from landmark_training.importing import FORMATS
 from landmark_training.importing.frames import PictureFrame, VoxelFrame
 from landmark_training.importing.images import ImageFolder
-from small_tables import imported, photograph, picture, run_import, text_file, value_at, volume
+from small_tables import (
+    imported,
+    json_file,
+    photograph,
+    picture,
+    run_import,
+    text_file,
+    value_at,
+    volume,
+)
 
 PX = ("--unit", "px", "--origin", "top-left")
 
@@ -236,6 +245,13 @@ def test_every_format_is_recognised_as_itself_and_no_other(tmp_path):
         "deeplabcut": text_file(tmp_path / "CollectedData.csv", "scorer,me,me\n"),
         "nnlandmark": text_file(tmp_path / "d" / "all_landmarks_voxel.json", "{}").parent,
         "isbi": text_file(tmp_path / "400_senior" / "001.txt", "835,996\n").parent,
+        "points": text_file(tmp_path / "long.csv", "image,landmark,x,y\na,1,2,3\n"),
+        "nts": text_file(tmp_path / "a.nts", "1 1L 2 0 DIM=2\na\n1 2\n"),
+        "pts": text_file(tmp_path / "a.pts", "Version 1.0\n1\nS000 1 2 3\n"),
+        "morphologika": text_file(tmp_path / "m.txt", "[Individuals]\n1\n"),
+        "sleap": text_file(tmp_path / "s.csv", "track,frame_idx,instance.score,a.x,a.y,a.score\n"),
+        "coco": json_file(tmp_path / "c.json", {"images": [], "annotations": [], "categories": []}),
+        "yolo": text_file(tmp_path / "y" / "a.txt", "0 0.5 0.5 1 1 0.25 0.75 2\n").parent,
     }
     assert set(examples) == {form.name for form in FORMATS}
     for name, path in examples.items():

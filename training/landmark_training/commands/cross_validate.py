@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
-from landmark_heatmap.command_line import INTERRUPTED
+from landmark_heatmap.command_line import INTERRUPTED, NOTHING_DONE
 from landmark_heatmap.errors import DatasetError
 
 from ..progress import doing, shown
@@ -52,9 +53,8 @@ def _cross_validate(options) -> int:
 
         try:
             if options.resume:
-                resume_cross_validation(options.resume)
-                return 0
-            cross_validate(
+                return _code(resume_cross_validation(options.resume))
+            evaluation = cross_validate(
                 options.data,
                 options.output,
                 options.folds,
@@ -66,7 +66,13 @@ def _cross_validate(options) -> int:
             folder = options.resume or options.output
             print(f"To go on with all folds: landmark-train cross-validate --resume {folder}")
             return INTERRUPTED
-    return 0
+    return _code(evaluation)
+
+
+def _code(evaluation) -> int:
+    if not evaluation.compared:
+        print("Nothing was compared: the models find none of the landmarks.", file=sys.stderr)
+    return 0 if evaluation.compared else NOTHING_DONE
 
 
 def _ensemble(options) -> int:

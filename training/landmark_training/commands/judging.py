@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
+from landmark_heatmap.command_line import NOTHING_DONE
 from landmark_heatmap.errors import DatasetError
-from landmark_heatmap.judging.evaluation import DEFAULT_THRESHOLDS_MM
 from landmark_heatmap.model.shipped import model_path
 
 from ..judging.page import told, told_percent
@@ -70,9 +71,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--thresholds",
         nargs="+",
         type=float,
-        default=DEFAULT_THRESHOLDS_MM,
         metavar="MM",
-        help="success detection rates at these distances (default: 2 2.5 3 4)",
+        help="success detection rates at these distances (default: 2 2.5 3 4, or what fits the size of"
+        " the images)",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
 
@@ -88,7 +89,7 @@ def _evaluate(options) -> int:
     report = Report(_judged(models, cases, options), tuple(cases), None, options.device)
     _tell(report)
     print(f"\nThe page: {write_report(report, folder)}")
-    return 0
+    return _code(report)
 
 
 def _models(options) -> list:
@@ -109,7 +110,18 @@ def _report(options) -> int:
     report = Report(_judged([run.model_path], cases, options), tuple(cases), run, options.device)
     _tell(report)
     print(f"\nThe page: {write_report(report, options.run)}")
-    return 0
+    return _code(report)
+
+
+def _code(report) -> int:
+    """The exit code: a page about nothing is no success."""
+    empty = [j.model.name for j in report.judgements if not j.evaluation.compared]
+    for name in empty:
+        print(
+            f"Nothing was compared: '{name}' finds none of the landmarks that these cases have.",
+            file=sys.stderr,
+        )
+    return NOTHING_DONE if empty else 0
 
 
 def _judged(models, cases, options) -> tuple:
@@ -117,7 +129,7 @@ def _judged(models, cases, options) -> tuple:
 
     from ..judging.judge import How, judge
 
-    how = How(tuple(options.thresholds), options.device)
+    how = How(options.thresholds and tuple(options.thresholds), options.device)
 
     def progress(cases):
         return tqdm(cases, unit="case", leave=False)

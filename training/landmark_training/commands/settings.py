@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 
+from landmark_heatmap.annotation.mirror_pairs import read_pairs
 from landmark_heatmap.errors import DatasetError
 
 from ..planning.config import TrainConfig
@@ -24,6 +26,12 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         help="any of the settings, values as in JSON, for instance rotation_degrees=30",
     )
     parser.add_argument("--seed", type=int, metavar="N", help="the seed of all chance")
+    parser.add_argument(
+        "--pairs",
+        metavar="FILE",
+        help="left and right, where names do not say: 'left,right' on each line, or one name alone that"
+        " lies on the midline",
+    )
     parser.add_argument("--name", help="the name that the model will show")
     parser.add_argument("--licence", help="the licence under which the model may be passed on")
 
@@ -31,13 +39,25 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
 def config_of(options) -> TrainConfig:
     """The file's settings, then those of --set, then those with options of their own."""
     config = TrainConfig.read(options.config) if options.config else TrainConfig()
+    pairs, midline = pairs_in(options.pairs) if options.pairs else (None, None)
     return config.with_settings(settings_of(options.set), "--set").replaced(
+        mirror_pairs=pairs,
+        midline=midline,
         epochs=options.epochs,
         minutes=options.minutes,
         seed=options.seed,
         name=options.name,
         licence=options.licence,
     )
+
+
+def pairs_in(path) -> tuple:
+    """(pairs, midline) that a file states. Raises DatasetError for one that cannot be read."""
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"'{path}' cannot be read: {error}.") from error
+    return read_pairs(text, f"'{path}'")
 
 
 def settings_of(texts) -> dict:

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from landmark_heatmap.annotation.annotation_files import MARKUPS_SUFFIX, read_annotation
+from landmark_heatmap.annotation.annotation_files import (
+    MARKUPS_SUFFIX,
+    read_annotation,
+    without_zeros,
+)
 from landmark_heatmap.annotation.landmarks import (
     Annotation,
     Landmark,
     LandmarkSet,
     Point,
     PointState,
-    infer_mirror_pairs,
 )
+from landmark_heatmap.annotation.mirror_pairs import infer_mirror_pairs
+from landmark_heatmap.annotation.names import near
 from landmark_heatmap.dataset.cases import read_cases
 from landmark_heatmap.dataset.folder import is_dataset, read_landmark_set
-from landmark_heatmap.errors import DatasetError
+from landmark_heatmap.errors import AnnotationError, DatasetError
 from landmark_heatmap.files import sha256_of
 from landmark_heatmap.images.geometry import Grid
 from landmark_heatmap.images.imageio import image_stem, is_image_file
+
+# What an import knows of left and right, beside the images that it wrote.
+LANDMARK_SET_FILE = "landmark-set.json"
 
 
 @dataclass(frozen=True)
@@ -54,7 +63,21 @@ def find_cases(folders) -> list:
         if not found:
             raise DatasetError(f"'{folder}' holds no case: no image with its {MARKUPS_SUFFIX}.")
         cases += found
-    return cases
+    # Whether a zero is a point can be told only from where the landmark lies in the other images.
+    annotations = without_zeros([case.annotation for case in cases])
+    return [replace(case, annotation=a) for case, a in zip(cases, annotations)]
+
+
+def images_without_annotation(folders) -> list:
+    """The paths of images below folders of pairs that no .mrk.json belongs to."""
+    lonely = []
+    for folder in map(Path, folders):
+        if not is_dataset(folder):
+            files = folder.rglob("*" + MARKUPS_SUFFIX)
+            stems = {path.name[: -len(MARKUPS_SUFFIX)] for path in files}
+            images = sorted(path for path in folder.rglob("*") if is_image_file(path))
+            lonely += [path for path in images if image_stem(path) not in stems]
+    return lonely
 
 
 def _dataset_cases(folder: Path) -> list:
@@ -92,24 +115,57 @@ def told_apart(cases) -> list:
     return named
 
 
-def landmark_set_of(folders, cases) -> LandmarkSet:
+def landmark_set_of(folders, cases, pairs=(), midline=()) -> LandmarkSet:
     """The landmarks that the cases name, in the order of first mention, with their definitions.
 
-    Dataset folders state their sets; for pairs, left and right are told from the names.
+    pairs, midline: what the user states of left and right. What is not stated there, datasets and
+    imported folders state of their sets; the rest is told from the names.
     """
-    definitions, mirror_pairs = {}, []
+    definitions, mirror_pairs, midline = {}, [tuple(pair) for pair in pairs], list(midline)
     for folder in map(Path, folders):
+        landmarks = _stated_set(folder)
+        if landmarks is None:
+            continue
         if is_dataset(folder):
-            landmarks = read_landmark_set(folder)
             definitions.update({m.name: m.definition for m in landmarks.landmarks})
-            mirror_pairs += [p for p in landmarks.mirror_pairs if p not in mirror_pairs]
+        known = {name for pair in mirror_pairs for name in pair} | set(midline)
+        mirror_pairs += [p for p in landmarks.mirror_pairs if not known & set(p)]
+        known |= {name for pair in mirror_pairs for name in pair}
+        midline += [name for name in landmarks.midline if name not in known]
     for case in cases:
         for name, point in case.annotation.points.items():
             definitions[name] = definitions.get(name) or point.definition
-    paired = {name for pair in mirror_pairs for name in pair}
-    inferred = infer_mirror_pairs([name for name in definitions if name not in paired])
+    _check_stated(pairs, midline, definitions)
+    mirror_pairs = [pair for pair in mirror_pairs if set(pair) <= set(definitions)]
+    known = {name for pair in mirror_pairs for name in pair} | set(midline)
+    inferred = infer_mirror_pairs([name for name in definitions if name not in known])
     marks = tuple(Landmark(name, text) for name, text in definitions.items())
-    return LandmarkSet(marks, (*mirror_pairs, *inferred))
+    on_midline = tuple(name for name in midline if name in definitions)
+    return LandmarkSet(marks, (*mirror_pairs, *inferred), midline=on_midline)
+
+
+def _stated_set(folder: Path):
+    """The landmark set that a folder states: a dataset's, or what an import left; None for neither."""
+    if is_dataset(folder):
+        return read_landmark_set(folder)
+    path = folder / LANDMARK_SET_FILE
+    if not path.is_file():
+        return None
+    try:
+        return LandmarkSet.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, AnnotationError) as error:
+        raise DatasetError(f"'{path}' holds no landmark set ({error!r}).") from error
+
+
+def _check_stated(pairs, midline, definitions) -> None:
+    """That what the user states is of landmarks that there are."""
+    for name in (*(name for pair in pairs for name in pair), *midline):
+        if name not in definitions:
+            meant = near(name, definitions)
+            raise DatasetError(
+                f"The pairs name '{name}', which no case has"
+                + (f"; is it {' or '.join(repr(each) for each in meant)}?" if meant else ".")
+            )
 
 
 def label_of(case_annotation: Annotation, grid: Grid) -> Annotation:
@@ -136,7 +192,8 @@ def without_never_placed(landmarks: LandmarkSet, annotations) -> tuple:
     if not kept:
         raise DatasetError("No case has a landmark that a person placed inside its image.")
     pairs = tuple(p for p in landmarks.mirror_pairs if set(p) <= placed)
-    return LandmarkSet(kept, pairs, landmarks.name), dropped
+    midline = tuple(name for name in landmarks.midline if name in placed)
+    return LandmarkSet(kept, pairs, landmarks.name, midline), dropped
 
 
 def split_cases(count: int, share: float, seed: int) -> tuple:

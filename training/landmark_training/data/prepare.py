@@ -8,6 +8,8 @@ import numpy as np
 import torch
 
 from landmark_heatmap.annotation.landmarks import LandmarkSet, PointState
+from landmark_heatmap.annotation.names import told_near
+from landmark_heatmap.annotation.not_marked import told_conventions
 from landmark_heatmap.detection.prepare import intensity_window, prepare_with_window
 from landmark_heatmap.errors import DatasetError, LandmarkHeatmapError
 from landmark_heatmap.images.imageio import read_image
@@ -21,6 +23,7 @@ from ..progress import doing, each
 from .cases import (
     find_cases,
     image_id,
+    images_without_annotation,
     label_of,
     landmark_set_of,
     told_apart,
@@ -28,6 +31,7 @@ from .cases import (
 )
 from .digests import case_digest
 from .feed import TrainingCase
+from .names import check_spelling, some, suspicions
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,8 +83,10 @@ def checked(data, left_out=()) -> Checked:
 def planned(data, config: TrainConfig, parent: Model = None, say=print, left_out=()) -> Planned:
     """What a run on these folders would do. Raises DatasetError for cases that cannot be used."""
     cases = checked(data, left_out)
+    check_spelling(cases.cases)
     if parent is None:
-        known = landmark_set_of(data, cases.cases)
+        stated = config.mirror_pairs or (), config.midline or ()
+        known = landmark_set_of(data, cases.cases, *stated)
         landmarks, dropped = without_never_placed(known, cases.labels)
         if dropped:
             say(f"Left out, since no case has them inside its image: {', '.join(dropped)}.")
@@ -88,6 +94,7 @@ def planned(data, config: TrainConfig, parent: Model = None, say=print, left_out
         landmarks = parent.description.landmarks
         _check_names(cases.cases, cases.labels, landmarks)
     _tell_labels(cases.labels, landmarks, say)
+    _tell_doubts(data, cases.cases, landmarks, say)
     before = parent and parent.description
     plan = parallel.team().decided(
         lambda: plan_run(config, cases.grids, cases.labels, landmarks, before)
@@ -104,9 +111,10 @@ def _check_names(cases, labels, landmarks) -> None:
         placed = [name for name in label.names if label.state(name) is PointState.PLACED]
         unknown = [name for name in placed if name not in landmarks.names]
         if unknown:
+            meant = "".join(f" {told}." for told in told_near(unknown, landmarks.names))
             raise DatasetError(
                 f"The case '{case.name}' has {', '.join(unknown)}, which the model to start from"
-                " does not know; train a new model instead."
+                f" does not know; train a new model instead.{meant}"
             )
 
 
@@ -121,6 +129,18 @@ def _tell_labels(labels, landmarks, say) -> None:
         f"{len(labels)} cases, {len(landmarks)} landmarks: {counts[PointState.PLACED]} points placed,"
         f" {counts[PointState.ABSENT]} absent, {counts[PointState.UNJUDGED]} not judged."
     )
+
+
+def _tell_doubts(data, cases, landmarks, say) -> None:
+    """What the user may not know of the data, and would not see in the figures."""
+    lonely = images_without_annotation(data)
+    if lonely:
+        say(f"{len(lonely)} images have no annotation, and are left out: {some(lonely)}.")
+    read_as = [convention for case in cases for convention in case.annotation.read_as.values()]
+    if read_as:
+        say(told_conventions(read_as))
+    for sentence in suspicions(cases, landmarks):
+        say(f"Is that meant? {sentence}")
 
 
 def training_case(case, label, landmarks, plan: Plan) -> TrainingCase:

@@ -25,9 +25,10 @@ from landmark_heatmap.images.imageio import read_image, write_image
 
 from ..outputs import check_free
 from .cases import find_cases_of, renamed
+from .formats.morphometrics.tps import MM_OF
 from .formats.registry import FORMATS, read_table
-from .formats.tps import MM_OF
 from .frames import ORIGINS, SPACINGS, SYSTEMS, UNITS, told_mm
+from .not_marked import judged, told_of
 from .readers import distances_of_readers, mean_of_readers, told_distances, write_distances
 from .table import Stated, Table
 
@@ -59,6 +60,11 @@ def import_tables(
     tables = [_table(Path(path), stated, form, names, rows) for path in paths]
     for note in (*(note for table in tables for note in table.notes), *_unevenly_listed(tables)):
         say(note)
+    told = [told_of(table) for table in tables]
+    for path, line in zip(paths, told):
+        if line:
+            say(f"'{path}': {line[0].lower()}{line[1:]}" if len(tables) > 1 else line)
+    _check_placed(tables, paths)
     distances = None
     if combine:
         readers = [find_cases_of(table, stated) for table in tables]
@@ -85,6 +91,7 @@ def _table(path: Path, stated: Stated, form, names, rows) -> Table:
                 f"--rows {first} {last}: '{path}' has the rows 1 to {len(table.marks)}."
             )
         table = replace(table, marks=table.marks[first - 1 : last])
+    table = judged(table)
     return table if names is None else renamed(table, names)
 
 
@@ -99,6 +106,18 @@ def _unevenly_listed(tables) -> list:
     return [
         f"Not each of the {len(all_marks)} lists has all landmarks: {', '.join(some[:_NAMED])}{more}."
     ]
+
+
+def _check_placed(tables, paths) -> None:
+    """Raises DatasetError if there is no point at all: a folder without labels is no success."""
+    if not any(
+        isinstance(p, tuple) for t in tables for marks in t.marks for p in marks.points.values()
+    ):
+        named = " and ".join(f"'{path}'" for path in paths)
+        told = " ".join(filter(None, map(told_of, tables)))
+        raise DatasetError(
+            f"No point is placed in {named}, so nothing is imported. {told}".rstrip()
+        )
 
 
 def _joined(tables) -> Table:

@@ -78,6 +78,21 @@ class PictureFrame:
         return (float(x), float(y), 0.0)
 
 
+@dataclass(frozen=True)
+class ShareFrame(PictureFrame):
+    """Shares of the picture's width and height, from the top left."""
+
+    unit: str = "px"
+    origin: str = "top-left"
+
+    @property
+    def told(self) -> str:
+        return "shares of width and height"
+
+    def to_lps(self, numbers, grid: Grid) -> tuple:
+        return super().to_lps(np.array(numbers) * grid.size_ijk[:2], grid)
+
+
 def defined_frame(what: str, stated, spacing_mm: float = None) -> PictureFrame:
     """px from the top left, as a format defines it; spacing_mm too, if it defines that.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -36,9 +37,10 @@ class ImageFolder:
         if not folder.is_dir():
             raise DatasetError(f"There is no folder '{folder}' for the images.")
         self._folder = folder
-        self._by_stem = {}
+        self._by_stem, self._by_letters = {}, {}
         for path in sorted(p for p in folder.rglob("*") if is_image_file(p)):
             self._by_stem.setdefault(image_stem(path), []).append(path)
+            self._by_letters.setdefault(_letters(image_stem(path)), []).append(path)
 
     def find(self, name: str):
         """The image that a table calls `name`, or None.
@@ -49,7 +51,8 @@ class ImageFolder:
         """
         named = PurePosixPath(name.replace("\\", "/"))
         stem = image_stem(named) if is_image_file(named) else named.name
-        candidates = self._by_stem.get(stem, [])
+        # Windows, where many tables come from, takes 'A.PNG' and 'a.png' for one file.
+        candidates = self._by_stem.get(stem) or self._by_letters.get(_letters(stem), [])
         exact = [path for path in candidates if path == self._folder / named]
         here = [path for path in candidates if path.parent == self._folder]
         below = [path for path in candidates if self._agree(path, named)]
@@ -67,3 +70,8 @@ class ImageFolder:
         """Whether the last folders of both are the same, as far as both have any."""
         folders = path.relative_to(self._folder).parts[:-1]
         return all(a == b for a, b in zip(reversed(folders), reversed(named.parts[:-1])))
+
+
+def _letters(stem: str) -> str:
+    """A name without what systems write differently: capitals, and how letters with marks are made."""
+    return unicodedata.normalize("NFC", stem).casefold()

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from landmark_heatmap.annotation.formats.text import decoded, finite_number, table_rows
 from landmark_heatmap.annotation.landmarks import PointState
+from landmark_heatmap.annotation.not_marked import is_empty_word
 from landmark_heatmap.errors import DatasetError
-
-# How tables write that a landmark was never marked: R and Python have words for an empty cell.
-_EMPTY = ("", "na", "nan")
 
 
 @dataclass(frozen=True)
@@ -44,6 +40,8 @@ class Marks:
     what `frame` says, or the PointState of a landmark that is not placed. where: the file and the
     line, for messages. case: the name of the case, if it is not the image's. is_own_file: the
     table's file holds this image only, and `image` is the file's own name. definitions: by landmark.
+    read_as: the Convention of each landmark that the format itself does not say to be plainly placed.
+    code: the number that the file says it writes for missing ones.
     """
 
     image: object
@@ -53,6 +51,8 @@ class Marks:
     case: str = None
     is_own_file: bool = False
     definitions: dict = field(default_factory=dict)
+    read_as: dict = field(default_factory=dict)
+    code: float = None
 
 
 @dataclass(frozen=True)
@@ -65,23 +65,33 @@ class Table:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file. Raises DatasetError for what is no text."""
+    """The text of a file, in UTF-8 or a code page. Raises DatasetError for what is no text."""
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"'{path}' is not a text file in UTF-8: {error}.") from error
+        return decoded(path.read_bytes())
+    except ValueError as error:
+        raise DatasetError(f"'{path}' is not a text file: {error}.") from error
     except OSError as error:
         raise DatasetError(f"'{path}' cannot be read: {error.strerror}.") from error
 
 
+def parsed(path: Path, parse, *arguments):
+    """parse(the text of the file, *arguments). Its ValueErrors become DatasetErrors with the file."""
+    text = read_text(path)
+    try:
+        return parse(text, *arguments)
+    except ValueError as error:
+        raise refused(path, error) from error
+
+
+def refused(path: Path, error: ValueError) -> DatasetError:
+    """What is wrong with a file, in words that may begin with the line."""
+    comma = "," if str(error).startswith("line ") else ":"
+    return DatasetError(f"'{path}'{comma} {error}.")
+
+
 def csv_rows(path: Path) -> list:
     """[(number of the line, its cells without spaces around them)], empty lines left out."""
-    reader = csv.reader(io.StringIO(read_text(path)))
-    try:
-        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
-    except csv.Error as error:
-        raise DatasetError(f"'{path}', line {reader.line_num}: {error}.") from error
-    rows = [(line, cells) for line, cells in rows if any(cells)]
+    rows = parsed(path, table_rows)
     if not rows:
         raise DatasetError(f"'{path}' is empty.")
     return rows
@@ -97,7 +107,7 @@ def point_of(cells, where: str, landmark: str):
 
     Raises DatasetError for anything else.
     """
-    if all(cell.lower() in _EMPTY for cell in cells):
+    if all(map(is_empty_word, cells)):
         return PointState.UNJUDGED
     numbers = tuple(number_of(cell) for cell in cells)
     if None in numbers:
@@ -108,14 +118,21 @@ def point_of(cells, where: str, landmark: str):
     return numbers
 
 
+def finite(values, where: str, landmark: str) -> tuple:
+    """The numbers of a point that a JSON file has. Raises DatasetError for anything else."""
+    if not all(type(v) in (int, float) and abs(v) < float("inf") for v in values):
+        raise DatasetError(f"{where}: landmark '{landmark}' stands at {values!r}, no numbers.")
+    return tuple(map(float, values))
+
+
+def count_of(text: str):
+    """The whole number that a text is, at most a billion, or None. (Python takes '²' for a digit.)"""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None
+
+
 def number_of(text: str):
     """The finite number that a text is, or None."""
-    try:
-        # Python would read '1_000' as a number; no other program does.
-        number = float(text.replace("_", "?"))
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
+    return finite_number(text)
 
 
 def check_names(names, where: str) -> tuple:

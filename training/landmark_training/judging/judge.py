@@ -17,7 +17,7 @@ from landmark_heatmap.errors import DatasetError, LandmarkHeatmapError
 from landmark_heatmap.images.imageio import read_image
 from landmark_heatmap.judging.calibration import Calibration, calibrate, calibration_points
 from landmark_heatmap.judging.consistency import Consistency, measure_case, measure_shape, summarise
-from landmark_heatmap.judging.evaluation import DEFAULT_THRESHOLDS_MM, Evaluation, evaluate
+from landmark_heatmap.judging.evaluation import Evaluation, evaluate
 from landmark_heatmap.model.description import ModelDescription, ModelIdentity
 from landmark_heatmap.model.model_file import read_description
 
@@ -30,10 +30,11 @@ _MOST_NAMES = 8
 
 @dataclass(frozen=True)
 class How:
-    """How to judge. thresholds_mm: of the success rates. device: as the Predictor takes it.
+    """How to judge. thresholds_mm: of the success rates; None: what fits the references.
+    device: as the Predictor takes it.
     resamples, seed: of the bootstrap."""
 
-    thresholds_mm: tuple = DEFAULT_THRESHOLDS_MM
+    thresholds_mm: tuple = None
     device: str = "auto"
     resamples: int = 2000
     seed: int = 0

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
-import math
 from html import escape
 
 from landmark_heatmap.judging.bootstrap import Figure
+from landmark_heatmap.lengths import decimals_of
 
 _STYLE = """
 :root { color-scheme: light; }
@@ -141,12 +141,8 @@ def details(summary: str, *parts: str) -> str:
 
 
 def number(value, like=None) -> str:
-    """Three significant digits, at most four decimals. like: a value whose decimals are taken."""
-    if value is None:
-        return "–"
-    size = abs(value if like is None else like)
-    decimals = 2 - math.floor(math.log10(size)) if size > 0 else 2
-    return _decimal(value, min(max(decimals, 0), 4))
+    """Three significant digits. like: a value whose decimals are taken."""
+    return "–" if value is None else _decimal(value, decimals_of(value if like is None else like))
 
 
 def told(figure: Figure) -> tuple:

@@ -77,6 +77,9 @@ class TrainConfig:
     translation_share: float = 0.08
     elastic_share: float = 0.012
     flip: bool = None
+    # Left and right, where the names do not say: pairs of landmarks, and those on the midline.
+    mirror_pairs: tuple = None
+    midline: tuple = None
     intensity_jitter: float = 0.25
     noise: float = 0.05
     occlusion: float = 0.2
@@ -90,6 +93,7 @@ class TrainConfig:
                 if not isinstance(value, (list, tuple)) or not all(map(_is_number, value)):
                     raise DatasetError(f"{name} is {value!r}; it has to be a list of numbers.")
                 object.__setattr__(self, name, tuple(value))
+        self._check_pairs()
         positive = (
             "epochs",
             "steps_per_epoch",
@@ -118,6 +122,16 @@ class TrainConfig:
                 raise DatasetError(
                     f"{name} is '{getattr(self, name)}'; it has to be one of {', '.join(choices)}."
                 )
+
+    def _check_pairs(self) -> None:
+        for name, pairs in (("mirror_pairs", self.mirror_pairs), ("midline", self.midline)):
+            if pairs is None:
+                continue
+            each = pairs if name == "midline" else [n for pair in pairs for n in pair]
+            if not all(isinstance(n, str) for n in each):
+                raise DatasetError(f"{name} is {pairs!r}; it takes the names of landmarks.")
+        if self.mirror_pairs is not None:
+            object.__setattr__(self, "mirror_pairs", tuple(map(tuple, self.mirror_pairs)))
 
     @classmethod
     def read(cls, path) -> TrainConfig:

@@ -25,6 +25,7 @@ from ..progress import doing
 from .config import TrainConfig
 from .poses import rotation_spread_degrees
 from .precision import Probe, choose_precision
+from .symmetry import off_the_plane
 
 # The longest side of what the network sees, in voxels: what two cores train on in minutes.
 _LONGEST_SIDE = {2: 320, 3: 72}
@@ -111,11 +112,7 @@ def plan_run(
         intensity = IntensityNormalisation(**(config.intensity or {}))
         reasons.append(f"sigma {sigma:.3g} mm")
         reasons.append(f"intensities by {intensity.kind} {intensity.low:g} to {intensity.high:g}")
-    flip = bool(landmarks.mirror_pairs) if config.flip is None else config.flip
-    reasons.append(
-        f"{'half of the images are mirrored' if flip else 'no image is mirrored'}"
-        f" ({len(landmarks.mirror_pairs)} left/right pairs)"
-    )
+    flip = _flip(config, grids, labels, landmarks, dimension, reasons)
     device = device_for(config)
     rate = _LEARNING_RATE if parent is None else _GENTLE_LEARNING_RATE
     config = config.replaced(
@@ -213,18 +210,45 @@ def _finest(grids, dimension) -> float:
     return float(np.median([min(g.spacing_mm[:dimension]) for g in grids]))
 
 
-def _rotation(config, grids, labels, landmarks, dimension, reasons) -> float:
-    """What the poses of the cases ask for, unless it is stated."""
-    if config.rotation_degrees is not None:
-        return config.rotation_degrees
-    # Along the axes of the canonical grids, which is how the network sees the images.
-    positions = np.array(
+def _flip(config, grids, labels, landmarks, dimension, reasons) -> bool:
+    """Whether images are mirrored: there are pairs, and no landmark without a partner is one-sided."""
+    pairs, one_sided = landmarks.mirror_pairs, ()
+    if pairs:
+        one_sided = off_the_plane(_positions(grids, labels, landmarks, dimension), landmarks)
+    flip = bool(pairs) and not one_sided if config.flip is None else config.flip
+    told = ", ".join(f"{left}/{right}" for left, right in pairs) or "none"
+    reasons.append(
+        f"{'half of the images are mirrored' if flip else 'no image is mirrored'}"
+        f" ({len(pairs)} left/right pairs: {told})"
+    )
+    if one_sided:
+        reasons.append(
+            f"{', '.join(one_sided)}: to one side of the plane of symmetry in most cases, and no"
+            " partner is known"
+            + (
+                ", but mirroring is asked for"
+                if flip
+                else "; state pairs and midline with --pairs to mirror"
+            )
+        )
+    return flip
+
+
+def _positions(grids, labels, landmarks, dimension) -> np.ndarray:
+    """(N, L, D), mm along the axes of the canonical grids, which is how the network sees the images."""
+    return np.array(
         [
             (grid.to_ijk(label.positions_lps(landmarks.names)) * grid.spacing_mm)[:, :dimension]
             for grid, label in zip(grids, labels)
         ]
     )
-    spread = rotation_spread_degrees(positions)
+
+
+def _rotation(config, grids, labels, landmarks, dimension, reasons) -> float:
+    """What the poses of the cases ask for, unless it is stated."""
+    if config.rotation_degrees is not None:
+        return config.rotation_degrees
+    spread = rotation_spread_degrees(_positions(grids, labels, landmarks, dimension))
     if spread is None:
         return _ROTATION_DEGREES
     degrees = max(_ROTATION_DEGREES, spread)

@@ -1,88 +1,74 @@
-"""A csv with a row an image: its name, then x1, y1, x2, y2 ...
+"""A table with a row an image: its name, then x1, y1, x2, y2 ..., or x, y, z each.
 
-With a header ('id,x1,y1,...' or 'id,nose_x,nose_y,...') or without one. Nothing in such a file says
-what the numbers are: unit and origin have to be stated.
+With a header ('id,x1,y1,...' or 'id,nose_x,nose_y,...') or without one, separated by commas,
+semicolons or tabs: MorphoJ's files, too. Nothing in them says what the numbers are: unit and origin
+have to be stated, or the system of numbers in 3D.
 """
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
+from landmark_heatmap.annotation.formats.row_table import is_data, read_rows
 from landmark_heatmap.errors import DatasetError
 
-from ..frames import PictureFrame
-from ..table import (
-    Marks,
-    Stated,
-    Table,
-    check_names,
-    csv_rows,
-    number_of,
-    place,
-    point_of,
-    read_text,
-)
+from ..frames import PictureFrame, WorldFrame
+from ..table import Marks, Stated, Table, check_names, csv_rows, parsed, place, point_of
 
-TAKES = ("unit", "origin", "spacing_mm")
-_AXIS_FIRST = re.compile(r"(?P<axis>[xy])[ _-]?(?P<name>.+)", re.IGNORECASE)
-_AXIS_LAST = re.compile(r"(?P<name>.+?)[ _-]?(?P<axis>[xy])", re.IGNORECASE)
+TAKES = ("unit", "origin", "system", "spacing_mm")
+_ENDINGS = (".csv", ".tsv", ".txt")
 
 
 def recognises(path: Path) -> bool:
-    """A .csv without DeepLabCut's header; or other text whose lines are a name and pairs of numbers."""
-    if not path.is_file() or path.suffix.lower() not in (".csv", ".txt"):
+    """A .csv or .tsv that is no other table; or other text whose lines are a name and points."""
+    if not path.is_file() or path.suffix.lower() not in _ENDINGS:
         return False
-    cells = [cell.strip() for cell in read_text(path).lstrip().split("\n", 1)[0].split(",")]
-    if path.suffix.lower() == ".csv":
-        return cells[0].lower() != "scorer"
-    return len(cells) > 2 and len(cells) % 2 == 1 and _are_numbers(cells[1:])
+    try:
+        first = csv_rows(path)[0][1]
+    except DatasetError:
+        return path.suffix.lower() != ".txt"
+    if path.suffix.lower() != ".txt":
+        return first[0].lower() not in ("scorer", "track") and not is_long(first)
+    return len(first) % 2 == 1 and is_data(first)
+
+
+def is_long(header) -> bool:
+    """Whether a header is that of a table with a row a point."""
+    titles = [title.lower() for title in header]
+    return {"x", "y"} <= set(titles) and len(set(titles)) == len(titles)
 
 
 def read(path: Path, stated: Stated) -> Table:
     """Raises DatasetError, naming the line, for a row that is not whole, and for a frame not stated."""
+    names, rows = parsed(path, read_rows, 2 if stated.system is None else 3)
+    where = f"'{path}'"
+    names = check_names(names, where)
+    axes = len(rows[0].points[0]) if rows else 2
+    frame = frame_of(axes, stated, where)
+    marks = []
+    for row in rows:
+        line = place(path, row.line)
+        points = {name: point_of(cells, line, name) for name, cells in zip(names, row.points)}
+        marks.append(Marks(row.image, points, frame, line))
+    return Table(tuple(marks), names)
+
+
+def frame_of(axes: int, stated: Stated, where: str):
+    """What numbers of 2 or 3 axes mean, as stated. Raises DatasetError if it is not, or cannot be."""
+    if axes == 3:
+        if stated.system is None:
+            raise DatasetError(f"{where}: points of x, y, z in which world? --system RAS, or LPS.")
+        if stated.unit not in (None, "mm") or stated.origin or stated.spacing_mm:
+            raise DatasetError(
+                f"{where}: points of x, y, z have to be in mm in the image's world; leave --unit,"
+                " --origin and --spacing out."
+            )
+        return WorldFrame(stated.system)
+    if stated.system is not None:
+        raise DatasetError(f"{where}: points of x and y lie on a picture; leave --system out.")
     if stated.unit is None or stated.origin is None:
         raise DatasetError(
-            f"'{path}' does not say what its numbers are: state --unit px or mm, and --origin top-left"
+            f"{where} does not say what its numbers are: state --unit px or mm, and --origin top-left"
             " or bottom-left."
         )
-    frame = PictureFrame(stated.unit, stated.origin, stated.spacing_mm)
-    rows = csv_rows(path)
-    if _are_numbers(rows[0][1][1:2]):
-        names = [str(number) for number in range(1, len(rows[0][1]) // 2 + 1)]
-    else:
-        line, header = rows.pop(0)
-        names = check_names(_names_in(header, place(path, line)), place(path, line))
-    marks = [_read_row(place(path, line), cells, names, frame) for line, cells in rows]
-    return Table(tuple(marks), tuple(names))
-
-
-def _names_in(header, where: str) -> list:
-    """The landmarks' names in a header id, x1, y1, x2, y2 ..."""
-    for pattern in (_AXIS_FIRST, _AXIS_LAST):
-        columns = [pattern.fullmatch(title) for title in header[1:]]
-        if columns and len(columns) % 2 == 0 and all(columns):
-            pairs = list(zip(columns[::2], columns[1::2]))
-            axes = {(x["axis"] + y["axis"]).lower() for x, y in pairs}
-            if axes == {"xy"} and all(x["name"] == y["name"] for x, y in pairs):
-                return [x["name"] for x, _ in pairs]
-    raise DatasetError(
-        f"{where} needs the columns id, x1, y1, x2, y2 ..., has {', '.join(header)[:80]}."
-    )
-
-
-def _read_row(where: str, cells, names, frame: PictureFrame) -> Marks:
-    if not cells[0]:
-        raise DatasetError(f"{where}: the first cell has to name the image, and is empty.")
-    if len(cells) != 1 + 2 * len(names):
-        raise DatasetError(
-            f"{where}: '{cells[0]}' has {len(cells)} cells; a name and {len(names)} points make"
-            f" {1 + 2 * len(names)}."
-        )
-    pairs = zip(cells[1::2], cells[2::2])
-    points = {name: point_of(pair, where, name) for name, pair in zip(names, pairs)}
-    return Marks(cells[0], points, frame, where)
-
-
-def _are_numbers(cells) -> bool:
-    return bool(cells) and all(number_of(cell) is not None for cell in cells)
+    return PictureFrame(stated.unit, stated.origin, stated.spacing_mm)

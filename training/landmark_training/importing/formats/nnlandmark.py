@@ -20,6 +20,7 @@ from landmark_heatmap.images.imageio import image_stem, is_image_file
 
 from ..frames import SPACINGS, VoxelFrame, WorldFrame
 from ..table import Marks, Stated, Table, check_names, number_of, read_text
+from .keypoints import coco
 
 TAKES = ("unit", "system", "spacing_mm", "spacing_of")
 _IN_VOXELS = ("all_landmarks_voxel.json", "landmark_coordinates.json")
@@ -31,7 +32,8 @@ _CHANNEL = re.compile(r"(.+)_(\d{4})")
 def recognises(path: Path) -> bool:
     if path.is_dir():
         return any((path / name).is_file() for name in _IN_VOXELS)
-    return path.suffix.lower() == ".json" and not path.name.lower().endswith(".mrk.json")
+    is_other = path.name.lower().endswith(".mrk.json") or coco.recognises(path)
+    return path.suffix.lower() == ".json" and not is_other
 
 
 def read(path: Path, stated: Stated) -> Table:

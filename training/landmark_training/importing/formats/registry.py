@@ -10,7 +10,9 @@ from landmark_heatmap.annotation.annotation_files import MARKUPS_SUFFIX
 from landmark_heatmap.errors import DatasetError
 
 from ..table import Stated, Table
-from . import csv_points, deeplabcut, isbi, nnlandmark, slicer_files, tps
+from . import csv_points, isbi, long_table, nnlandmark, slicer_files
+from .keypoints import coco, deeplabcut, sleap, yolo
+from .morphometrics import landmark_editor, morphologika, nts, tps
 
 
 @dataclass(frozen=True)
@@ -27,16 +29,27 @@ class Format:
     takes: tuple
 
 
+def _of(name: str, module) -> Format:
+    return Format(name, module.recognises, module.read, module.TAKES)
+
+
 FORMATS = (
-    Format("csv", csv_points.recognises, csv_points.read, csv_points.TAKES),
+    _of("csv", csv_points),
+    _of("points", long_table),
     Format("fcsv", slicer_files.recognises_fcsv, slicer_files.read_fcsv, slicer_files.TAKES),
     Format(
         "mrk.json", slicer_files.recognises_markups, slicer_files.read_markups, slicer_files.TAKES
     ),
-    Format("tps", tps.recognises, tps.read, tps.TAKES),
-    Format("deeplabcut", deeplabcut.recognises, deeplabcut.read, deeplabcut.TAKES),
-    Format("nnlandmark", nnlandmark.recognises, nnlandmark.read, nnlandmark.TAKES),
-    Format("isbi", isbi.recognises, isbi.read, isbi.TAKES),
+    _of("tps", tps),
+    _of("nts", nts),
+    _of("pts", landmark_editor),
+    _of("morphologika", morphologika),
+    _of("deeplabcut", deeplabcut),
+    _of("sleap", sleap),
+    _of("coco", coco),
+    _of("yolo", yolo),
+    _of("nnlandmark", nnlandmark),
+    _of("isbi", isbi),
 )
 # The option by which each field of Stated is given.
 OPTIONS = {f.name: "--" + f.name.replace("_mm", "").replace("_", "-") for f in fields(Stated)}

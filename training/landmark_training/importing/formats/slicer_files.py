@@ -10,6 +10,7 @@ from pathlib import Path
 
 from landmark_heatmap.annotation.annotation_files import MARKUPS_SUFFIX, read_annotation
 from landmark_heatmap.annotation.landmarks import PointState
+from landmark_heatmap.annotation.not_marked import Convention
 from landmark_heatmap.errors import DatasetError
 
 from ..frames import WorldFrame
@@ -52,11 +53,19 @@ def _files(path: Path, ending: str) -> list:
 def _read_file(path: Path, ending: str) -> Marks:
     annotation = read_annotation(path)
     points = {name: _placed(point) for name, point in annotation.points.items()}
+    read_as = {
+        **{
+            name: Convention.PREDICTION
+            for name, point in annotation.points.items()
+            if point.state is PointState.PREDICTED
+        },
+        **annotation.read_as,
+    }
     definitions = {name: point.definition for name, point in annotation.points.items()}
     # The annotation is in LPS, whatever the file was in.
     frame = WorldFrame("LPS", f"mm in RAS or LPS, as each {ending} says")
     stem = path.name[: -len(ending)]
-    return Marks(stem, points, frame, f"'{path}'", None, True, definitions)
+    return Marks(stem, points, frame, f"'{path}'", None, True, definitions, read_as)
 
 
 def _placed(point):

@@ -7,20 +7,25 @@ files the first three. An empty pair of cells is a body part that nobody labelle
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from landmark_heatmap.errors import DatasetError
 
-from ..frames import defined_frame
-from ..table import Marks, Stated, Table, check_names, csv_rows, place, point_of, read_text
+from ...frames import defined_frame
+from ...table import Marks, Stated, Table, check_names, csv_rows, place, point_of, read_text
 
 TAKES = ("unit", "origin", "spacing_mm")
+_CONFIG, _LABELS = "config.yaml", "labeled-data"
 _HEADERS = (["scorer", "bodyparts", "coords"], ["scorer", "individuals", "bodyparts", "coords"])
 # The individual of body parts that belong to no animal, corners of the cage say.
 _NOBODY = "single"
 
 
 def recognises(path: Path) -> bool:
+    """A table of labels, or a project."""
+    if path.is_dir():
+        return (path / _CONFIG).is_file() and (path / _LABELS).is_dir()
     return (
         path.is_file()
         and path.suffix.lower() == ".csv"
@@ -30,6 +35,47 @@ def recognises(path: Path) -> bool:
 
 def read(path: Path, stated: Stated) -> Table:
     """Raises DatasetError, naming the line, for another header, and for a row that is not whole."""
+    return _read_project(path, stated) if path.is_dir() else _read_file(path, stated)
+
+
+def _read_project(path: Path, stated: Stated) -> Table:
+    """All tables of the project's scorer, each image where it says, unless others are stated."""
+    files = sorted((path / _LABELS).glob("*/CollectedData_*.csv"))
+    if not files:
+        raise DatasetError(
+            f"'{path / _LABELS}' has no CollectedData_*.csv in its folders: is anything labelled?"
+        )
+    scorers = {file.stem.partition("_")[2] for file in files}
+    if len(scorers) > 1:
+        raise DatasetError(
+            f"Several people labelled '{path}', {', '.join(sorted(scorers))}; import their tables with"
+            " --combine mean."
+        )
+    tables = [_read_file(file, stated) for file in files]
+    marks = [marks for table in tables for marks in table.marks]
+    if stated.images is None:
+        marks = [_found(path, each) for each in marks]
+    names = dict.fromkeys(name for table in tables for name in table.names)
+    # Frames of several videos have the same names, img0001.png.
+    several = len({each.image.parent for each in marks if isinstance(each.image, Path)}) > 1
+    marks = [
+        replace(m, case=f"{m.image.parent.name}-{m.image.stem}")
+        if several and isinstance(m.image, Path)
+        else m
+        for m in marks
+    ]
+    return Table(tuple(marks), tuple(names))
+
+
+def _found(project: Path, marks: Marks) -> Marks:
+    image = project.joinpath(*marks.image.replace("\\", "/").split("/"))
+    if not image.is_file():
+        raise DatasetError(f"{marks.where}: there is no '{image}'.")
+    return replace(marks, image=image)
+
+
+def _read_file(path: Path, stated: Stated) -> Table:
+    """One CollectedData_NAME.csv."""
     rows = csv_rows(path)
     titles = [cells[0].lower() for _, cells in rows[:4]]
     header = next((h for h in _HEADERS if titles[: len(h)] == h), None)

@@ -1,0 +1,69 @@
+"""Names of landmarks that make one into two, or two into one, found before a training starts."""
+
+from __future__ import annotations
+
+from landmark_heatmap.annotation.mirror_pairs import one_sided
+from landmark_heatmap.annotation.names import is_default_label, key_of
+from landmark_heatmap.errors import DatasetError
+
+# Of a long list, so many are told.
+_NAMED = 8
+
+
+def check_spelling(cases) -> None:
+    """That no landmark has one name in some cases and nearly the same in others.
+
+    Two names that one case has are two landmarks. Raises DatasetError that names both, and the cases.
+    """
+    cases_of, spellings = {}, {}
+    for case in cases:
+        for name in case.annotation.names:
+            cases_of.setdefault(name, []).append(case.name)
+            spellings.setdefault(key_of(name), {})[name] = None
+    faults = []
+    for names in map(list, spellings.values()):
+        for index, second in enumerate(names):
+            for first in names[:index]:
+                if not set(cases_of[first]) & set(cases_of[second]):
+                    each = (f"'{n}' ({some(cases_of[n])})" for n in (first, second))
+                    faults.append(" and ".join(each))
+    if faults:
+        raise DatasetError(
+            "These look like one landmark under two names, each of which would be learnt from a part of"
+            " the cases:\n  " + "\n  ".join(faults[:_NAMED]) + "\nGive it one name in all cases."
+        )
+
+
+def suspicions(cases, landmarks) -> list:
+    """Sentences about names that are probably not what was meant."""
+    cases_of = {}
+    for case in cases:
+        for name in case.annotation.names:
+            cases_of.setdefault(name, []).append(case.name)
+    told = []
+    default = [name for name in landmarks.names if is_default_label(name)]
+    if default:
+        where = dict.fromkeys(case for name in default for case in cases_of.get(name, ()))
+        told.append(
+            f"{some(default, True)}: so Slicer names points that nobody named (in {some(where)})."
+        )
+    spaced = [name for name in landmarks.names if name != name.strip() or "  " in name]
+    if spaced:
+        told.append(f"{some(spaced, True)}: spaces that nobody sees are a part of the name.")
+    alone = [name for name in landmarks.names if len(cases_of.get(name, ())) == 1]
+    if len(cases) > 2 and alone:
+        where = dict.fromkeys(cases_of[name][0] for name in alone)
+        told.append(f"{some(alone, True)}: one case alone has it ({some(where)}).")
+    sided = one_sided(landmarks.names, landmarks.mirror_pairs)
+    if landmarks.mirror_pairs and sided:
+        told.append(
+            f"{some(sided, True)}: named for a side, and no partner is known; state pairs with --pairs."
+        )
+    return told
+
+
+def some(names, in_quotes: bool = False) -> str:
+    """The first few names, for a message."""
+    names = [f"'{name}'" if in_quotes else str(name) for name in names]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

@@ -1,0 +1,1 @@
+"""Formats of programs that follow key points of animals and people."""
