@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from .annotation.formats import WRITTEN
 from .command_line import NOTHING_DONE, add_version, run_command
 from .errors import LandmarkHeatmapError
 from .files import write_json
@@ -48,6 +49,11 @@ def _parser() -> argparse.ArgumentParser:
         help="replace what is there already; without it, only results of this model may be there,"
         " which are not made again",
     )
+    detect.add_argument(
+        "--format",
+        choices=WRITTEN,
+        help="write all results for other programs, too, into a folder of that name in DIR",
+    )
     detect.set_defaults(command=_detect)
     evaluate = commands.add_parser(
         "evaluate", help="compare predicted with reference annotations, in mm"
@@ -67,10 +73,49 @@ def _parser() -> argparse.ArgumentParser:
         "--overwrite", action="store_true", help="replace the JSON file if it is there already"
     )
     evaluate.set_defaults(command=_evaluate)
+    _add_convert(commands)
     describe = commands.add_parser("describe", help="print what a model file says of itself")
     describe.add_argument("model", help=_MODEL)
     describe.set_defaults(command=_describe)
     return parser
+
+
+def _add_convert(commands) -> None:
+    convert = commands.add_parser("convert", help="write annotations for other programs")
+    convert.add_argument(
+        "inputs",
+        nargs="+",
+        type=Path,
+        metavar="INPUT",
+        help="annotation files (.mrk.json, .fcsv, .csv), folders of them, or datasets",
+    )
+    convert.add_argument("--to", required=True, choices=WRITTEN, help="the format")
+    convert.add_argument(
+        "--output",
+        required=True,
+        type=Path,
+        metavar="PATH",
+        help="a new file for tps and csv, a folder for fcsv and mrk.json",
+    )
+    convert.add_argument(
+        "--images",
+        type=Path,
+        metavar="DIR",
+        help="the images, needed for tps and csv in 2D (default: those beside the annotations)",
+    )
+    convert.add_argument(
+        "--system", choices=("LPS", "RAS"), default="LPS", help="of positions in mm (default: LPS)"
+    )
+    convert.set_defaults(command=_convert)
+
+
+def _convert(options) -> int:
+    from .dataset.convert import convert, find_items
+
+    items = find_items(options.inputs, options.images)
+    for sentence in convert(items, options.to, options.output, options.system):
+        print(sentence)
+    return 0
 
 
 def _detect(options) -> int:
@@ -84,8 +129,9 @@ def _detect(options) -> int:
         options.heatmaps,
         options.overwrite,
         options.device,
+        options.format,
     )
-    return 1 if failures else 0
+    return NOTHING_DONE if failures else 0
 
 
 def _check_free(target: Path, overwrite: bool) -> None:

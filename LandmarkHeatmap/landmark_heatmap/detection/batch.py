@@ -15,11 +15,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..annotation.annotation_files import MARKUPS_SUFFIX
+from ..annotation.annotation_files import MARKUPS_SUFFIX, read_annotation
 from ..errors import LandmarkHeatmapError
 from ..images.geometry import Image
 from ..images.imageio import image_stem, is_image_file, read_image
 from ..launch import Place, place
+from ..lengths import number as told_number
 from .result_files import HEATMAPS_ENDING, MadeBy, Results, image_sha256
 
 # Slicer's segmentations are NRRD files, too, and no images.
@@ -87,16 +88,22 @@ def _images_below(folder: Path, output: Path) -> list:
     return images
 
 
-def detect(paths, model, output, heatmaps=False, overwrite=False, device="auto") -> int:
+def detect(paths, model, output, heatmaps=False, overwrite=False, device="auto", form=None) -> int:
     """Detect the landmarks of image files and of all images below folders; as the command does.
 
-    Returns how many of this process's images could not be done; each is named on stderr.
+    form: of dataset/convert.py, in which all results are written as well. Returns how many of this
+    process's images could not be done; each is named on stderr. If no landmark was found in any of
+    them, that is all.
     Raises LandmarkHeatmapError before any work is done if the model or the device cannot be used,
     or anything but results of this model is in the way.
     """
     from .predict import Predictor
 
     here = place()
+    if form is not None and here.size > 1:
+        raise LandmarkHeatmapError(
+            "--format needs all results in one process; run landmark-heatmap convert afterwards."
+        )
     jobs = find_jobs(paths, Path(output))
     here.set_threads()
     batch = Batch(Predictor(model, here.device(device)), heatmaps, overwrite)
@@ -104,6 +111,8 @@ def detect(paths, model, output, heatmaps=False, overwrite=False, device="auto")
     for _, job in mine:
         job.results.check_free(batch.predictor.model.identity, heatmaps, overwrite)
     failures = batch.do(mine, len(jobs))
+    if form is not None and failures < len(jobs):
+        _write_as(form, jobs, Path(output), overwrite)
     if failures:
         print(f"{failures} of {len(mine)} images could not be done.", file=sys.stderr, flush=True)
     _wait_for_the_others(here, failures)
@@ -115,7 +124,7 @@ class Batch:
 
     def __init__(self, predictor, heatmaps: bool = False, overwrite: bool = False):
         self.predictor, self.heatmaps, self.overwrite = predictor, heatmaps, overwrite
-        self.seconds, self.computed = 0.0, 0
+        self.seconds, self.computed, self.empty = 0.0, 0, 0
 
     def do(self, numbered, count: int) -> int:
         """numbered: (number, Job) pairs, of `count` in all. Returns how many failed."""
@@ -131,6 +140,9 @@ class Batch:
                 print(f"[{number}/{count}] {job.image}{self._time_left(left)}", flush=True)
                 prediction = self._done(job, work)
                 self.computed += 1
+                if all(point.is_absent for point in prediction.points):
+                    self.empty += 1
+                    print(f"  no landmark was found in {job.image}", file=sys.stderr, flush=True)
                 self.seconds += time.monotonic() - start
                 if len(numbered) <= _FEW_IMAGES:
                     _print_points(prediction)
@@ -141,6 +153,9 @@ class Batch:
                 failures += 1
         if skipped:
             print(f"{skipped} of {len(numbered)} images were done before.", flush=True)
+        if self.empty and self.empty == len(numbered) - failures:
+            print("No landmark was found in any image.", file=sys.stderr, flush=True)
+            failures += self.empty
         return failures
 
     def _read(self, numbered) -> _Work:
@@ -215,10 +230,25 @@ def _print_points(prediction) -> None:
         if point.is_absent:
             print(f"  {point.name}: not in this image (presence {point.presence:.2f})")
         else:
-            x, y, z = point.position_lps
-            print(
-                f"  {point.name}: LPS {x:.2f} {y:.2f} {z:.2f} mm, confidence {point.confidence:.2f}"
-            )
+            # Finer than the network sees by as much as a position can be exact.
+            pixel = 0.1 * float(min(prediction.grid.spacing_mm))
+            x, y, z = (told_number(x, like=pixel, least=2) for x in point.position_lps)
+            print(f"  {point.name}: LPS {x} {y} {z} mm, confidence {point.confidence:.2f}")
+
+
+def _write_as(form: str, jobs, output: Path, overwrite: bool) -> None:
+    """All results that are there, for another program."""
+    from ..dataset.convert import ONE_FILE, Item, convert
+
+    done = [job for job in jobs if job.results.annotation.is_file()]
+    items = []
+    for job in done:
+        below = job.results.annotation.relative_to(output).as_posix()[: -len(MARKUPS_SUFFIX)]
+        items.append(Item(below, read_annotation(job.results.annotation), job.image))
+    folder = output / form
+    target = folder / f"landmarks.{form}" if form in ONE_FILE else folder
+    for sentence in convert(items, form, target, overwrite=overwrite):
+        print(sentence, flush=True)
 
 
 def _wait_for_the_others(here: Place, failures: int) -> None:

@@ -49,8 +49,8 @@ def read(path: Path, stated: Stated) -> Table:
     for each in marks:
         if each.image in seen:
             raise DatasetError(
-                f"'{path}': '{each.image}' has several objects with key points; a landmark can stand in an"
-                " image once. Cut the objects out, an image each."
+                f"'{path}': '{each.image}' has several objects with key points; a landmark can stand"
+                " in an image once. Cut the objects out, an image each."
             )
         seen.add(each.image)
     names = dict.fromkeys(name for each in marks for name in each.points)

@@ -31,8 +31,8 @@ def read(path: Path, stated: Stated) -> Table:
     rows = [(n, line.split()) for n, line in sections.get("rawpoints", ()) if line[0] not in "'‘’"]
     if len(images) != individuals or len(rows) != individuals * landmarks:
         raise DatasetError(
-            f"'{path}' announces {individuals} images of {landmarks} landmarks; it has {len(images)} names"
-            f" and {len(rows)} points."
+            f"'{path}' announces {individuals} images of {landmarks} landmarks; it has {len(images)}"
+            f" names and {len(rows)} points."
         )
     frame = frame_of(axes, stated, f"'{path}'")
     names = tuple(str(number) for number in range(1, landmarks + 1))

@@ -76,8 +76,8 @@ def _named(path: Path, lines, head, rows: int, columns: int) -> tuple:
         numbers = [cell for row in cells for cell in (row[1:] if where == "B" else row[:-1])]
         if len(names) != rows or len(numbers) != rows * columns:
             raise DatasetError(
-                f"'{path}' announces {rows} rows of {columns} numbers and a name; it has {len(names)} rows"
-                f" with {len(numbers)} numbers."
+                f"'{path}' announces {rows} rows of {columns} numbers and a name; it has {len(names)}"
+                f" rows with {len(numbers)} numbers."
             )
         return names, numbers
     words = [(n, word) for n, line in lines for word in line.split()]
