@@ -7,6 +7,7 @@ import math
 # More would be noise of the computer.
 _MOST_DECIMALS = 9
 _DIGITS = 3
+_FINE_MM = 0.1
 # Success rates of clinical images are told at these distances, by which they are compared everywhere.
 CLINICAL_THRESHOLDS_MM = (2.0, 2.5, 3.0, 4.0)
 # What is clinical: how far apart the outermost landmarks of an image lie, in mm.
@@ -32,6 +33,13 @@ def number(value, like=None, least: int = 0, missing: str = "-") -> str:
     if value is None or not math.isfinite(value):
         return missing
     return f"{value:.{decimals_of(value if like is None else like, least)}f}"
+
+
+def length(value, like=None) -> str:
+    """Millimetres: a hundredth is enough where they are of clinical size; finer ones get the digits
+    that they need. like: as for `number`."""
+    size = abs(value if like is None else like) if value is not None else 0.0
+    return number(value, size if 0 < size < _FINE_MM else 1.0, least=2)
 
 
 def fitting_thresholds(extent_mm: float) -> tuple:

@@ -18,7 +18,7 @@ from .files import offering_overwrite
 from .images import imageio
 from .images.geometry import Image
 from .judging import evaluation
-from .judging.evaluation import DEFAULT_THRESHOLDS_MM, Evaluation
+from .judging.evaluation import Evaluation
 from .judging.pairing import pair_annotations
 from .model.shipped import model_path
 
@@ -50,13 +50,14 @@ def detect(image, model, device: str = "auto"):
     return model.predict(image)
 
 
-def evaluate(predictions, references, thresholds_mm=DEFAULT_THRESHOLDS_MM) -> Evaluation:
+def evaluate(predictions, references, thresholds_mm=None) -> Evaluation:
     """How far predictions are from references, in mm; printed, it is a table.
 
     Each of the two is one case (a Prediction, an Annotation or the path of an annotation file) or
     several: a folder of annotation files, a dataset, a dict of names to cases, or a list. Several
-    are matched by name, and lists of what has no name in order. thresholds_mm: of the success rates.
-    Raises AnnotationError for what cannot be a case, and for cases that cannot be matched.
+    are matched by name, and lists of what has no name in order. thresholds_mm: of the success rates;
+    by default what fits the size of what is marked. Raises AnnotationError for what cannot be a case,
+    and for cases that cannot be matched.
     """
     return evaluation.evaluate(pair_annotations(predictions, references), thresholds_mm)
 

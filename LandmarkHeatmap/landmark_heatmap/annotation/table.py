@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
+from ..lengths import length
+
 _FRAME = "x, y, z in mm, LPS"
 
 
@@ -51,4 +53,4 @@ class Table(list):
 def _text(value) -> str:
     if value is None:
         return "-"
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
+    return length(value) if isinstance(value, float) else str(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..lengths import number
+from ..lengths import length
 from .bootstrap import INTERVAL_PERCENT
 from .evaluation import Evaluation, Outcome, Summary
 
@@ -27,17 +27,12 @@ def format_table(evaluation: Evaluation) -> str:
 def _row(summary: Summary, like: float) -> list:
     """like: a length whose digits all of them get."""
     interval = summary.mean_mm.interval
-    cells = [summary.name, _length(summary.mean_mm.value, like)]
-    limits = None if interval is None else [_length(limit, like) for limit in interval]
+    cells = [summary.name, length(summary.mean_mm.value, like)]
+    limits = None if interval is None else [length(limit, like) for limit in interval]
     cells.append("-" if limits is None else " to ".join(limits))
-    cells += [_length(value, like) for value in (summary.median_mm.value, summary.std_mm)]
+    cells += [length(value, like) for value in (summary.median_mm.value, summary.std_mm)]
     cells += [_percent(figure.value) for figure in summary.success_rates.values()]
     return cells + [str(summary.counts[outcome]) for outcome in Outcome]
-
-
-def _length(value, like) -> str:
-    # A hundredth of a millimetre is enough where errors are of clinical size.
-    return number(value, max(like, 1.0) if like and like >= 0.1 else like, least=2)
 
 
 def _percent(share) -> str:

@@ -110,3 +110,13 @@ def png(figure: Figure, tight: bool = False) -> bytes:
     # No date or software in the file: the same picture gives the same bytes.
     figure.savefig(stream, format="png", metadata={"Software": None}, **options)
     return stream.getvalue()
+
+
+def pdf(figure: Figure) -> bytes:
+    """A page as large as the figure; the same picture gives the same bytes."""
+    stream = io.BytesIO()
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
+    nothing = {"CreationDate": None, "Creator": None, "Producer": None}
+    figure.savefig(stream, format="pdf", metadata=nothing)
+    return stream.getvalue()

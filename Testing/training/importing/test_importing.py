@@ -55,6 +55,7 @@ def test_in_every_frame_the_point_lies_on_its_pixel(pictures, tmp_path, frame, t
         "a.nrrd",
         "b.mrk.json",
         "b.nrrd",
+        "contact-sheet.pdf",
     ]
     for case in "ab":
         assert value_at(out, case, "1") == 255

@@ -7,6 +7,7 @@ from pathlib import Path
 from landmark_heatmap.errors import DatasetError
 
 from ..importing import FORMATS, MM_OF, ORIGINS, SPACINGS, SYSTEMS, UNITS, Stated, import_tables
+from .settings import add_pairs, pairs_in
 
 
 def add_import(commands) -> None:
@@ -58,6 +59,7 @@ def add_import(commands) -> None:
     parser.add_argument(
         "--combine", choices=["mean"], help="each table is a reader's: the mean of their points"
     )
+    add_pairs(parser)
     parser.set_defaults(command=_import)
 
 
@@ -80,6 +82,7 @@ def _import(options) -> int:
         _names(options.names),
         options.rows,
         options.combine,
+        sides=pairs_in(options.pairs) if options.pairs else ((), ()),
     )
     return 0
 

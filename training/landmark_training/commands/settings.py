@@ -26,14 +26,18 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         help="any of the settings, values as in JSON, for instance rotation_degrees=30",
     )
     parser.add_argument("--seed", type=int, metavar="N", help="the seed of all chance")
+    add_pairs(parser)
+    parser.add_argument("--name", help="the name that the model will show")
+    parser.add_argument("--licence", help="the licence under which the model may be passed on")
+
+
+def add_pairs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pairs",
         metavar="FILE",
         help="left and right, where names do not say: 'left,right' on each line, or one name alone that"
         " lies on the midline",
     )
-    parser.add_argument("--name", help="the name that the model will show")
-    parser.add_argument("--licence", help="the licence under which the model may be passed on")
 
 
 def config_of(options) -> TrainConfig:

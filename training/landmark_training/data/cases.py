@@ -135,7 +135,7 @@ def landmark_set_of(folders, cases, pairs=(), midline=()) -> LandmarkSet:
     for case in cases:
         for name, point in case.annotation.points.items():
             definitions[name] = definitions.get(name) or point.definition
-    _check_stated(pairs, midline, definitions)
+    check_stated(pairs, midline, definitions)
     mirror_pairs = [pair for pair in mirror_pairs if set(pair) <= set(definitions)]
     known = {name for pair in mirror_pairs for name in pair} | set(midline)
     inferred = infer_mirror_pairs([name for name in definitions if name not in known])
@@ -157,7 +157,7 @@ def _stated_set(folder: Path):
         raise DatasetError(f"'{path}' holds no landmark set ({error!r}).") from error
 
 
-def _check_stated(pairs, midline, definitions) -> None:
+def check_stated(pairs, midline, definitions) -> None:
     """That what the user states is of landmarks that there are."""
     for name in (*(name for pair in pairs for name in pair), *midline):
         if name not in definitions:

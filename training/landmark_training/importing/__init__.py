@@ -17,12 +17,13 @@ from pathlib import Path
 import numpy as np
 
 from landmark_heatmap.annotation.annotation_files import MARKUPS_SUFFIX, write_annotation
-from landmark_heatmap.annotation.landmarks import PointState
+from landmark_heatmap.annotation.landmarks import Landmark, LandmarkSet, PointState
 from landmark_heatmap.errors import DatasetError, ImageFileError
-from landmark_heatmap.files import new_folder
+from landmark_heatmap.files import new_folder, write_json
 from landmark_heatmap.images.geometry import Image
 from landmark_heatmap.images.imageio import read_image, write_image
 
+from ..data.cases import LANDMARK_SET_FILE, check_stated
 from ..outputs import check_free
 from .cases import find_cases_of, renamed
 from .formats.morphometrics.tps import MM_OF
@@ -35,19 +36,30 @@ from .table import Stated, Table
 __all__ = ["FORMATS", "MM_OF", "ORIGINS", "SPACINGS", "SYSTEMS", "UNITS", "Stated", "import_tables"]
 
 READERS_FILE = "readers.csv"
+# No image file of any program that reads images: nothing takes it for a case.
+CONTACT_SHEET = "contact-sheet.pdf"
 # Of a long list, so many are told.
 _NAMED = 10
 
 
 def import_tables(
-    paths, output, stated: Stated, form=None, names=None, rows=None, combine=None, say=print
+    paths,
+    output,
+    stated: Stated,
+    form=None,
+    names=None,
+    rows=None,
+    combine=None,
+    say=print,
+    sides=((), ()),
 ) -> int:
     """Write the images that the tables name, with their points, into the new folder `output`.
 
     paths: files or folders. form: the name of their format; by default what they unmistakably are.
     names: the landmarks' names in the tables' order, instead of those in the tables. rows: (first,
     last) from 1, of each table. combine: 'mean' if each table is one reader's of the same images.
-    say: told what was imported. Returns the number of cases.
+    say: told what was imported. sides: (pairs, midline) of landmarks, which fit then takes from the
+    folder. Returns the number of cases.
     Raises DatasetError, AnnotationError or ImageFileError, with the file and the place in it, for
     anything that cannot be read or leaves a doubt; then nothing is written.
     """
@@ -74,12 +86,26 @@ def import_tables(
             say(f"{alone} of {len(cases)} cases are of one reader alone.")
     else:
         cases = find_cases_of(_joined(tables), stated)
-    _write(cases, output, distances)
+    landmarks = _landmark_set(cases, *sides)
+    has_picture = _write(cases, output, distances, landmarks)
     if distances:
         say(f"Distances between the {len(paths)} readers, also in {output / READERS_FILE}:")
         say(told_distances(distances))
     say(_told(cases, output))
+    if has_picture:
+        say(f"Do the points lie where they should? {output / CONTACT_SHEET}")
+    else:
+        say("No picture of it was made: that needs matplotlib (pip install matplotlib).")
     return len(cases)
+
+
+def _landmark_set(cases, pairs, midline):
+    """What is stated of left and right, as a set to be kept; None if nothing is."""
+    if not pairs and not midline:
+        return None
+    names = dict.fromkeys(name for case in cases for name in case.annotation.names)
+    check_stated(pairs, midline, names)
+    return LandmarkSet(tuple(map(Landmark, names)), pairs, midline=midline)
 
 
 def _table(path: Path, stated: Stated, form, names, rows) -> Table:
@@ -126,23 +152,44 @@ def _joined(tables) -> Table:
     return Table(marks, tuple(dict.fromkeys(name for table in tables for name in table.names)))
 
 
-def _write(cases, output: Path, distances) -> None:
-    """One image in memory at a time; the folder appears when all is in it."""
+def _write(cases, output: Path, distances, landmarks) -> bool:
+    """One image in memory at a time; the folder appears when all is in it.
+
+    Returns whether there is a contact sheet, too.
+    """
     from tqdm import tqdm
 
+    sheet = _contact_sheet(len(cases))
     output.parent.mkdir(parents=True, exist_ok=True)
     with new_folder(output) as folder:
-        for case in tqdm(cases, unit="case", disable=None):
+        for index, case in enumerate(tqdm(cases, unit="case", disable=None)):
             image = read_image(case.image_path)
             if image.grid.size_ijk != case.grid.size_ijk:
                 raise ImageFileError(f"'{case.image_path}' is not as large as its header says.")
-            write_image(folder / f"{case.name}.nrrd", Image(image.array, case.grid.ijk_to_lps))
+            image = Image(image.array, case.grid.ijk_to_lps)
+            write_image(folder / f"{case.name}.nrrd", image)
             write_annotation(folder / f"{case.name}{MARKUPS_SUFFIX}", case.annotation)
+            if sheet is not None:
+                sheet.add(index, case.name, image, case.annotation)
+        if landmarks is not None:
+            write_json(folder / LANDMARK_SET_FILE, landmarks.to_json())
+        if sheet is not None:
+            (folder / CONTACT_SHEET).write_bytes(sheet.pdf())
         if distances:
             write_distances(folder / READERS_FILE, distances)
         if output.exists():
             # It is empty, and makes place for the folder that is not; rmdir refuses any other.
             output.rmdir()
+    return sheet is not None
+
+
+def _contact_sheet(count: int):
+    """A ContactSheet, or None without matplotlib."""
+    try:
+        from landmark_heatmap.pictures.contact_sheet import ContactSheet
+    except ImportError:
+        return None
+    return ContactSheet(count)
 
 
 def _told(cases, output: Path) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from landmark_heatmap.annotation.landmarks import Annotation, Point, PointState
 from landmark_heatmap.errors import DatasetError
+from landmark_heatmap.lengths import length
 
 _COLUMNS = ("landmark", "cases", "mean_mm", "largest_mm", "largest_case")
 
@@ -75,15 +76,17 @@ def _distance(name: str, values) -> Distance:
 def told_distances(distances) -> str:
     """The distances as a table to print."""
     width = max(len("landmark"), *(len(d.landmark) for d in distances))
+    fine = min((d.mean_mm for d in distances if d.mean_mm > 0), default=None)
     lines = [f"{'landmark':{width}}  cases  mean mm  largest mm"]
     for d in distances:
+        mean, largest = length(d.mean_mm, fine), length(d.largest_mm, fine)
         lines.append(
-            f"{d.landmark:{width}}  {d.cases:5d}  {d.mean_mm:7.2f}  {d.largest_mm:10.2f}"
+            f"{d.landmark:{width}}  {d.cases:5d}  {mean:>7}  {largest:>10}"
             f"  {d.largest_case if d.cases > 1 else ''}".rstrip()
         )
     means = [d.mean_mm for d in distances if d.cases]
     if means:
-        lines.append(f"{'mean over landmarks':{width}}         {np.mean(means):7.2f}")
+        lines.append(f"{'mean over landmarks':{width}}         {length(np.mean(means), fine):>7}")
     return "\n".join(lines)
 
 
@@ -93,7 +96,7 @@ def write_distances(path, distances) -> None:
         writer = csv.writer(file)
         writer.writerow(_COLUMNS)
         for d in distances:
-            figures = (f"{d.mean_mm:.4f}", f"{d.largest_mm:.4f}") if d.cases else ("", "")
+            figures = (f"{d.mean_mm:.6g}", f"{d.largest_mm:.6g}") if d.cases else ("", "")
             writer.writerow([d.landmark, d.cases, *figures, d.largest_case])
 
 
