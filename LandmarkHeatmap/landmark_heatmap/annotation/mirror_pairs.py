@@ -13,6 +13,7 @@ _WORDS = (
     ("sinistra", "destra"),
     ("links", "rechts"),
     ("gauche", "droite"),
+    ("gauche", "droit"),
     ("izquierda", "derecha"),
     ("izquierdo", "derecho"),
 )
@@ -26,7 +27,7 @@ _LETTERS = (
     r"(?<=[a-z])[LR](?=$|[0-9_ .-]|[A-Z][a-z])",
     r"(?<=[a-z][0-9])[LRlr]$",
     r"(?<![A-Za-z0-9])[LR](?=[A-Z][a-z])",
-    r"(?<![A-Za-z0-9])[LR](?=[a-z]{3})",
+    r"(?<![A-Za-z0-9])[LRlr](?=[a-z]{3})",
     r"(?<![A-Za-z0-9])[lr](?=[A-Z])",
     r"(?<=^[UuLl])[LRlr](?=[0-9])",
 )

@@ -21,7 +21,7 @@ class Convention(Enum):
     PREVIEW = (PointState.PLACED, "'preview' with a position")
     PREVIEW_NOWHERE = (PointState.UNJUDGED, "'preview' without a position")
     EMPTY = (PointState.UNJUDGED, "empty")
-    MINUS_ONE = (PointState.UNJUDGED, "-1")
+    MINUS_ONE = (PointState.UNJUDGED, "-1 -1")
     NEGATIVE = (PointState.UNJUDGED, "negative")
     ZERO = (PointState.UNJUDGED, "0 0")
     CODE = (PointState.UNJUDGED, "a code for missing")
@@ -37,6 +37,11 @@ class Convention(Enum):
         return self.value[1]
 
 
+_TOLD_AS = {
+    PointState.UNJUDGED: "not marked",
+    PointState.ABSENT: "absent",
+    PointState.PLACED: "placed",
+}
 # Slicer's position statuses. A 'preview' follows the mouse, but what a tool wrote with a position is
 # where the tool put it. A 'missing' point is written with a position that means nothing.
 STATUSES = {
@@ -108,13 +113,8 @@ def told_conventions(conventions) -> str:
     """
     counts = Counter(conventions)
     parts = []
-    for state, words in (
-        (PointState.UNJUDGED, "Read as not marked"),
-        (PointState.ABSENT, "as absent"),
-        (PointState.PLACED, "as placed"),
-    ):
-        each = [f"{counts[c]} {c.told}" for c in Convention if c.state is state and counts[c]]
+    for state, words in _TOLD_AS.items():
+        each = [f"{c.told} ({counts[c]})" for c in Convention if c.state is state and counts[c]]
         if each:
-            parts.append(f"{words}: {', '.join(each)}")
-    text = "; ".join(parts)
-    return f"{text[0].upper()}{text[1:]}." if text else ""
+            parts.append(f"read as {words}: {', '.join(each)}")
+    return f"R{'; '.join(parts)[1:]}." if parts else ""

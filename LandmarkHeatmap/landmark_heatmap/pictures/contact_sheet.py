@@ -56,6 +56,7 @@ class ContactSheet:
         told = f"{name}: {int(placed.sum())} of {len(numbered)} points"
         outside = int((placed & ~inside).sum())
         told += f", {outside} of them outside" if outside else ""
+        axes.set_anchor("N")
         axes.set_title(told, fontsize=8, color=INK, loc="left", pad=3)
 
     def pdf(self) -> bytes:

@@ -1,0 +1,53 @@
+"""Left and right told from names, and what a file says of them."""
+
+import pytest
+
+from landmark_heatmap.annotation.mirror_pairs import infer_mirror_pairs, one_sided, read_pairs
+from landmark_heatmap.errors import AnnotationError
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        ("GoL", "GoR"), ("LOr", "ROr"), ("LGo", "RGo"), ("UL6O", "UR6O"), ("UL1", "UR1"),
+        ("LL6", "LR6"), ("lEye", "rEye"), ("Lhand", "Rhand"), ("lhand", "rhand"), ("Go_L", "Go_R"),
+        ("Eye (L)", "Eye (R)"), ("eye-l", "eye-r"), ("Eye.L", "Eye.R"), ("L_Go", "R_Go"),
+        ("LEFT eye", "right EYE"), ("LeftEye", "RightEye"), ("EyeLeft", "EyeRight"),
+        ("eye_left_inner", "eye_right_inner"), ("OrL1", "OrR1"), ("EyeL_inner", "EyeR_inner"),
+        ("lt orbitale", "rt orbitale"), ("Auge links", "Auge rechts"), ("sx_eye", "dx_eye"),
+        ("Left eye, left corner", "Right eye, right corner"),
+    ],
+)  # fmt: skip
+def test_the_usual_forms_of_left_and_right_are_twins(pair):
+    assert infer_mirror_pairs(pair) == (pair,)
+    assert infer_mirror_pairs(("Nasion", *reversed(pair))) == (pair,)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("Orbitale L1", "Clavicle"), ("LEC", "REC"), ("L5", "R5"), ("Ar", "Al"), ("Li", "Ri"),
+        ("Ls", "Rs"), ("AL", "AR"), ("Cleft", "Cright?"), ("Lingula", "Ramus"), ("GoL",),
+    ],
+)  # fmt: skip
+def test_an_l_or_r_that_is_no_side_makes_no_twins(names):
+    assert infer_mirror_pairs(names) == ()
+
+
+def test_a_name_with_a_side_and_no_partner_is_one_sided():
+    names = ("Eye_L", "Eye_R", "GoL", "left ear", "Orbitale L1", "Clavicle", "Lingula", "Nasion")
+    assert one_sided(names, infer_mirror_pairs(names)) == ("GoL", "left ear")
+
+
+def test_a_file_states_pairs_and_the_midline():
+    text = "# ours\nGonion A, Gonion B\n\nMe\nx;y\na\tb\n"
+    assert read_pairs(text, "it") == ((("Gonion A", "Gonion B"), ("x", "y"), ("a", "b")), ("Me",))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("a,b\nc,d,e\n", "line 2: 3 names"), ("a,b\n\nb\n", "line 3: 'b' stands in line 1")],
+)
+def test_a_file_of_pairs_that_leaves_a_doubt_is_refused_with_its_line(text, told):
+    with pytest.raises(AnnotationError, match=told):
+        read_pairs(text, "it")
