@@ -26,6 +26,7 @@ from landmark_heatmap.annotation.landmarks import (
 )
 from landmark_heatmap.command_line import run_command, version_text
 from landmark_heatmap.detection import predict
+from landmark_heatmap.detection.prediction import LandmarkPrediction
 from landmark_heatmap.images import imageio
 from landmark_heatmap.images.geometry import Image
 from landmark_heatmap.images.imageio import write_image
@@ -288,3 +289,42 @@ def test_a_module_of_ours_that_is_not_there_is_a_mistake_of_ours():
 def test_a_mistake_of_ours_is_not_hidden():
     with pytest.raises(ZeroDivisionError):
         run_command("program", lambda _: 1 / 0, None)
+
+
+def test_no_landmark_found_in_any_image_is_no_success(folder, capsys, monkeypatch):
+    monkeypatch.setattr(LandmarkPrediction, "is_absent", property(lambda self: True))
+    assert detect(folder, "one.nrrd") == 1
+    err = capsys.readouterr().err
+    assert "no landmark was found in" in err and "one.nrrd" in err
+    assert "No landmark was found in any image." in err
+    assert read_annotation(folder / "out" / "one.mrk.json").state("A") is PointState.ABSENT
+
+
+def test_no_landmark_in_one_of_several_images_is_told_and_no_failure(folder, capsys, monkeypatch):
+    seen = []
+
+    def absent_at_first(self):
+        seen.append(self)
+        return len({id(point) for point in seen}) <= 2
+
+    monkeypatch.setattr(LandmarkPrediction, "is_absent", property(absent_at_first))
+    assert detect(folder, "one.nrrd", "two bild ü.nii.gz") == 0
+    assert capsys.readouterr().err.count("no landmark was found in") == 1
+
+
+@pytest.mark.parametrize("form", ["tps", "csv", "fcsv"])
+def test_results_are_written_for_other_programs_too(folder, capsys, monkeypatch, form):
+    monkeypatch.setattr(LandmarkPrediction, "is_absent", property(lambda self: False))
+    names = "one.nrrd", "two bild ü.nii.gz"
+    assert detect(folder, *names, extra=("--format", form)) == 0
+    written = folder / "out" / form
+    found = {
+        "fcsv": {"one.fcsv", "two bild ü.fcsv"},
+        "tps": {"landmarks.tps", "landmarks-names.txt"},
+    }
+    assert {p.name for p in written.iterdir()} == found.get(form, {"landmarks.csv"})
+    assert f"4 points of 2 images as {form}" in capsys.readouterr().out
+    # The same again finds all of it there.
+    assert detect(folder, *names, extra=("--format", form)) == 0
+    # And what is there is taken for no prediction of another image.
+    assert cli.main(["evaluate", str(folder / "out"), str(folder / "out")]) == 1

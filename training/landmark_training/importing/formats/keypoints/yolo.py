@@ -2,7 +2,7 @@
 
 A row is the class, the box (x, y, width, height), and x, y of each key point, perhaps with a third
 number, its visibility. How many there are says 'kpt_shape: [17, 3]' in the .yaml of the data set; where
-none is found, the numbers themselves have to leave no doubt.
+none is found, the numbers themselves say it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from ...table import Marks, Stated, Table, number_of, place, point_of, read_text
 
 TAKES = ("unit", "origin", "spacing_mm")
 _BOX = 5
+_VISIBILITIES = {text for number in "012" for text in (number, f"{number}.0", f"{number}.000000")}
 _SHAPE = re.compile(r"^\s*kpt_shape\s*:\s*\[\s*(\d{1,6})\s*,\s*([23])\s*\]", re.MULTILINE)
 
 
@@ -75,19 +76,17 @@ def _shape(path: Path):
 
 
 def _guessed(files) -> tuple:
-    """The same from the rows: three numbers a point if each third is 0, 1 or 2."""
+    """The same from the rows: three numbers a point if each third is 0, 1 or 2, for no share is so in
+    all rows."""
     rows = [cells[_BOX:] for _, rows in files for _, cells in rows]
-    by_three = all(len(row) % 3 == 0 and set(row[2::3]) <= _VISIBILITIES for row in rows)
-    by_two = all(len(row) % 2 == 0 for row in rows)
-    if by_three == by_two:
-        raise DatasetError(
-            f"'{files[0][0]}': whether a key point has two numbers or three cannot be told; put the data"
-            " set's .yaml with its line kpt_shape: beside the labels."
-        )
-    return len(rows[0]) // (3 if by_three else 2), 3 if by_three else 2
-
-
-_VISIBILITIES = {text for number in "012" for text in (number, f"{number}.0", f"{number}.000000")}
+    if all(len(row) % 3 == 0 and set(row[2::3]) <= _VISIBILITIES for row in rows):
+        return len(rows[0]) // 3, 3
+    if all(len(row) % 2 == 0 for row in rows):
+        return len(rows[0]) // 2, 2
+    raise DatasetError(
+        f"'{files[0][0]}': whether a key point has two numbers or three cannot be told; put the data"
+        " set's .yaml with its line kpt_shape: beside the labels."
+    )
 
 
 def _read_file(path: Path, rows, shape, names, frame) -> Marks:
