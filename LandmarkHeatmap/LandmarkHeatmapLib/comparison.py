@@ -11,6 +11,7 @@ import vtk
 from landmark_heatmap.annotation.landmarks import Annotation, Point, PointState
 from landmark_heatmap.errors import AnnotationError
 from landmark_heatmap.judging.evaluation import Evaluation, Outcome, evaluate
+from landmark_heatmap.lengths import number
 
 from .result import markups
 from .result.detection_result import DetectionResult
@@ -66,7 +67,7 @@ class Comparison:
             outcomes.InsertNextValue(_TOLD[outcome])
         for column in (names, errors, outcomes):
             table.AddColumn(column)
-        table.SetAttribute("LandmarkHeatmap.MRE_mm", f"{self.mre_mm:.4f}")
+        table.SetAttribute("LandmarkHeatmap.MRE_mm", number(self.mre_mm, least=4))
         for threshold, rate in self.sdr.items():
             table.SetAttribute(f"LandmarkHeatmap.SDR_{threshold:g}mm", f"{rate:.4f}")
         self.result.node.AddNodeReferenceID(TABLE, table.GetID())

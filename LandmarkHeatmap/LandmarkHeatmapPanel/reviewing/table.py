@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import qt
 from slicer.i18n import tr as _
 
 from landmark_heatmap.dataset.record import Review
+from landmark_heatmap.lengths import number
 
 from ..section import Signal
 
@@ -17,12 +16,20 @@ STATES = {
     Review.CONFIRMED: "confirmed",
     Review.MARKED_ABSENT: "absent",
 }
+
+
+def _moved(mm: float) -> str:
+    """A tenth is enough, unless the whole image is small."""
+    fine = mm if 0 < mm < 0.1 else 10.0
+    return number(mm, like=fine, missing="")
+
+
 # What stands at the top, and what a row of ReviewSession.rows says there.
 COLUMNS = (
     ("Landmark", lambda row: row.name),
     ("Confidence", lambda row: f"{row.confidence:.0%}"),
     ("State", lambda row: _(STATES[row.review])),
-    ("Moved (mm)", lambda row: "" if math.isnan(row.moved_mm) else f"{row.moved_mm:.1f}"),
+    ("Moved (mm)", lambda row: _moved(row.moved_mm)),
 )
 
 

@@ -6,6 +6,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from landmark_heatmap.errors import AnnotationError
+from landmark_heatmap.lengths import length
 from LandmarkHeatmapLib.comparison import compare
 
 from ..section import Section
@@ -42,9 +43,12 @@ class CompareSection(Section):
                 for threshold, rate in comparison.sdr.items()
             )
             self.ui.comparisonLabel.text = _(
-                "Mean radial error {mre:.2f} mm over {count} landmarks; {rates}. Table: {table}."
+                "Mean radial error {mre} mm over {count} landmarks; {rates}. Table: {table}."
             ).format(
-                mre=comparison.mre_mm, count=comparison.count, rates=rates, table=table.GetName()
+                mre=length(comparison.mre_mm),
+                count=comparison.count,
+                rates=rates,
+                table=table.GetName(),
             )
 
 
