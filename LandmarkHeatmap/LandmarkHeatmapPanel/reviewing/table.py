@@ -6,7 +6,7 @@ import qt
 from slicer.i18n import tr as _
 
 from landmark_heatmap.dataset.record import Review
-from landmark_heatmap.lengths import number
+from landmark_heatmap.lengths import number as told_number
 
 from ..section import Signal
 
@@ -21,7 +21,7 @@ STATES = {
 def _moved(mm: float) -> str:
     """A tenth is enough, unless the whole image is small."""
     fine = mm if 0 < mm < 0.1 else 10.0
-    return number(mm, like=fine, missing="")
+    return told_number(mm, like=fine, missing="")
 
 
 # What stands at the top, and what a row of ReviewSession.rows says there.
