@@ -29,7 +29,7 @@ def face(folder, name, points, rename=None):
 def told_of(folder, config=QUICK):
     """(all that is told, the plan)."""
     told = []
-    _, _, plan = planned([folder], config, say=told.append)
+    plan = planned([folder], config, say=told.append).plan
     return "\n".join([*told, *plan.reasons]), plan
 
 
