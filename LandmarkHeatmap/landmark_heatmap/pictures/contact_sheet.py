@@ -18,6 +18,8 @@ _COLUMNS = 3
 _SIDE, _TITLE = 3.0, 0.35
 _PIXELS = 432
 _LABEL_SIZE, _POINTS_PER_INCH = 6.0, 72
+# In letters, so that the title does not grow into the next one's.
+_LONGEST_NAME = 20
 # Of a letter, in typographic points: enough to keep labels apart.
 _LETTER = (0.58 * _LABEL_SIZE, 1.2 * _LABEL_SIZE)
 # Bright dots are small.
@@ -53,7 +55,8 @@ class ContactSheet:
         draw_scale(axes, view)
         numbered = list(enumerate(annotation.names, 1))
         _draw_points(axes, view, [(n, positions[n - 1]) for n, _ in numbered if inside[n - 1]])
-        told = f"{name}: {int(placed.sum())} of {len(numbered)} points"
+        short = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3]}..."
+        told = f"{short}: {int(placed.sum())} of {len(numbered)} points"
         outside = int((placed & ~inside).sum())
         told += f", {outside} of them outside" if outside else ""
         axes.set_anchor("N")

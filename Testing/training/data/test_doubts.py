@@ -6,10 +6,17 @@ import pytest
 pytest.importorskip("torch")
 
 from landmark_heatmap.annotation.annotation_files import write_annotation
-from landmark_heatmap.annotation.landmarks import Annotation, Point, PointState
+from landmark_heatmap.annotation.landmarks import (
+    Annotation,
+    Landmark,
+    LandmarkSet,
+    Point,
+    PointState,
+)
 from landmark_heatmap.errors import DatasetError
 from landmark_heatmap.images.geometry import Image
 from landmark_heatmap.images.imageio import write_image
+from landmark_training.data.cases import with_stated
 from landmark_training.data.prepare import planned
 from landmark_training.planning.config import TrainConfig
 
@@ -66,7 +73,9 @@ def test_a_landmark_of_one_side_without_its_partner_is_told(tmp_path):
 
 
 def test_what_is_stated_of_a_landmark_that_nobody_has_is_refused(tmp_path):
-    with pytest.raises(DatasetError, match="name 'gor', which no case has; is it 'GoR'"):
+    with pytest.raises(
+        DatasetError, match="name 'gor', which is none of the landmarks; is it 'GoR'"
+    ):
         told_of(faces(tmp_path), QUICK.replaced(mirror_pairs=[["gor", "GoL"]]))
 
 
@@ -106,3 +115,14 @@ def test_a_landmark_at_zero_here_and_elsewhere_there_teaches_nothing(tmp_path):
     told, _ = told_of(folder)
     assert "Read as not marked: 0 0 (1)." in told
     assert "24 points placed, 0 absent, 1 not judged" in told
+
+
+def test_a_model_to_go_on_from_takes_what_is_stated_and_keeps_the_rest():
+    names = ("a", "b", "c", "d", "e")
+    landmarks = LandmarkSet(tuple(map(Landmark, names)), (("a", "b"), ("c", "d")), "set")
+    assert with_stated(landmarks) is landmarks
+    found = with_stated(landmarks, [("a", "c")], ["e"])
+    assert found.mirror_pairs == (("a", "c"),) and found.midline == ("e",)
+    assert found.names == names and found.name == "set"
+    with pytest.raises(DatasetError, match="'x', which is none of the landmarks"):
+        with_stated(landmarks, [("a", "x")])

@@ -111,5 +111,5 @@ def test_what_is_stated_of_left_and_right_is_kept_for_fit(wings, tmp_path):
 def test_pairs_of_landmarks_that_are_not_there_are_refused(wings, tmp_path):
     text_file(tmp_path / "t.csv", "id,p_x,p_y\na,4,6\nb,9,15\n")
     pairs = text_file(tmp_path / "pairs.txt", "p,Q\n")
-    with pytest.raises(DatasetError, match="name 'Q', which no case has"):
+    with pytest.raises(DatasetError, match="name 'Q', which is none of the landmarks"):
         run_import(tmp_path / "t.csv", *wings, *PX, "--pairs", pairs)

@@ -144,6 +144,20 @@ def landmark_set_of(folders, cases, pairs=(), midline=()) -> LandmarkSet:
     return LandmarkSet(marks, (*mirror_pairs, *inferred), midline=on_midline)
 
 
+def with_stated(landmarks: LandmarkSet, pairs=(), midline=()) -> LandmarkSet:
+    """The set of a model to go on from, with what the user states of left and right.
+
+    Raises DatasetError for a landmark that it has not.
+    """
+    if not pairs and not midline:
+        return landmarks
+    check_stated(pairs, midline, landmarks.names)
+    stated = {name for pair in pairs for name in pair} | set(midline)
+    kept = tuple(pair for pair in landmarks.mirror_pairs if not stated & set(pair))
+    on_midline = tuple(name for name in landmarks.midline if name not in stated)
+    return replace(landmarks, mirror_pairs=(*pairs, *kept), midline=(*midline, *on_midline))
+
+
 def _stated_set(folder: Path):
     """The landmark set that a folder states: a dataset's, or what an import left; None for neither."""
     if is_dataset(folder):
@@ -163,7 +177,7 @@ def check_stated(pairs, midline, definitions) -> None:
         if name not in definitions:
             meant = near(name, definitions)
             raise DatasetError(
-                f"The pairs name '{name}', which no case has"
+                f"The pairs name '{name}', which is none of the landmarks"
                 + (f"; is it {' or '.join(repr(each) for each in meant)}?" if meant else ".")
             )
 

@@ -27,6 +27,7 @@ from .cases import (
     label_of,
     landmark_set_of,
     told_apart,
+    with_stated,
     without_never_placed,
 )
 from .digests import case_digest
@@ -84,14 +85,14 @@ def planned(data, config: TrainConfig, parent: Model = None, say=print, left_out
     """What a run on these folders would do. Raises DatasetError for cases that cannot be used."""
     cases = checked(data, left_out)
     check_spelling(cases.cases)
+    stated = config.mirror_pairs or (), config.midline or ()
     if parent is None:
-        stated = config.mirror_pairs or (), config.midline or ()
         known = landmark_set_of(data, cases.cases, *stated)
         landmarks, dropped = without_never_placed(known, cases.labels)
         if dropped:
             say(f"Left out, since no case has them inside its image: {', '.join(dropped)}.")
     else:
-        landmarks = parent.description.landmarks
+        landmarks = with_stated(parent.description.landmarks, *stated)
         _check_names(cases.cases, cases.labels, landmarks)
     _tell_labels(cases.labels, landmarks, say)
     _tell_doubts(data, cases.cases, landmarks, say)
