@@ -80,6 +80,19 @@ def convention_of(numbers, on_picture: bool, code: float = None):
     return Convention.NEGATIVE if all(number < 0 for number in numbers) else None
 
 
+def convention_outside(numbers):
+    """The Convention of numbers that could be a position, but lie outside their image; or None.
+
+    Zeros and ones of either sign: a frame may have changed it.
+    """
+    sizes = {abs(number) for number in numbers}
+    return (
+        {0.0: Convention.ZERO, 1.0: Convention.MINUS_ONE}.get(sizes.pop())
+        if len(sizes) == 1
+        else None
+    )
+
+
 def zeros(cases, on_picture: bool) -> set:
     """Which positions are exactly zero and can be no points: {(number of the case, landmark)}.
 

@@ -7,6 +7,7 @@ from landmark_heatmap.annotation.landmarks import PointState
 from landmark_heatmap.annotation.not_marked import (
     Convention,
     convention_of,
+    convention_outside,
     is_empty_word,
     told_conventions,
     zeros,
@@ -97,3 +98,17 @@ def test_a_table_of_slicer_may_leave_points_empty_and_several_at_zero(tmp_path):
         Convention.ZERO,
         Convention.CODE,
     ]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "convention"),
+    [
+        ((0, 0, 0), Convention.ZERO),
+        ((-1, -1, -1), Convention.MINUS_ONE),
+        ((1, 1, -1), Convention.MINUS_ONE),
+        ((-1, 0, 0), None),
+        ((5, 5, 5), None),
+    ],
+)
+def test_zeros_and_ones_outside_an_image_are_nowhere(numbers, convention):
+    assert convention_outside(numbers) is convention

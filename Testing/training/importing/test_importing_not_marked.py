@@ -2,7 +2,7 @@
 
 import pytest
 
-from landmark_heatmap.annotation.landmarks import PointState
+from landmark_heatmap.annotation.landmarks import Annotation, Point, PointState
 from landmark_heatmap.errors import AnnotationError, DatasetError
 from small_tables import imported, json_file, photograph, run_import, text_file, value_at, volume
 
@@ -113,3 +113,23 @@ def test_pairs_of_landmarks_that_are_not_there_are_refused(wings, tmp_path):
     pairs = text_file(tmp_path / "pairs.txt", "p,Q\n")
     with pytest.raises(DatasetError, match="name 'Q', which is none of the landmarks"):
         run_import(tmp_path / "t.csv", *wings, *PX, "--pairs", pairs)
+
+
+def test_minus_one_in_a_world_is_not_marked_where_it_lies_outside_the_image(tmp_path, capsys):
+    from landmark_heatmap.images.imageio import read_grid
+    from landmark_training.data.cases import label_of
+
+    image = volume(tmp_path / "a.nrrd", (1, 2, 3))
+    x, y, z = image.grid.to_lps((1, 2, 3))
+    text_file(tmp_path / "t.csv", f"id,A_x,A_y,A_z,B_x,B_y,B_z\na,{x},{y},{z},-1,-1,-1\n")
+    options = ("--images", tmp_path, "--output", tmp_path / "out", "--system", "LPS")
+    run_import(tmp_path / "t.csv", *options)
+    assert "Outside their images: Read as not marked: -1 -1 (1)." in capsys.readouterr().out
+    annotation = imported(tmp_path / "out", "a")[1]
+    assert value_at(tmp_path / "out", "a", "A") == 100
+    assert annotation.state("B") is PointState.UNJUDGED
+    grid = read_grid(tmp_path / "a.nrrd")
+    written = Annotation({"B": Point(PointState.PLACED, (1.0, 1.0, -1.0))})
+    assert label_of(written, grid).state("B") is PointState.UNJUDGED
+    written = Annotation({"B": Point(PointState.PLACED, (500.0, 1.0, -1.0))})
+    assert label_of(written, grid).state("B") is PointState.ABSENT

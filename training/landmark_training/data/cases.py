@@ -23,6 +23,7 @@ from landmark_heatmap.annotation.landmarks import (
 )
 from landmark_heatmap.annotation.mirror_pairs import infer_mirror_pairs
 from landmark_heatmap.annotation.names import near
+from landmark_heatmap.annotation.not_marked import convention_outside
 from landmark_heatmap.dataset.cases import read_cases
 from landmark_heatmap.dataset.folder import is_dataset, read_landmark_set
 from landmark_heatmap.errors import AnnotationError, DatasetError
@@ -185,14 +186,17 @@ def check_stated(pairs, midline, definitions) -> None:
 def label_of(case_annotation: Annotation, grid: Grid) -> Annotation:
     """What a case teaches: placed points in the image, absent ones; everything else is unknown.
 
-    A point that was placed outside the image is one that is absent from it. A prediction that
-    nobody judged is no label.
+    A point that was placed outside the image is one that is absent from it, unless its numbers are how
+    programs write that it was not placed. A prediction that nobody judged is no label.
     """
     points = {}
     for name, point in case_annotation.points.items():
         if point.state is PointState.PLACED:
             inside = bool(grid.contains(np.array(point.position_lps)))
-            points[name] = point if inside else Point(PointState.ABSENT)
+            if inside:
+                points[name] = point
+            elif convention_outside(point.position_lps) is None:
+                points[name] = Point(PointState.ABSENT)
         elif point.state is PointState.ABSENT:
             points[name] = point
     return Annotation(points)

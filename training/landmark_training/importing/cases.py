@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from landmark_heatmap.annotation.landmarks import Annotation, Point, PointState
+from landmark_heatmap.annotation.not_marked import convention_outside
 from landmark_heatmap.errors import DatasetError
 from landmark_heatmap.images.geometry import Grid
 from landmark_heatmap.images.imageio import image_stem, is_image_file
@@ -137,7 +138,7 @@ def _image_name(marks: Marks, endings) -> str:
 
 def _case(marks: Marks, image: ImageFile, names) -> ImportCase:
     grid = marks.frame.grid(image)
-    points = {}
+    points, read_as = {}, {}
     for name in names:
         point = marks.points.get(name, PointState.UNJUDGED)
         definition = marks.definitions.get(name, "")
@@ -145,12 +146,16 @@ def _case(marks: Marks, image: ImageFile, names) -> ImportCase:
             points[name] = Point(point, definition=definition)
         else:
             position = marks.frame.to_lps(point, grid)
-            points[name] = Point(PointState.PLACED, position, definition=definition)
+            outside = not grid.contains(np.array(position)) and convention_outside(point)
+            if outside:
+                points[name], read_as[name] = Point(outside.state, definition=definition), outside
+            else:
+                points[name] = Point(PointState.PLACED, position, definition=definition)
     case = ImportCase(
         marks.case or image_stem(image.path),
         image.path,
         grid,
-        Annotation(points),
+        Annotation(points, read_as),
         marks.frame.told,
         marks.frame.assumes_spacing(image),
         marks.where,

@@ -5,6 +5,7 @@ As for other tables, nothing in it says what the numbers are.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from landmark_heatmap.errors import DatasetError
@@ -13,8 +14,24 @@ from ..table import Marks, Stated, Table, check_names, csv_rows, place, point_of
 from .csv_points import frame_of, is_long
 
 TAKES = ("unit", "origin", "system", "spacing_mm")
-_IMAGE = ("image", "img", "file", "filename", "file_name", "image_name", "id", "case", "specimen")
-_LANDMARK = ("landmark", "label", "name", "point", "lm", "keypoint", "bodypart", "node", "number")
+_IMAGE = (
+    *(
+        "image",
+        "img",
+        "image_name",
+        "image_id",
+        "file",
+        "filename",
+        "file_name",
+        "picture",
+        "photo",
+    ),
+    *("id", "case", "specimen", "subject", "sample", "individual"),
+)
+_LANDMARK = (
+    *("landmark", "landmark_name", "landmark_id", "label", "name", "point", "lm", "keypoint"),
+    *("bodypart", "node", "number"),
+)
 
 
 def recognises(path: Path) -> bool:
@@ -29,7 +46,7 @@ def recognises(path: Path) -> bool:
 def read(path: Path, stated: Stated) -> Table:
     """Raises DatasetError, naming the line, for columns that are not found, and a point twice."""
     (first, header), *rows = csv_rows(path)
-    columns = [title.lower() for title in header]
+    columns = [re.sub(r"[\s-]+", "_", title.lower()) for title in header]
     image, landmark = (_column(columns, which, place(path, first)) for which in (_IMAGE, _LANDMARK))
     axes = [columns.index(axis) for axis in "xyz" if axis in columns]
     frame = frame_of(len(axes), stated, f"'{path}'")
