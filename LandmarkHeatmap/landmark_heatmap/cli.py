@@ -6,8 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from .command_line import add_version, run_command
-from .errors import LandmarkHeatmapError
+from .command_line import Parser, add_version, run_command
+from .errors import LandmarkHeatmapError, printable
 from .files import write_json
 
 _DEFAULT_THRESHOLDS_MM = (2.0, 2.5, 3.0, 4.0)
@@ -17,7 +17,7 @@ _MODEL = "the model file, or the name of one that comes along: synthetic_hip"
 def main(arguments=None) -> int:
     """Run the command line.
 
-    Returns the exit code: 0; 1 if some images could not be done; 2 for input that cannot be used,
+    Returns the exit code: 0; 1 if some images could not be done, or a dataset has faults; 2 for input that cannot be used,
     or files that cannot be written; 130 for Ctrl-C.
     """
     options = _parser().parse_args(arguments)
@@ -25,7 +25,7 @@ def main(arguments=None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="landmark-heatmap", description="Detect anatomical landmarks, and judge how well."
     )
     add_version(parser)
@@ -70,6 +70,12 @@ def _parser() -> argparse.ArgumentParser:
     describe = commands.add_parser("describe", help="print what a model file says of itself")
     describe.add_argument("model", help=_MODEL)
     describe.set_defaults(command=_describe)
+    dataset = commands.add_parser("dataset", help="look after a dataset folder")
+    check = dataset.add_subparsers(required=True, metavar="ACTION").add_parser(
+        "check", help="tell every fault of a dataset, by file and reason; nothing is changed"
+    )
+    check.add_argument("folder", type=Path, metavar="DIR")
+    check.set_defaults(command=_check_dataset)
     return parser
 
 
@@ -105,7 +111,7 @@ def _evaluate(options) -> int:
         _check_free(options.json, options.overwrite)
     pairs = pair_annotations(options.predictions, options.references)
     evaluation = evaluate(pairs, thresholds_mm=tuple(options.thresholds))
-    print(format_table(evaluation))
+    print(printable(format_table(evaluation), lines=True))
     if options.json:
         write_json(options.json, evaluation.to_json())
     return 0
@@ -117,9 +123,19 @@ def _describe(options) -> int:
     from .model.model_file import read_description
     from .model.shipped import model_path
 
-    description = read_description(model_path(options.model))
-    print(json.dumps(description.to_json(), indent=1, ensure_ascii=False))
+    document = read_description(model_path(options.model)).to_json()
+    print(printable(json.dumps(document, indent=1, ensure_ascii=False), lines=True))
     return 0
+
+
+def _check_dataset(options) -> int:
+    from .dataset.check import check_dataset
+
+    faults = check_dataset(options.folder)
+    for fault in faults:
+        print(printable(f"{fault.path}: {fault.reason}"))
+    print(f"{len(faults)} faults." if faults else f"{printable(options.folder)}: no faults.")
+    return 1 if faults else 0
 
 
 if __name__ == "__main__":

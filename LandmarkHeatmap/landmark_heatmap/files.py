@@ -19,7 +19,7 @@ from .leftovers import TEMPORARY, temporary_prefix, tidy
 # Of what is not meant to be larger: annotations, records, settings take kilobytes.
 LARGEST_TEXT_BYTES = 16 * 2**20
 # No number of ours needs more digits; Python would take minutes for a million.
-_MOST_DIGITS = 400
+_MOST_DIGITS = 1000
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),
@@ -61,11 +61,11 @@ def read_text(path, error=LandmarkHeatmapError, largest: int = LARGEST_TEXT_BYTE
     """
     try:
         with open_file(path, error) as file:
-            content = file.read(largest + 1)
+            content, size = file.read(largest + 1), os.fstat(file.fileno()).st_size
     except OSError as reason:
         raise error(f"'{path}' cannot be read: {reason.strerror or reason}.") from reason
     if len(content) > largest:
-        raise error(f"'{path}' is too large for what it should be: more than {largest} bytes.")
+        raise error(f"'{path}' is too large for what it should be: it has {size} bytes.")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as reason:
@@ -77,8 +77,8 @@ def read_text(path, error=LandmarkHeatmapError, largest: int = LARGEST_TEXT_BYTE
 def read_json(path, error=LandmarkHeatmapError, largest: int = LARGEST_TEXT_BYTES):
     """The JSON document in a file. Raises `error` as `read_text` does, and for what is no JSON.
 
-    A text in it that cannot be written again (half a character) and numbers of hundreds of digits
-    are refused: nothing that gets them could do anything but fail.
+    A text in it that cannot be written again (half a character) and numbers of thousands of
+    digits are refused: nothing that gets them could do anything but fail.
     """
     text = read_text(path, error, largest)
     try:
@@ -95,7 +95,7 @@ def read_json(path, error=LandmarkHeatmapError, largest: int = LARGEST_TEXT_BYTE
 def _check_is_file(path, mode: int, error) -> None:
     if not stat.S_ISREG(mode):
         kind = next((name for is_kind, name in _KINDS if is_kind(mode)), "no file")
-        raise error(f"'{path}' is {kind}, not a file.")
+        raise error(f"'{path}' cannot be read: it is {kind}, not a file.")
 
 
 def _whole_number(digits: str) -> int:

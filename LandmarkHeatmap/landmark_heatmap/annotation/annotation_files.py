@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
-import reprlib
 from pathlib import Path
 
-from ..errors import AnnotationError
-from ..files import write_json
-from .landmarks import Annotation, LandmarkSet, Point, PointState
+from ..errors import AnnotationError, quoted
+from ..files import read_json, read_text, write_json
+from .landmarks import Annotation, LandmarkSet, Point, PointState, check_name
 
 MARKUPS_SUFFIX = ".mrk.json"
 _SCHEMA = (
@@ -49,8 +47,6 @@ _FCSV_SYSTEMS = {"0": "RAS", "1": "LPS", "RAS": "RAS", "LPS": "LPS"}
 # Slicer 5 adds two cells to each row of an .fcsv that no header names; the first is the status.
 _FCSV_STATUS = {"0": "undefined", "1": "preview", "2": "defined", "3": "missing"}
 _FCSV_UNNAMED_CELLS = 2
-# An annotation takes a few hundred bytes a point: what is larger than this is something else.
-_LARGEST_FILE_BYTES = 64 * 2**20
 
 
 def read_annotation(path, landmarks: LandmarkSet = None) -> Annotation:
@@ -65,9 +61,10 @@ def read_annotation(path, landmarks: LandmarkSet = None) -> Annotation:
     if reader is None:
         raise AnnotationError(f"'{path}': expected a file that ends in {', '.join(readers)}.")
     points = {}
-    for name, point in reader(path, _text(path)):
+    for name, point in reader(path):
         if not name.strip():
             raise AnnotationError(f"'{path}': point {len(points) + 1} has no label.")
+        check_name(name, f"'{path}', point {len(points) + 1}: ")
         if name in points:
             raise AnnotationError(f"'{path}': the label '{name}' stands there twice.")
         if landmarks is not None and name not in landmarks.names:
@@ -102,8 +99,8 @@ def read_made_by(path) -> dict:
     Slicer drops it from what it saves: a list that a person had in hand never says.
     """
     try:
-        made_by = json.loads(_text(Path(path)))["markups"][0][_MADE_BY_KEY]
-    except (AnnotationError, ValueError, LookupError, TypeError, RecursionError):
+        made_by = read_json(path, AnnotationError)["markups"][0][_MADE_BY_KEY]
+    except (AnnotationError, LookupError, TypeError):
         return {}
     return made_by if isinstance(made_by, dict) else {}
 
@@ -139,22 +136,8 @@ def markups_document(annotation: Annotation) -> dict:
     return {"@schema": _SCHEMA, "markups": [markup]}
 
 
-def _text(path) -> str:
-    """The text of a file. Raises AnnotationError for what is no text file of a sensible size."""
-    try:
-        size = path.stat().st_size
-        if size > _LARGEST_FILE_BYTES:
-            raise AnnotationError(f"'{path}' is no annotation file: it has {size} bytes.")
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise AnnotationError(f"'{path}' cannot be read: {error}.") from error
-
-
-def _read_markups_json(path, text):
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise AnnotationError(f"'{path}' is not valid JSON: {error}.") from error
+def _read_markups_json(path):
+    document = read_json(path, AnnotationError)
     markups = _typed(path, "the file", document, dict).get("markups")
     if len(_typed(path, "'markups'", markups, list)) != 1:
         raise AnnotationError(f"'{path}' holds {len(markups)} lists; save one list to a file.")
@@ -162,12 +145,14 @@ def _read_markups_json(path, text):
     system = markup.get("coordinateSystem")
     if system not in tuple(_TO_LPS):
         raise AnnotationError(
-            f"'{path}': the coordinateSystem is {system!r}; it has to be 'LPS' or 'RAS'."
+            f"'{path}': the coordinateSystem is {quoted(system)}; it has to be 'LPS' or 'RAS'."
         )
     # Some versions of Slicer state the unit of each axis.
     units = markup.get("coordinateUnits", "mm")
     if units not in ("mm", ["mm", "mm", "mm"]):
-        raise AnnotationError(f"'{path}': the coordinateUnits are {units!r}; they have to be mm.")
+        raise AnnotationError(
+            f"'{path}': the coordinateUnits are {quoted(units)}; they have to be mm."
+        )
     control_points = _typed(path, "'controlPoints'", markup.get("controlPoints"), list)
     confidences = _measured_confidences(path, markup, len(control_points))
     for number, (control_point, confidence) in enumerate(zip(control_points, confidences), 1):
@@ -180,9 +165,8 @@ def _typed(path, what, value, kind):
     """`value`, if JSON gave it the type that it has to have. Raises AnnotationError otherwise."""
     if not isinstance(value, kind):
         names = {dict: "an object", list: "a list", str: "a text"}
-        # A whole document would not fit into a message.
         raise AnnotationError(
-            f"'{path}' is not a markups file of Slicer: {what} is {reprlib.repr(value)},"
+            f"'{path}' is not a markups file of Slicer: {what} is {quoted(value)},"
             f" it has to be {names[kind]}."
         )
     return value
@@ -208,11 +192,15 @@ def _markups_point(path, name, control_point, system, confidence):
     )
     confidence = control_point.get(_CONFIDENCE_KEY, confidence)
     if confidence is not None and not _is_number(confidence):
-        raise AnnotationError(f"'{path}': '{name}' has the confidence {confidence!r}, no number.")
+        raise AnnotationError(
+            f"'{path}': '{name}' has the confidence {quoted(confidence)}, no number."
+        )
     # The status comes first: a missing point is written with a position that means nothing.
     status = control_point.get("positionStatus", "defined")
     if status not in tuple(_STATE_OF_STATUS):
-        raise AnnotationError(f"'{path}': '{name}' has the unknown positionStatus {status!r}.")
+        raise AnnotationError(
+            f"'{path}': '{name}' has the unknown positionStatus {quoted(status)}."
+        )
     state = _STATE_OF_STATUS[status]
     if state is not PointState.PLACED:
         return Point(state, None, confidence, definition)
@@ -232,9 +220,9 @@ def _is_number(value) -> bool:
         return False
 
 
-def _read_fcsv(path, text):
+def _read_fcsv(path):
     system, columns, rows = None, None, []
-    for line in io.StringIO(text):
+    for line in io.StringIO(read_text(path, AnnotationError)):
         if line.startswith("#"):
             key, _, value = line[1:].partition("=")
             if key.strip().lower() == "coordinatesystem":
@@ -271,9 +259,9 @@ def _read_fcsv(path, text):
         yield name, Point(PointState.PLACED, position, definition=definition)
 
 
-def _read_csv(path, text):
+def _read_csv(path):
     """Slicer's table of control points: a label, then r, a, s or l, p, s, in mm."""
-    rows = _csv_rows(path, csv.reader(io.StringIO(text)))
+    rows = _csv_rows(path, csv.reader(io.StringIO(read_text(path, AnnotationError))))
     header = next(rows, [])
     columns = [column.strip().lower() for column in header]
     systems = [system for system in _TO_LPS if set(system.lower()) <= set(columns)]
@@ -312,16 +300,23 @@ def _csv_rows(path, reader):
 def _position(path, name, values, system) -> tuple:
     """Three finite numbers in `system`, as a position in LPS."""
     try:
-        # Python would read '1_000' as a number; no other program does.
-        numbers = [float(str(value).replace("_", "?")) for value in values]
-    except ValueError:
+        numbers = [_number(value) for value in values]
+    except (ValueError, OverflowError):
         numbers = []
     if len(numbers) != 3 or not all(map(math.isfinite, numbers)):
         _refuse_position(path, name, values)
     return tuple(sign * number for sign, number in zip(_TO_LPS[system], numbers))
 
 
+def _number(value) -> float:
+    """Python would read '1_000' and the digits of other scripts; no other program does."""
+    text = value if isinstance(value, str) else repr(value)
+    if not text.isascii() or "_" in text:
+        raise ValueError
+    return float(text)
+
+
 def _refuse_position(path, name, values):
     raise AnnotationError(
-        f"'{path}': '{name}' has the position {reprlib.repr(values)}; it needs three finite numbers."
+        f"'{path}': '{name}' has the position {quoted(values)}; it needs three finite numbers."
     )

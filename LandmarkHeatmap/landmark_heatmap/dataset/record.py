@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..annotation.landmarks import PointState
-from ..errors import DatasetError
+from ..errors import DatasetError, quoted
 from ..files import sha256_of
 from ..model.description import ModelIdentity
 from .documents import RECORD_SCHEMA, SCHEMA_VERSION, read_document
@@ -82,8 +82,8 @@ def image_name_in(record_path: Path):
     if image is None:
         return None
     name = image.get("file") if isinstance(image, dict) else None
-    if not isinstance(name, str) or not name or Path(name).name != name:
-        raise DatasetError(f"'{record_path}' names no usable image: {image!r}.")
+    if not isinstance(name, str) or not name or Path(name).name != name or "\0" in name:
+        raise DatasetError(f"'{record_path}' names no usable image: {quoted(image)}.")
     return name
 
 

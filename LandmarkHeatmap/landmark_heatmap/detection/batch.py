@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..annotation.annotation_files import MARKUPS_SUFFIX
-from ..errors import LandmarkHeatmapError
+from ..errors import LandmarkHeatmapError, printable
 from ..images.geometry import Image
 from ..images.imageio import image_stem, is_image_file, read_image
 from ..launch import Place, place
+from ..leftovers import tidy
 from .result_files import HEATMAPS_ENDING, MadeBy, Results, image_sha256
 
 # Slicer's segmentations are NRRD files, too, and no images.
@@ -101,6 +102,8 @@ def detect(paths, model, output, heatmaps=False, overwrite=False, device="auto")
     here.set_threads()
     batch = Batch(Predictor(model, here.device(device)), heatmaps, overwrite)
     mine = list(enumerate(jobs, 1))[here.rank :: here.size]
+    for folder in {job.results.annotation.parent for _, job in mine}:
+        tidy(folder)
     for _, job in mine:
         job.results.check_free(batch.predictor.model.identity, heatmaps, overwrite)
     failures = batch.do(mine, len(jobs))
@@ -128,16 +131,17 @@ class Batch:
                 if work is None:
                     skipped += 1
                     continue
-                print(f"[{number}/{count}] {job.image}{self._time_left(left)}", flush=True)
+                print(
+                    f"[{number}/{count}] {printable(job.image)}{self._time_left(left)}", flush=True
+                )
                 prediction = self._done(job, work)
                 self.computed += 1
                 self.seconds += time.monotonic() - start
                 if len(numbered) <= _FEW_IMAGES:
                     _print_points(prediction)
             except LandmarkHeatmapError as error:
-                print(
-                    f"[{number}/{count}] {job.image} failed: {error}", file=sys.stderr, flush=True
-                )
+                told = f"[{number}/{count}] {printable(job.image)} failed: {error}"
+                print(told, file=sys.stderr, flush=True)
                 failures += 1
         if skipped:
             print(f"{skipped} of {len(numbered)} images were done before.", flush=True)
@@ -213,12 +217,11 @@ def _read_ahead(items, read):
 def _print_points(prediction) -> None:
     for point in prediction.points:
         if point.is_absent:
-            print(f"  {point.name}: not in this image (presence {point.presence:.2f})")
+            print(f"  {printable(point.name)}: not in this image (presence {point.presence:.2f})")
         else:
             x, y, z = point.position_lps
-            print(
-                f"  {point.name}: LPS {x:.2f} {y:.2f} {z:.2f} mm, confidence {point.confidence:.2f}"
-            )
+            place = f"LPS {x:.2f} {y:.2f} {z:.2f} mm"
+            print(f"  {printable(point.name)}: {place}, confidence {point.confidence:.2f}")
 
 
 def _wait_for_the_others(here: Place, failures: int) -> None:

@@ -18,7 +18,10 @@ _WORDS = (
     ("recognized as a nifti", "it is no whole NIfTI file"),
     ("write", "it cannot be written in this format. Write .nrrd, which holds any image"),
 )  # fmt: skip
-_OTHERWISE = "it is damaged or truncated, or of a kind that is not read here. If Slicer opens it, save it there as .nrrd"
+_OTHERWISE = (
+    "it is damaged or truncated, or of a kind that is not read here. If Slicer opens it, save it"
+    " there as .nrrd"
+)
 
 
 def check_path(path) -> None:

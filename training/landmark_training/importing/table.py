@@ -8,11 +8,14 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from landmark_heatmap.annotation.landmarks import PointState
+from landmark_heatmap import files
+from landmark_heatmap.annotation.landmarks import PointState, check_name
 from landmark_heatmap.errors import DatasetError
 
 # How tables write that a landmark was never marked: R and Python have words for an empty cell.
 _EMPTY = ("", "na", "nan")
+# A hundred thousand images of forty landmarks each take half of this.
+_LARGEST_TABLE_BYTES = 128 * 2**20
 
 
 @dataclass(frozen=True)
@@ -65,13 +68,8 @@ class Table:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file. Raises DatasetError for what is no text."""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"'{path}' is not a text file in UTF-8: {error}.") from error
-    except OSError as error:
-        raise DatasetError(f"'{path}' cannot be read: {error.strerror}.") from error
+    """The text of a file. Raises DatasetError for what is no text, or larger than any table."""
+    return files.read_text(path, DatasetError, _LARGEST_TABLE_BYTES)
 
 
 def csv_rows(path: Path) -> list:
@@ -108,11 +106,18 @@ def point_of(cells, where: str, landmark: str):
     return numbers
 
 
+def count_of(text: str):
+    """The whole number that a text is, at most a billion, or None. (Python takes '²' for a digit.)"""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None
+
+
 def number_of(text: str):
     """The finite number that a text is, or None."""
+    # Python would read '1_000' and the digits of other scripts as numbers; no other program does.
+    if "_" in text or not text.isascii():
+        return None
     try:
-        # Python would read '1_000' as a number; no other program does.
-        number = float(text.replace("_", "?"))
+        number = float(text)
     except ValueError:
         return None
     return number if math.isfinite(number) else None
@@ -125,6 +130,7 @@ def check_names(names, where: str) -> tuple:
             raise DatasetError(f"{where}: landmark {names.index(name) + 1} has no name.")
         if names.count(name) > 1:
             raise DatasetError(f"{where}: the landmark '{name}' stands there twice.")
+        check_name(name, f"{where}: ")
     if not names:
         raise DatasetError(f"{where}: there are no landmarks.")
     return tuple(names)

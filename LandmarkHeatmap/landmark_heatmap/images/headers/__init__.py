@@ -16,9 +16,11 @@ from . import bmp, dicom, jpeg, metaimage, nifti, nrrd, png, tiff
 from .header import Header
 from .values import check_values
 
-__all__ = ["Header", "check_values", "read_header"]
+__all__ = ["Header", "check_values", "read_header", "values_file_of"]
 
 _BEGINNING = 132
+# Those whose values may stand in a second file.
+_DETACHED = (nrrd, metaimage, nifti)
 _FORMATS = (nrrd, metaimage, nifti, dicom, tiff, png, jpeg, bmp)
 
 
@@ -43,3 +45,16 @@ def read_header(path) -> Header:
         raise ImageFileError(f"'{path}' cannot be read: {error.strerror or error}.") from error
     header.check_plausible(path)
     return header
+
+
+def values_file_of(path):
+    """The second file, with the values, that a header names; None where the values are inside.
+
+    Raises ImageFileError for a header that is not complete, or names a file that is not beside it.
+    """
+    path = Path(path)
+    with open_file(path, ImageFileError) as file:
+        beginning = file.read(_BEGINNING)
+        form = next((each for each in _DETACHED if each.recognises(beginning, path)), None)
+        file.seek(0)
+        return None if form is None else form.values_file(file, path)

@@ -37,7 +37,6 @@ class Header:
 
     voxel_bytes: how many bytes each voxel takes. values: None where a format has them in pieces.
     ratio: how many bytes of voxels one byte of the file can become at the most.
-    values_file: the name of a second file, as the header gives it.
     """
 
     reader: str
@@ -45,7 +44,6 @@ class Header:
     voxel_bytes: float
     values: Values = None
     ratio: float = DEFLATE_RATIO
-    values_file: str = None
 
     @property
     def length(self) -> int:

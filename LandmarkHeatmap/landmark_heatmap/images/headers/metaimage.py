@@ -20,6 +20,8 @@ _BYTES = {
 }  # fmt: skip
 _TRUE, _FALSE = ("true", "t", "1", "y", "yes"), ("false", "f", "0", "n", "no", "")
 _MOST_CHANNELS = 10_000
+# Two statements of these would be read as the one by us, and as the other by ITK.
+_ONCE = ("NDims", "DimSize", "ElementType", "CompressedData", "HeaderSize")
 
 
 def recognises(beginning: bytes, path: Path) -> bool:
@@ -47,26 +49,33 @@ def read(file, path: Path) -> Header:
     if not 1 <= channels <= _MOST_CHANNELS:
         raise ImageFileError(f"'{path}': its header states {channels} values in each voxel.")
     sizes = tuple(map(int, sizes))
-    name = fields["ElementDataFile"]
-    inside = name.upper() == "LOCAL"
-    place = path if inside else beside(path, _one_file(path, name))
+    detached = _values_file(path, fields)
+    place = detached or path
     voxel = _BYTES[kind] * channels
     length = math.prod(sizes) * voxel
     packing = "zlib" if _is_true(path, fields, "CompressedData", False) else "raw"
-    start = _start(path, fields, place, start if inside else 0, length, packing)
+    start = _start(path, fields, place, 0 if detached else start, length, packing)
     packed = _whole_number(path, fields, "CompressedDataSize", 0) or None
     values = Values(place, start, packing, length, packed if packing == "zlib" else None)
-    return Header("MetaImageIO", sizes, voxel, values, values_file=None if inside else name)
+    return Header("MetaImageIO", sizes, voxel, values)
 
 
-def _one_file(path: Path, name: str) -> str:
+def values_file(file, path: Path):
+    """The file with the values, None if they are in this one."""
+    return _values_file(path, _fields(file, path)[0])
+
+
+def _values_file(path: Path, fields):
     """Raises ImageFileError for a list or a pattern of files, on which ITK crashes."""
+    name = fields["ElementDataFile"]
+    if name.upper() == "LOCAL":
+        return None
     if name.upper().startswith("LIST") or "%" in name:
         raise ImageFileError(
             f"'{path}' takes its values from {quoted(name)}: from several files, which is not read."
             " Open it in Slicer, and save it as .nrrd."
         )
-    return name
+    return beside(path, name)
 
 
 def _fields(file, path: Path):
@@ -87,13 +96,10 @@ def _fields(file, path: Path):
         key, equals, value = (part.strip() for part in text.partition("="))
         if not equals or not key or len(key) > _LONGEST_KEY:
             raise ImageFileError(f"'{path}': its header has the line {quoted(text)}.")
-        if key in fields and key in _BYTES_OF_HEADER:
+        if key in fields and key in _ONCE:
             raise ImageFileError(f"'{path}': its header states {key} twice.")
         fields[key] = value
     return fields, start
-
-
-_BYTES_OF_HEADER = ("NDims", "DimSize", "ElementType", "CompressedData", "HeaderSize")
 
 
 def _whole_number(path, fields, key: str, default=None) -> int:

@@ -68,8 +68,15 @@ def read(file, path: Path) -> Header:
     while len(sizes) > 1 and sizes[-1] in (0, 1):
         sizes = sizes[:-1]
     values = _values(path, mark, start[0], is_packed, math.prod(sizes) * (bits[0] // 8))
-    name = None if mark in _INSIDE else values.path.name
-    return Header("NiftiImageIO", sizes, bits[0] // 8, values, values_file=name)
+    return Header("NiftiImageIO", sizes, bits[0] // 8, values)
+
+
+def values_file(file, path: Path):
+    """The file with the values, None if they are in this one."""
+    if not path.name.lower().endswith((".hdr", ".hdr.gz")):
+        return None
+    values = read(file, path).values
+    return None if values.path == path else values.path
 
 
 def _values(path: Path, mark: bytes, start: float, is_packed: bool, length: int) -> Values:

@@ -54,13 +54,21 @@ def read(file, path: Path) -> Header:
             f"'{path}': its values are stored as {quoted(fields.get('encoding', ''))}; raw and gzip"
             " are read. Open it in Slicer, and save it again."
         )
-    name = fields.get("data file")
-    values = path if name is None else beside(path, name)
+    detached = _values_file(path, fields)
+    values = detached or path
     length = math.prod(sizes) * _BYTES[kind]
-    start = _start(path, fields, values, 0 if name is not None else start, length, packing)
-    return Header(
-        "NrrdImageIO", sizes, _BYTES[kind], Values(values, start, packing, length), values_file=name
-    )
+    start = _start(path, fields, values, 0 if detached else start, length, packing)
+    return Header("NrrdImageIO", sizes, _BYTES[kind], Values(values, start, packing, length))
+
+
+def values_file(file, path: Path):
+    """The file with the values, None if they are in this one."""
+    return _values_file(path, _fields(file, path)[0])
+
+
+def _values_file(path: Path, fields):
+    name = fields.get("data file")
+    return None if name is None else beside(path, name)
 
 
 def _fields(file, path: Path):

@@ -15,7 +15,7 @@ from landmark_heatmap.annotation.landmarks import PointState
 from landmark_heatmap.errors import DatasetError
 
 from ..frames import PictureFrame, WorldFrame
-from ..table import Marks, Stated, Table, number_of, place, point_of, read_text
+from ..table import Marks, Stated, Table, count_of, number_of, place, point_of, read_text
 
 TAKES = ("unit", "origin", "system", "spacing_mm", "scale_unit")
 MM_OF = {"um": 1e-3, "mm": 1.0, "cm": 10.0, "m": 1e3, "inch": 25.4}
@@ -77,27 +77,28 @@ def _block(path: Path, lines) -> _Block:
     """lines: [(number, text)], the first with LM= or LM3=."""
     line, text = lines[0]
     key, count = _split(text)
-    if not count.isdigit():
+    number = count_of(count)
+    if number is None:
         raise DatasetError(f"{place(path, line)}: '{text}' needs a whole number.")
-    rows, rest = lines[1 : int(count) + 1], lines[int(count) + 1 :]
+    rows, rest = lines[1 : number + 1], lines[number + 1 :]
     follow = next((n for n, (_, row) in enumerate(rows) if "=" in row), len(rows))
-    if follow < int(count):
+    if follow < number:
         raise DatasetError(f"{place(path, line)}: '{text}' is followed by {follow} landmarks.")
-    block = _Block(line, _AXES[key], [(number, row.split()) for number, row in rows])
-    for number, text in rest:
+    block = _Block(line, _AXES[key], [(at, row.split()) for at, row in rows])
+    for at, text in rest:
         key, value = _split(text)
         if key in block.values and key in ("IMAGE", "SCALE"):
-            raise DatasetError(f"{place(path, number)}: a second {key} for one image.")
+            raise DatasetError(f"{place(path, at)}: a second {key} for one image.")
         last = next(reversed(block.values), None)
         if not key and last not in _LINES_FOLLOW:
             raise DatasetError(
-                f"{place(path, number)}: '{text[:60]}' is neither KEY=value nor one of the {count}"
+                f"{place(path, at)}: '{text[:60]}' is neither KEY=value nor one of the {count}"
                 f" landmarks that line {line} announces."
             )
         if key:
             # A second POINTS= has to become the last again.
             block.values.pop(key, None)
-            block.values[key] = (number, value)
+            block.values[key] = (at, value)
     return block
 
 
