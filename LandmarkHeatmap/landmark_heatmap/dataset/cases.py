@@ -10,7 +10,7 @@ import numpy as np
 
 from ..annotation.annotation_files import read_annotation, write_annotation
 from ..annotation.landmarks import Annotation, LandmarkSet
-from ..errors import DatasetError, LandmarkHeatmapError
+from ..errors import DatasetError, ImageFileError, LandmarkHeatmapError
 from ..files import new_folder, rename_new, sha256_of, write_json
 from ..images.geometry import Image
 from ..images.imageio import read_image, storable_array, write_image
@@ -146,7 +146,7 @@ def _store_image(case_folder: Path, image: Image) -> str:
     """Write the image unless the same one is there; returns its file name."""
     written = case_folder / f"{temporary_prefix()}{uuid.uuid4().hex}.nrrd"
     try:
-        write_image(written, image)
+        _write_image(written, image, case_folder / "image.nrrd")
         number = 1
         while True:
             path = case_folder / ("image.nrrd" if number == 1 else f"image-{number}.nrrd")
@@ -159,6 +159,16 @@ def _store_image(case_folder: Path, image: Image) -> str:
                 number += 1
     finally:
         written.unlink(missing_ok=True)
+
+
+def _write_image(written: Path, image: Image, path: Path) -> None:
+    """Write it to `written`. Errors name `path`, where the user would look for it."""
+    try:
+        write_image(written, image)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    except ImageFileError as error:
+        raise ImageFileError(str(error).replace(str(written), str(path))) from error
 
 
 def _holds(path: Path, image: Image, written: Path) -> bool:

@@ -17,7 +17,7 @@ from ..errors import DatasetError, LandmarkHeatmapError, quoted
 from ..files import sha256_of
 from ..images.imageio import read_image
 from ..leftovers import is_leftover
-from .documents import DATASET_SCHEMA, RECORD_SCHEMA, read_document
+from .documents import RECORD_SCHEMA, read_document
 from .folder import check_case_name, is_dataset, read_landmark_set, revision_number
 from .record import STATES_OF_REVIEW, Review, image_name_in
 
@@ -37,13 +37,12 @@ class Fault:
 def check_dataset(folder) -> list:
     """All Faults of a dataset, in the order of its files; empty if it is whole.
 
-    Raises DatasetError for a folder that is no dataset, or of a newer program.
+    Raises DatasetError for a folder that is no dataset.
     """
     folder = Path(folder)
     if not is_dataset(folder):
         raise DatasetError(f"'{folder}' is no dataset: it has no dataset.json.")
     faults, landmarks = [], None
-    read_document(folder / "dataset.json", DATASET_SCHEMA)
     try:
         landmarks = read_landmark_set(folder)
     except LandmarkHeatmapError as error:

@@ -14,6 +14,9 @@ from ..files import sha256_of
 from ..model.description import ModelIdentity
 from .documents import RECORD_SCHEMA, SCHEMA_VERSION, read_document
 
+# What systems allow.
+_LONGEST_FILE_NAME = 255
+
 
 class Review(str, Enum):
     """What a person did about one predicted landmark."""
@@ -82,7 +85,8 @@ def image_name_in(record_path: Path):
     if image is None:
         return None
     name = image.get("file") if isinstance(image, dict) else None
-    if not isinstance(name, str) or not name or Path(name).name != name or "\0" in name:
+    usable = isinstance(name, str) and Path(name).name == name and "\0" not in name
+    if not usable or not 0 < len(name.encode("utf-8")) <= _LONGEST_FILE_NAME:
         raise DatasetError(f"'{record_path}' names no usable image: {quoted(image)}.")
     return name
 

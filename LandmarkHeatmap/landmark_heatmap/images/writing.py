@@ -24,18 +24,21 @@ _ROUNDING_VOXELS = 0.01
 def write_image(path, image: Image, new: bool = False) -> None:
     """Write an image, compressed, atomically; the format follows from the extension.
 
-    bool is written as uint8, float16 as float32. new: nothing is replaced. Raises ImageFileError if the format cannot hold
-    the values or the place in space, or if the file is not read back as it was written; OSError if
-    the disk is full. An old file then stays as it was. FileExistsError if `new` and it exists.
+    bool is written as uint8, float16 as float32. new: nothing is replaced.
+    Raises ImageFileError if the format cannot hold the values or the place in space, or if the file
+    is not read back as it was written; OSError if the disk is full. An old file then stays as it was.
+    FileExistsError if `new` and it exists.
     """
     if str(path).lower().endswith(_TWO_FILE_SUFFIXES):
         raise ImageFileError(f"'{path}': write .nrrd or .mha, which keep all in one file.")
     check_path(path)
     array = storable_array(image.array)
     itk_image = _itk_image(path, array, image)
+    # GDCM frees what it does not own when it packs, and ends the process.
+    packs = not str(path).lower().endswith(".dcm")
     with replacing(path, new) as temporary:
         try:
-            told_of(path, lambda: sitk.WriteImage(itk_image, str(temporary), useCompression=True))
+            told_of(path, lambda: sitk.WriteImage(itk_image, str(temporary), useCompression=packs))
             _check_written(path, temporary, itk_image, array, image.grid)
         except LandmarkHeatmapError as error:
             if disk_is_full(temporary):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import re
 import struct
 from pathlib import Path
@@ -16,7 +17,6 @@ _START_OF_SCAN, _END = 0xDA, 0xD9
 _ALONE = {0x01, *range(0xD0, 0xD9)}
 # 64 pixels need two bits in one scan at the least, and a progressive file less: half a bit.
 _RATIO = 1024
-_LARGEST = 2**31
 
 
 def recognises(beginning: bytes, path: Path) -> bool:
@@ -25,7 +25,11 @@ def recognises(beginning: bytes, path: Path) -> bool:
 
 def read(file, path: Path) -> Header:
     """Raises ImageFileError for what is cut off: ITK reads grey in place of what is missing."""
-    content = file.read(_LARGEST)
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return _read(content, path)
+
+
+def _read(content, path: Path) -> Header:
     header, at = None, 2
     while True:
         if at >= len(content):

@@ -30,8 +30,23 @@ _BYTES_OF = {
     ),
 }  # fmt: skip
 _BYTES = {name: size for size, names in _BYTES_OF.items() for name in names}
-# Fields that a header may have once. Others are left to ITK.
-_ONCE = ("dimension", "sizes", "type", "encoding", "data file", "byte skip", "line skip", "endian")
+# All fields that there are, without the spaces in their names. ITK crashes on some others.
+_FIELDS = frozenset(
+    "content number type blocksize dimension space spacedimension spaceunits spaceorigin"
+    " spacedirections measurementframe sizes spacings thicknesses axismins axismaxs centers centerings"
+    " kinds labels units min max oldmin oldmax endian encoding lineskip byteskip sampleunits"
+    " datafile".split()
+)
+_LONGEST_FIELD = 1000
+_VECTOR = r"(?:none|\(\s*[-+0-9.eE]{1,40}(?:\s*,\s*[-+0-9.eE]{1,40})*\s*\))"
+_PATTERNS = {
+    "spacedirections": re.compile(rf"{_VECTOR}(?:\s*{_VECTOR})*"),
+    "spaceorigin": re.compile(_VECTOR),
+    "measurementframe": re.compile(rf"{_VECTOR}(?:\s*{_VECTOR})*"),
+    "spacings": re.compile(r"(?:[-+0-9.eE]{1,40}|nan)(?:\s+(?:[-+0-9.eE]{1,40}|nan))*", re.I),
+    "spacedimension": re.compile("[1-8]"),
+    "endian": re.compile("little|big", re.I),
+}
 
 
 def recognises(beginning: bytes, path: Path) -> bool:
@@ -67,7 +82,7 @@ def values_file(file, path: Path):
 
 
 def _values_file(path: Path, fields):
-    name = fields.get("data file")
+    name = fields.get("datafile")
     return None if name is None else beside(path, name)
 
 
@@ -85,21 +100,21 @@ def _fields(file, path: Path):
             )
         text = line.decode("utf-8", "replace").strip()
         # The header of a file of its own may end with the file.
-        if not text and (line or "data file" in fields):
+        if not text and (line or "datafile" in fields):
             return fields, start
         if not line:
             raise ImageFileError(f"'{path}' is truncated: it ends within its header.")
         key, colon, value = text.partition(":")
-        key = {"datafile": "data file", "lineskip": "line skip", "byteskip": "byte skip"}.get(
-            key.strip().lower(), key.strip().lower()
-        )
         if text.startswith("#") or value.startswith("="):
             continue
-        if not colon:
+        key, value = "".join(key.lower().split()), value.strip()
+        if not colon or key not in _FIELDS or len(text) > _LONGEST_FIELD:
             raise ImageFileError(f"'{path}': its header has the line {quoted(text)}.")
-        if key in fields and key in _ONCE:
+        if key in fields:
             raise ImageFileError(f"'{path}': its header states '{key}' twice.")
-        fields[key] = value.strip()
+        if key in _PATTERNS and not _PATTERNS[key].fullmatch(value):
+            raise ImageFileError(f"'{path}': its header states the {key} {quoted(value)}.")
+        fields[key] = value
 
 
 def _whole_numbers(path, fields, key, count=None) -> tuple:
@@ -115,9 +130,9 @@ def _whole_numbers(path, fields, key, count=None) -> tuple:
 
 def _start(path, fields, values: Path, start: int, length: int, packing: str) -> int:
     """Where the values begin, what the header says to skip left out."""
-    if fields.get("line skip", "0") != "0":
+    if fields.get("lineskip", "0") != "0":
         raise ImageFileError(f"'{path}': its values begin after lines of text, which is not read.")
-    skip = fields.get("byte skip", "0")
+    skip = fields.get("byteskip", "0")
     if skip == "0":
         return start
     if packing == "raw" and skip == "-1":
