@@ -17,8 +17,8 @@ _MODEL = "the model file, or the name of one that comes along: synthetic_hip"
 def main(arguments=None) -> int:
     """Run the command line.
 
-    Returns the exit code: 0; 1 if some images could not be done, or a dataset has faults; 2 for input that cannot be used,
-    or files that cannot be written; 130 for Ctrl-C.
+    Returns the exit code: 0; 1 if some images could not be done, or a dataset has faults; 2 for
+    input that cannot be used, or files that cannot be written; 130 for Ctrl-C.
     """
     options = _parser().parse_args(arguments)
     return run_command("landmark-heatmap", options.command, options)

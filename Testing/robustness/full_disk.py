@@ -17,9 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
-import bench
 import numpy as np
 
+import bench
 from landmark_heatmap.annotation.landmarks import (
     Annotation,
     Landmark,
@@ -131,7 +131,9 @@ def _outcome(path: Path, write) -> str:
         write()
     except OSError as error:
         named = str(error.filename or "")
-        is_fit = error.errno == errno.ENOSPC and named.startswith(str(path)) and ".new-" not in named
+        is_fit = (
+            error.errno == errno.ENOSPC and named.startswith(str(path)) and ".new-" not in named
+        )
         return "told of" if is_fit else "not told of"
     except LandmarkHeatmapError as error:
         print(f"{path}: {error}")

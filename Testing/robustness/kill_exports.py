@@ -19,9 +19,9 @@ import time
 from pathlib import Path
 from random import Random
 
-import bench
 import numpy as np
 
+import bench
 from landmark_heatmap.annotation.landmarks import (
     Annotation,
     Landmark,
@@ -66,8 +66,28 @@ def main(arguments=None) -> int:
         after = check_dataset(folder)
         cases = len(read_cases(folder))
     bench.print_table(
-        ["kills", "exports reported", "cut short", "lost", "faults", "leftovers", "orphans", "after one more"],
-        [[kills, len(reported), cut_short, lost, len(others), len(leftovers), len(orphans), len(after)]],
+        [
+            "kills",
+            "exports reported",
+            "cut short",
+            "lost",
+            "faults",
+            "leftovers",
+            "orphans",
+            "after one more",
+        ],
+        [
+            [
+                kills,
+                len(reported),
+                cut_short,
+                lost,
+                len(others),
+                len(leftovers),
+                len(orphans),
+                len(after),
+            ]
+        ],
     )
     for fault in [*others, *after]:
         print(f"{fault.path}: {fault.reason}")

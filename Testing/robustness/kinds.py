@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import bench  # noqa: F401, it says where the code is
-import mutations
 import numpy as np
 import SimpleITK as sitk
 
+import bench  # noqa: F401, it says where the code is
+import mutations
 from landmark_heatmap.annotation.annotation_files import read_annotation, write_annotation
 from landmark_heatmap.annotation.landmarks import (
     Annotation,
@@ -26,7 +26,7 @@ from landmark_heatmap.dataset.check import check_dataset
 from landmark_heatmap.dataset.folder import create_dataset
 from landmark_heatmap.dataset.record import CaseRecord, Review
 from landmark_heatmap.images.geometry import Image
-from landmark_heatmap.images.imageio import read_grid, read_image
+from landmark_heatmap.images.imageio import read_grid, read_image, write_image
 from landmark_training.importing.formats import FORMATS, read_table
 from landmark_training.importing.table import Stated
 
@@ -49,6 +49,10 @@ _TABLES = {
     "deeplabcut": "scorer,A,A\nbodyparts,nose,nose\ncoords,x,y\nlabeled-data/v/img1.png,1,2\n",
     "nnlandmark": '{"a": {"1": [1, 2, 3], "2": [4, 5, 6]}}',
     "isbi": "\n".join(f"{n},{n + 1}" for n in range(19)) + "\n1\n",
+}
+_STATED = {
+    "csv": partial(Stated, unit="px", origin="top-left"),
+    "nnlandmark": partial(Stated, unit="px"),
 }
 _ENDINGS = {"deeplabcut": "csv", "nnlandmark": "json", "isbi": "txt"}
 
@@ -86,11 +90,12 @@ def _annotations(folder: Path):
 
 
 def _tables(folder: Path):
+    write_image(folder / "a.nrrd", Image(np.zeros((9, 9, 9), np.uint8), np.eye(4)))
     names = [form.name for form in FORMATS]
     for name, text in _TABLES.items():
         path = folder / f"table-{name}.{_ENDINGS.get(name, name)}"
         form = next(each for each in names if name in each)
-        stated = Stated(folder, "px", "top-left") if name in ("csv", "nnlandmark") else Stated(folder)
+        stated = _STATED.get(name, Stated)(folder)
         change = mutations.of_json if name == "nnlandmark" else mutations.of_lines
         content = text if name == "nnlandmark" else text.encode()
         read = partial(_read_table, stated=stated, form=form)

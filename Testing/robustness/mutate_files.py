@@ -19,7 +19,6 @@ from random import Random
 
 import bench
 import in_child
-import mutations
 
 SHORT, LONG = 1500, 100_000
 
@@ -29,7 +28,9 @@ def main(arguments=None) -> int:
     parser.add_argument("--inputs", type=int)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="kinds whose name has this in it")
-    parser.add_argument("--keep", default="", metavar="DIR", help="keep the last input of each kind")
+    parser.add_argument(
+        "--keep", default="", metavar="DIR", help="keep the last input of each kind"
+    )
     parser.add_argument("--long", action="store_true", help=f"{LONG} inputs, not {SHORT}")
     options = parser.parse_args(arguments)
     inputs = options.inputs or (LONG if options.long else SHORT)
@@ -50,7 +51,6 @@ def main(arguments=None) -> int:
 def child(seed: str, only: str, keep: str, folder: str, first: str, count: str) -> None:
     """Read the inputs from `first` on. Of self-tests one is chosen with --only only."""
     from kinds import SELF_TESTS, kinds_in
-
     from landmark_heatmap.errors import LandmarkHeatmapError
 
     kinds = [kind for kind in kinds_in(Path(folder) / first) if only in kind.name]

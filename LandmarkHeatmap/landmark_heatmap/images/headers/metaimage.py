@@ -84,12 +84,12 @@ def _fields(file, path: Path):
     while "ElementDataFile" not in fields:
         line = file.readline(_LONGEST_LINE)
         start += len(line)
-        if not line:
-            raise ImageFileError(f"'{path}' is truncated: it ends within its header.")
         if len(line) == _LONGEST_LINE or start > _LARGEST_HEADER or b"\0" in line:
             raise ImageFileError(
                 f"'{path}': its header has a line or a length that no image needs."
             )
+        if not line or not (line.endswith(b"\n") or b"ElementDataFile" in line):
+            raise ImageFileError(f"'{path}' is truncated: it ends within its header.")
         text = line.decode("utf-8", "replace").strip()
         if not text:
             continue

@@ -32,11 +32,14 @@ _BYTES_OF = {
 _BYTES = {name: size for size, names in _BYTES_OF.items() for name in names}
 # All fields that there are, without the spaces in their names. ITK crashes on some others.
 _FIELDS = frozenset(
-    "content number type blocksize dimension space spacedimension spaceunits spaceorigin"
-    " spacedirections measurementframe sizes spacings thicknesses axismins axismaxs centers centerings"
-    " kinds labels units min max oldmin oldmax endian encoding lineskip byteskip sampleunits"
-    " datafile".split()
-)
+    (
+        "content", "number", "type", "blocksize", "dimension", "space", "spacedimension",
+        "spaceunits", "spaceorigin", "spacedirections", "measurementframe", "sizes", "spacings",
+        "thicknesses", "axismins", "axismaxs", "centers", "centerings", "kinds", "labels", "units",
+        "min", "max", "oldmin", "oldmax", "endian", "encoding", "lineskip", "byteskip",
+        "sampleunits", "datafile",
+    )
+)  # fmt: skip
 _LONGEST_FIELD = 1000
 _VECTOR = r"(?:none|\(\s*[-+0-9.eE]{1,40}(?:\s*,\s*[-+0-9.eE]{1,40})*\s*\))"
 _PATTERNS = {
@@ -102,7 +105,7 @@ def _fields(file, path: Path):
         # The header of a file of its own may end with the file.
         if not text and (line or "datafile" in fields):
             return fields, start
-        if not line:
+        if not line or not (line.endswith(b"\n") or "datafile" in fields):
             raise ImageFileError(f"'{path}' is truncated: it ends within its header.")
         key, colon, value = text.partition(":")
         if text.startswith("#") or value.startswith("="):

@@ -16,7 +16,7 @@ _TYPES = {
     8: (2, "h"), 9: (4, "i"), 10: (8, ""), 11: (4, "f"), 12: (8, "d"), 13: (4, "I"), 16: (8, "Q"),
     17: (8, "q"), 18: (8, "Q"),
 }  # fmt: skip
-_WIDTH, _HEIGHT, _BITS, _PACKING, _SAMPLES = 256, 257, 258, 259, 277
+_SUBFILE, _WIDTH, _HEIGHT, _BITS, _PACKING, _SAMPLES = 254, 256, 257, 258, 259, 277
 # Where the pieces of a page are, and how long each is: strips or tiles.
 _PIECES = ((273, 279), (324, 325))
 _NOT_PACKED = 1
@@ -42,11 +42,19 @@ def read(file, path: Path) -> Header:
         seen.add(at)
         fields, at = document.page(at)
         header = _header(document, fields)
-        first, pages = first or header, pages + 1
+        kind = (header, document.number(fields, _SUBFILE), document.number(fields, _BITS, 1))
+        first, pages = first or kind, pages + 1
+        if kind != first:
+            # ITK would write past the end of its memory.
+            raise ImageFileError(
+                f"'{path}' has pages of different sizes or kinds, a thumbnail say. Save the page that"
+                " is meant as an image of its own."
+            )
     if first is None:
         raise ImageFileError(f"'{path}' is damaged: it has no page.")
-    sizes = first.sizes if pages == 1 else (*first.sizes, pages)
-    return Header("TIFFImageIO", sizes, first.voxel_bytes, ratio=first.ratio)
+    page = first[0]
+    sizes = page.sizes if pages == 1 else (*page.sizes, pages)
+    return Header("TIFFImageIO", sizes, page.voxel_bytes, ratio=page.ratio)
 
 
 def _header(document: _Document, fields: dict) -> Header:
