@@ -27,7 +27,7 @@ from landmark_heatmap.dataset.folder import create_dataset
 from landmark_heatmap.dataset.record import CaseRecord, Review
 from landmark_heatmap.images.geometry import Image
 from landmark_heatmap.images.imageio import read_grid, read_image, write_image
-from landmark_training.importing.formats import FORMATS, read_table
+from landmark_training.importing.formats.registry import FORMATS, read_table
 from landmark_training.importing.table import Stated
 
 _ANNOTATION = Annotation(
@@ -90,12 +90,14 @@ def _annotations(folder: Path):
 
 
 def _tables(folder: Path):
-    write_image(folder / "a.nrrd", Image(np.zeros((9, 9, 9), np.uint8), np.eye(4)))
+    pictures = folder / "pictures"
+    pictures.mkdir()
+    write_image(pictures / "a.nrrd", Image(np.zeros((9, 9, 9), np.uint8), np.eye(4)))
     names = [form.name for form in FORMATS]
     for name, text in _TABLES.items():
         path = folder / f"table-{name}.{_ENDINGS.get(name, name)}"
         form = next(each for each in names if name in each)
-        stated = _STATED.get(name, Stated)(folder)
+        stated = _STATED.get(name, Stated)(pictures)
         change = mutations.of_json if name == "nnlandmark" else mutations.of_lines
         content = text if name == "nnlandmark" else text.encode()
         read = partial(_read_table, stated=stated, form=form)
