@@ -61,7 +61,9 @@ def read_text(path, error=LandmarkHeatmapError, largest: int = LARGEST_TEXT_BYTE
     """
     try:
         with open_file(path, error) as file:
-            content, size = file.read(largest + 1), os.fstat(file.fileno()).st_size
+            size = os.fstat(file.fileno()).st_size
+            # Not more than is there: to be able to read much, Python takes that much memory.
+            content = file.read(min(size, largest) + 1)
     except OSError as reason:
         raise error(f"'{path}' cannot be read: {reason.strerror or reason}.") from reason
     if len(content) > largest:

@@ -21,6 +21,8 @@ import bench
 import in_child
 
 SHORT, LONG = 1500, 100_000
+# Of faults of one sort.
+_SHOWN = 3
 
 
 def main(arguments=None) -> int:
@@ -43,7 +45,11 @@ def main(arguments=None) -> int:
         for kind, count in [*sorted(counts.items()), ("all", total)]
     ]
     bench.print_table(["kind", "inputs", *in_child.OUTCOMES], rows)
-    for number, kind, outcome, told in faults[:20]:
+    shown = Counter()
+    for number, kind, outcome, told in faults:
+        shown[kind, outcome] += 1
+        if shown[kind, outcome] > _SHOWN:
+            continue
         print(f"input {number} ({kind}): {outcome}: {told}")
     return 1 if faults else 0
 

@@ -261,3 +261,49 @@ def test_a_field_that_no_nrrd_has_is_refused(tmp_path, field):
     (tmp_path / "a.nrrd").write_bytes(NHDR.replace("data file: {}", field).encode() + bytes(8))
     with pytest.raises(ImageFileError, match="its header"):
         read_header(tmp_path / "a.nrrd")
+
+
+def test_a_packed_bmp_is_refused_with_what_to_do(tmp_path):
+    path = example(tmp_path, "grey.bmp")
+    content = bytearray(path.read_bytes())
+    content[30] = 1
+    path.write_bytes(content)
+    with pytest.raises(ImageFileError, match="packed BMP, which is not read. Save it as PNG"):
+        read_image(path)
+
+
+def dicom_element(tag, kind, value, length=None):
+    """An element of a type with four bytes for its length."""
+    length = len(value) if length is None else length
+    return struct.pack("<HH2sHI", *tag, kind, 0, length) + value
+
+
+@pytest.mark.parametrize("place", ["top", "sequence", "item"])
+def test_an_element_of_a_dicom_that_claims_gigabytes_is_refused_before_itk(tmp_path, place):
+    syntax = b"1.2.840.10008.1.2.1\0"
+    head = struct.pack("<HH2sH", 2, 0x10, b"UI", len(syntax)) + syntax
+    hostile = dicom_element((9, 0x1001), b"OB", b"few", 2**31)
+    item = struct.pack("<HHI", 0xFFFE, 0xE000, len(hostile)) + hostile
+    body = {
+        "top": hostile,
+        "sequence": dicom_element((8, 0x1140), b"SQ", item),
+        "item": dicom_element((8, 0x1140), b"SQ", item, 2**32 - 1),
+    }[place]
+    (tmp_path / "a.dcm").write_bytes(bytes(128) + b"DICM" + head + body)
+    with pytest.raises(ImageFileError, match="truncated or damaged"):
+        read_header(tmp_path / "a.dcm")
+
+
+def test_sequences_of_a_dicom_are_walked_through(tmp_path):
+    path = example(tmp_path, "grey.dcm")
+    content = path.read_bytes()
+    at = content.index(b"\xe0\x7f\x10\x00")
+    inner = dicom_element((8, 0x1150), b"UN", b"1234")
+    closed = struct.pack("<HHI", 0xFFFE, 0xE000, len(inner)) + inner
+    open_end = struct.pack("<HHI", 0xFFFE, 0xE000, 2**32 - 1) + inner
+    open_end += struct.pack("<HHI", 0xFFFE, 0xE00D, 0)
+    end = struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
+    added = dicom_element((0x0029, 0x1001), b"SQ", closed)
+    added += dicom_element((0x0029, 0x1002), b"SQ", closed + open_end + end, 2**32 - 1)
+    path.write_bytes(content[:at] + added + content[at:])
+    np.testing.assert_array_equal(read_image(path).array[0], PICTURE)
