@@ -298,12 +298,19 @@ def test_sequences_of_a_dicom_are_walked_through(tmp_path):
     path = example(tmp_path, "grey.dcm")
     content = path.read_bytes()
     at = content.index(b"\xe0\x7f\x10\x00")
-    inner = dicom_element((8, 0x1150), b"UN", b"1234")
+    # ITK writes no types.
+    inner = struct.pack("<HHI", 8, 0x1150, 4) + b"1234"
     closed = struct.pack("<HHI", 0xFFFE, 0xE000, len(inner)) + inner
     open_end = struct.pack("<HHI", 0xFFFE, 0xE000, 2**32 - 1) + inner
     open_end += struct.pack("<HHI", 0xFFFE, 0xE00D, 0)
     end = struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
-    added = dicom_element((0x0029, 0x1001), b"SQ", closed)
-    added += dicom_element((0x0029, 0x1002), b"SQ", closed + open_end + end, 2**32 - 1)
+    added = struct.pack("<HHI", 0x29, 0x1001, len(closed)) + closed
+    added += struct.pack("<HHI", 0x29, 0x1002, 2**32 - 1) + closed + open_end + end
     path.write_bytes(content[:at] + added + content[at:])
     np.testing.assert_array_equal(read_image(path).array[0], PICTURE)
+    hostile = closed.replace(
+        struct.pack("<HHI", 8, 0x1150, 4), struct.pack("<HHI", 8, 0x1150, 2**31)
+    )
+    path.write_bytes(path.read_bytes().replace(closed, hostile))
+    with pytest.raises(ImageFileError, match="truncated or damaged"):
+        read_image(path)

@@ -75,9 +75,13 @@ class _Walk:
                 at = self._items(start, order, explicit and kind != b"UN", tag == _PIXELS, depth)
             else:
                 at = self._end(start, length)
-                if kind == b"SQ":
+                if kind == b"SQ" or not explicit and tag != _PIXELS and self._is_item(start, order):
                     self._sequence(start, at, order, explicit, depth)
         return at
+
+    def _is_item(self, at: int, order: str) -> bool:
+        """Where types are not written, a sequence is known by its first item."""
+        return self._content[at : at + 4] == struct.pack(order + "HH", *_ITEM)
 
     def _sequence(self, at: int, end: int, order: str, explicit: bool, depth: int) -> None:
         while at < end:
