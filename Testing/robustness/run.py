@@ -19,10 +19,15 @@ SCRIPTS = {
     "mutate_files.py": ("", "--long"),
     "kill_exports.py": ("", "--long"),
     "full_disk.py": ("", "--long"),
+    "mutate_models.py": ("", "--inputs 100000"),
+    "mutate_messages.py": ("", "--inputs 100000"),
+    "kill_workers.py": ("--runs 3", "--runs 100"),
     "training_kills.py": ("--runs 1 --kills 1", "--runs 10"),
     "precision.py": ("--steps 1 --sets thin", ""),
 }
-NEEDS_TORCH = ("training_kills.py", "precision.py")
+NEEDS_TORCH = (
+    "training_kills.py", "precision.py", "mutate_models.py", "mutate_messages.py", "kill_workers.py",
+)  # fmt: skip
 
 
 def main(arguments=None) -> int:
