@@ -3,6 +3,7 @@
 python3 dev.py demo    the whole loop on a synthetic hip: detect, see, correct, export, retrain
 python3 dev.py test    the checks and the tests
 python3 dev.py screenshots    the panel in its main states, without Slicer
+python3 dev.py robustness    break files, exports and disks on purpose (--long: at length)
 python3 dev.py setup   only set up
 """
 
@@ -104,6 +105,10 @@ def test(arguments) -> int:
     return next((code for check in checks if (code := run("-m", *check))), 0)
 
 
+def robustness(arguments) -> int:
+    return run("Testing/robustness/run.py", *arguments)
+
+
 def run(*arguments) -> int:
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "Testing" / "support")}
     return subprocess.run([PYTHON, *arguments], cwd=ROOT, env=environment).returncode
@@ -113,6 +118,7 @@ JOBS = {
     "demo": demo,
     "test": test,
     "screenshots": screenshots,
+    "robustness": robustness,
     "setup": lambda arguments: 0,
 }
 

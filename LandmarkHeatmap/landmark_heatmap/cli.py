@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from .annotation.formats import WRITTEN
-from .command_line import NOTHING_DONE, add_version, run_command
-from .errors import LandmarkHeatmapError
+from .command_line import NOTHING_DONE, Parser, add_version, run_command
+from .errors import LandmarkHeatmapError, printable
 from .files import write_json
 
 _MODEL = "the model file, or the name of one that comes along: synthetic_hip"
@@ -17,16 +17,16 @@ _MODEL = "the model file, or the name of one that comes along: synthetic_hip"
 def main(arguments=None) -> int:
     """Run the command line.
 
-    Returns the exit code: 0; 1 if some images could not be done, no landmark was found in any or
-    nothing was there to compare; 2 for input that cannot be used, or files that cannot be written;
-    130 for Ctrl-C.
+    Returns the exit code: 0; 1 if some images could not be done, no landmark was found in any,
+    nothing was there to compare or a dataset has faults; 2 for input that cannot be used, or files
+    that cannot be written; 130 for Ctrl-C.
     """
     options = _parser().parse_args(arguments)
     return run_command("landmark-heatmap", options.command, options)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="landmark-heatmap", description="Detect anatomical landmarks, and judge how well."
     )
     add_version(parser)
@@ -77,6 +77,12 @@ def _parser() -> argparse.ArgumentParser:
     describe = commands.add_parser("describe", help="print what a model file says of itself")
     describe.add_argument("model", help=_MODEL)
     describe.set_defaults(command=_describe)
+    dataset = commands.add_parser("dataset", help="look after a dataset folder")
+    check = dataset.add_subparsers(required=True, metavar="ACTION").add_parser(
+        "check", help="tell every fault of a dataset, by file and reason; nothing is changed"
+    )
+    check.add_argument("folder", type=Path, metavar="DIR")
+    check.set_defaults(command=_check_dataset)
     return parser
 
 
@@ -152,13 +158,13 @@ def _evaluate(options) -> int:
         _check_free(options.json, options.overwrite)
     pairs = pair_annotations(options.predictions, options.references)
     evaluation = evaluate(pairs, thresholds_mm=options.thresholds)
-    print(format_table(evaluation))
+    print(printable(format_table(evaluation), lines=True))
     for whose, which in (("Predictions", 1), ("References", 2)):
         read_as = [c for pair in pairs if pair[which] for c in pair[which].read_as.values()]
         if read_as:
             print(f"{whose}: {told_conventions(read_as)}")
     for sentence in near_names(pairs):
-        print(f"Names that do not agree: {sentence}.")
+        print(printable(f"Names that do not agree: {sentence}."))
     if options.json:
         write_json(options.json, evaluation.to_json())
     if not evaluation.compared:
@@ -172,9 +178,19 @@ def _describe(options) -> int:
     from .model.model_file import read_description
     from .model.shipped import model_path
 
-    description = read_description(model_path(options.model))
-    print(json.dumps(description.to_json(), indent=1, ensure_ascii=False))
+    document = read_description(model_path(options.model)).to_json()
+    print(printable(json.dumps(document, indent=1, ensure_ascii=False), lines=True))
     return 0
+
+
+def _check_dataset(options) -> int:
+    from .dataset.check import check_dataset
+
+    faults = check_dataset(options.folder)
+    for fault in faults:
+        print(printable(f"{fault.path}: {fault.reason}"))
+    print(f"{len(faults)} faults." if faults else f"{printable(options.folder)}: no faults.")
+    return 1 if faults else 0
 
 
 if __name__ == "__main__":

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import platform
 import sys
 from importlib import metadata
 
 from . import __version__
-from .errors import LandmarkHeatmapError, explain_missing_package
+from .errors import LandmarkHeatmapError, explain_missing_package, printable
 
 # A command that ran through and has nothing to show for it was no success, either.
 NOTHING_DONE, BAD_INPUT, INTERRUPTED = 1, 2, 130
 # What can make the same command give something else.
 _BESIDE = ("torch", "safetensors", "numpy", "SimpleITK")
+# What the words of the system mean.
+_MEANS = {
+    errno.ENOSPC: "the disk is full. Free some space, and start again; what was finished is kept",
+    getattr(errno, "EDQUOT", -1): "what you may use of this disk is used up",
+    errno.EROFS: "this disk can only be read",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what was wrong with the arguments without sending them raw to the terminal."""
+
+    def error(self, message):
+        super().error(printable(message))
 
 
 def add_version(parser: argparse.ArgumentParser) -> None:
@@ -80,5 +94,7 @@ def run_command(program: str, command, options) -> int:
 def _told(error: OSError) -> str:
     """Which file, and why, in words."""
     why = error.strerror or str(error) or type(error).__name__
+    why = f"{why}: {_MEANS[error.errno]}" if error.errno in _MEANS else why
     names = [str(name) for name in (error.filename, error.filename2) if name is not None]
-    return f"{' and '.join(repr(name) for name in names)}: {why}." if names else f"{why}."
+    told = f"{' and '.join(repr(name) for name in names)}: {why}." if names else f"{why}."
+    return printable(told)

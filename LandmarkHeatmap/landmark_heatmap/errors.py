@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 
 # What only some jobs need.
 _OPTIONAL = ("torch", "safetensors", "matplotlib", "tqdm", "psutil", "tensorboard")
+# A path may be this long and is still shown whole; what is longer is somebody's mistake or malice.
+_LONGEST_WORD = 400
+_LONGEST_TEXT = 2000
+_ENDLESS = re.compile(rf"\S{{{_LONGEST_WORD + 1},}}")
 
 
 class LandmarkHeatmapError(Exception):
-    """Base of all errors with a message meant for the user."""
+    """Base of all errors with a message meant for the user.
+
+    Messages quote names and values from files: here, once for all, they become `printable`.
+    """
+
+    def __init__(self, *arguments):
+        super().__init__(*(printable(a) if isinstance(a, str) else a for a in arguments))
 
 
 class GeometryError(LandmarkHeatmapError):
@@ -59,6 +70,21 @@ def explain_missing_package():
         ) from error
 
 
+def printable(text, lines: bool = False) -> str:
+    """A text from a file, or with one in it, as a terminal may show it.
+
+    Characters that move the cursor, change colours or turn the direction of writing are escaped,
+    and so are bytes of a file name that are no text. Endless words and texts are cut in the middle.
+    lines: line ends and tabs stay as they are, and the whole may be long.
+    """
+    kept = "\n\t" if lines else ""
+    text = _ENDLESS.sub(lambda found: _cut(found[0], _LONGEST_WORD), str(text))
+    text = text if lines else _cut(text, _LONGEST_TEXT)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in kept else _escaped(c) for c in text)
+
+
 def quoted(value, longest: int = 80) -> str:
     """A value for a message: as Python writes it, cut in the middle if it is long."""
     try:
@@ -73,3 +99,11 @@ def _cut(text: str, longest: int) -> str:
         return text
     start, end = longest * 2 // 3, longest // 4
     return f"{text[:start]}...({len(text) - start - end} more)...{text[-end:]}"
+
+
+def _escaped(character: str) -> str:
+    number = ord(character)
+    if 0xDC80 <= number <= 0xDCFF:
+        # So Python keeps the bytes of a file name that are not UTF-8.
+        return f"\\x{number - 0xDC00:02x}"
+    return character.encode("unicode_escape", "backslashreplace").decode("ascii")

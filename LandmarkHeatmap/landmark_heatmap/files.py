@@ -1,4 +1,4 @@
-"""Writing files so that a crash at any moment leaves the old or the new state, never a mixture."""
+"""Files of the user: opened so that nothing hangs, written so that a crash leaves no mixture."""
 
 from __future__ import annotations
 
@@ -6,15 +6,122 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
+import stat
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
-from .errors import LandmarkHeatmapError
+from .errors import LandmarkHeatmapError, printable
+from .leftovers import TEMPORARY, temporary_prefix, tidy
 
-# What a crash leaves behind begins so: hidden, and safe to delete.
-TEMPORARY = ".new-"
+# Of what is not meant to be larger: annotations, records, settings take kilobytes.
+LARGEST_TEXT_BYTES = 16 * 2**20
+# No number of ours needs more digits; Python would take minutes for a million.
+_MOST_DIGITS = 1000
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_LITTLE_SPACE = 2**20
+
+
+def open_file(path, error=LandmarkHeatmapError):
+    """Open a user's file to read its bytes, if it is one: the only way to open what a user names.
+
+    A pipe, a device, a socket, or a link to one would be waited for without an end, or fill all
+    memory. error: the class of what is raised for them; OSError where a file cannot be opened.
+    """
+    try:
+        _check_is_file(path, os.stat(path).st_mode, error)
+        # Should it have become a pipe in between, opening it does not wait.
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        handle = os.open(path, flags | getattr(os, "O_CLOEXEC", 0))
+    except ValueError as reason:
+        # A zero byte in the name, or a letter that the system cannot write.
+        raise error(f"'{path}' cannot be the name of a file.") from reason
+    try:
+        _check_is_file(path, os.fstat(handle).st_mode, error)
+        return os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def read_bytes(path, error=LandmarkHeatmapError, largest: int = LARGEST_TEXT_BYTES) -> bytes:
+    """The content of a file.
+
+    Raises `error`, with the file and what is wrong, for whatever cannot be read or has more than
+    `largest` bytes.
+    """
+    try:
+        with open_file(path, error) as file:
+            size = os.fstat(file.fileno()).st_size
+            # Not more than is there: to be able to read much, Python takes that much memory.
+            content = file.read(min(size, largest) + 1)
+    except OSError as reason:
+        raise error(f"'{path}' cannot be read: {reason.strerror or reason}.") from reason
+    if len(content) > largest:
+        raise error(f"'{path}' is too large for what it should be: it has {size} bytes.")
+    return content
+
+
+def read_text(path, error=LandmarkHeatmapError, largest: int = LARGEST_TEXT_BYTES) -> str:
+    """The text of a file in UTF-8, with or without a byte order mark. Raises `error` as `read_bytes`
+    does, and for what is no text."""
+    content = read_bytes(path, error, largest)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as reason:
+        raise error(
+            f"'{path}' is not a text file in UTF-8: {reason.reason} at byte {reason.start}."
+        ) from reason
+
+
+def read_json(path, error=LandmarkHeatmapError, largest: int = LARGEST_TEXT_BYTES):
+    """The JSON document in a file. Raises `error` as `read_text` does, and for what is no JSON.
+
+    A text in it that cannot be written again (half a character) and numbers of thousands of
+    digits are refused: nothing that gets them could do anything but fail.
+    """
+    text = read_text(path, error, largest)
+    try:
+        document = json.loads(text, parse_int=_whole_number)
+        if _SURROGATE.search(text):
+            json.dumps(document, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as reason:
+        raise error(f"'{path}' holds a text that is no Unicode: half a character.") from reason
+    except (ValueError, RecursionError) as reason:
+        raise error(f"'{path}' is not valid JSON: {printable(reason)}.") from reason
+    return document
+
+
+def _check_is_file(path, mode: int, error) -> None:
+    if not stat.S_ISREG(mode):
+        kind = next((name for is_kind, name in _KINDS if is_kind(mode)), "no file")
+        raise error(f"'{path}' cannot be read: it is {kind}, not a file.")
+
+
+def _whole_number(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(f"a number of {len(digits)} digits")
+    return int(digits)
+
+
+def disk_is_full(path) -> bool:
+    """Whether next to nothing can be written to the disk of `path` any more.
+
+    Some libraries do not say why they could not write, or not even that.
+    """
+    try:
+        return shutil.disk_usage(Path(path).parent).free < _LITTLE_SPACE
+    except OSError:
+        return False
 
 
 @contextmanager
@@ -28,7 +135,7 @@ def replacing(path, new: bool = False):
     path = Path(path)
     temporary = None
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY, suffix=_ending(path))
+        handle, name = tempfile.mkstemp("-" + _ending(path), temporary_prefix(), path.parent)
         os.close(handle)
         temporary = Path(name)
         yield temporary
@@ -64,12 +171,14 @@ def offering_overwrite(path):
 def new_folder(path):
     """Yield a temporary folder beside `path`; on success it is synced and renamed to `path`.
 
+    What a killed process left of the same folder is removed first.
     Raises FileExistsError if `path` exists by then: a folder is never overwritten or merged into.
     """
     path = Path(path)
     temporary = None
     try:
-        name = tempfile.mkdtemp(dir=path.parent, prefix=TEMPORARY, suffix=_ending(path))
+        tidy(path.parent, _ending(path))
+        name = tempfile.mkdtemp("-" + _ending(path), temporary_prefix(), path.parent)
         temporary = Path(name)
         yield temporary
         os.chmod(temporary, 0o777 & ~_umask())
@@ -125,9 +234,12 @@ def write_json(path, document, new: bool = False) -> None:
 
 
 def sha256_of(path) -> str:
-    """The SHA-256 of a file's bytes, as 64 hexadecimal digits."""
+    """The SHA-256 of a file's bytes, as 64 hexadecimal digits.
+
+    Raises LandmarkHeatmapError for what is no file, OSError for one that cannot be read.
+    """
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
+    with open_file(path) as file:
         for block in iter(lambda: file.read(1 << 20), b""):
             digest.update(block)
     return digest.hexdigest()
@@ -158,7 +270,7 @@ def _is_named(error: OSError) -> bool:
 
 def _ending(path: Path) -> str:
     """The end of the name, short enough that a long name does not grow over what systems allow."""
-    return "-" + path.name[-40:]
+    return path.name[-40:]
 
 
 def _umask() -> int:

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from landmark_heatmap.command_line import INTERRUPTED, add_version, run_command
+from landmark_heatmap.command_line import INTERRUPTED, Parser, add_version, run_command
 from landmark_heatmap.errors import DatasetError
 from landmark_heatmap.launch import place
 
@@ -30,9 +30,7 @@ def main(arguments=None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="landmark-train", description="Train landmark models for LandmarkHeatmap."
-    )
+    parser = Parser(prog="landmark-train", description="Train landmark models for LandmarkHeatmap.")
     add_version(parser)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     fit = commands.add_parser(

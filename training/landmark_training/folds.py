@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 
 import numpy as np
 
 from landmark_heatmap.errors import DatasetError
+from landmark_heatmap.files import read_text
 
 _HEADER = ["case", "group"]
 
@@ -19,9 +21,9 @@ def read_groups(path, names) -> dict:
     """
     path = Path(path)
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            header, *rows = [row for row in csv.reader(file) if row]
-    except (OSError, ValueError, csv.Error) as error:
+        lines = io.StringIO(read_text(path, DatasetError), newline="")
+        header, *rows = [row for row in csv.reader(lines) if row]
+    except (ValueError, csv.Error) as error:
         raise DatasetError(f"'{path}' cannot be read as groups: {error}.") from error
     if [cell.strip().lower() for cell in header] != _HEADER:
         raise DatasetError(f"'{path}' begins with {','.join(header)}; it has to be case,group.")

@@ -6,17 +6,15 @@ value in the message. Nothing is guessed, a coordinate system least of all.
 
 from __future__ import annotations
 
-import json
 import math
-import reprlib
 from pathlib import Path
 
-from ..errors import AnnotationError
-from ..files import write_json
+from ..errors import AnnotationError, quoted
+from ..files import read_json, write_json
 from .formats.fcsv import read_fcsv
 from .formats.slicer_csv import read_csv
 from .formats.slicer_points import TO_LPS, position_of, refuse_position, slicer_convention
-from .landmarks import Annotation, LandmarkSet, Point, PointState
+from .landmarks import Annotation, LandmarkSet, Point, PointState, check_name
 from .not_marked import STATUSES, Convention, zeros
 
 MARKUPS_SUFFIX = ".mrk.json"
@@ -41,8 +39,6 @@ _CONFIDENCE_KEY = "landmarkHeatmapConfidence"
 _CONFIDENCE = "confidence"
 # Of the whole list. Slicer drops it when it saves: what a person had in hand is nobody's result.
 _MADE_BY_KEY = "landmarkHeatmapMadeBy"
-# An annotation takes a few hundred bytes a point: what is larger than this is something else.
-_LARGEST_FILE_BYTES = 64 * 2**20
 
 
 def read_annotation(path, landmarks: LandmarkSet = None) -> Annotation:
@@ -58,9 +54,10 @@ def read_annotation(path, landmarks: LandmarkSet = None) -> Annotation:
     if reader is None:
         raise AnnotationError(f"'{path}': expected a file that ends in {', '.join(readers)}.")
     points, read_as = {}, {}
-    for name, point, convention in reader(path, _text(path)):
+    for name, point, convention in reader(path):
         if not name.strip():
             raise AnnotationError(f"'{path}': point {len(points) + 1} has no label.")
+        check_name(name, f"'{path}', point {len(points) + 1}: ")
         if name in points:
             raise AnnotationError(f"'{path}': the label '{name}' stands there twice.")
         if landmarks is not None and name not in landmarks.names:
@@ -111,8 +108,8 @@ def read_made_by(path) -> dict:
     Slicer drops it from what it saves: a list that a person had in hand never says.
     """
     try:
-        made_by = json.loads(_text(Path(path)))["markups"][0][_MADE_BY_KEY]
-    except (AnnotationError, ValueError, LookupError, TypeError, RecursionError):
+        made_by = read_json(path, AnnotationError)["markups"][0][_MADE_BY_KEY]
+    except (AnnotationError, LookupError, TypeError):
         return {}
     return made_by if isinstance(made_by, dict) else {}
 
@@ -148,22 +145,8 @@ def markups_document(annotation: Annotation) -> dict:
     return {"@schema": _SCHEMA, "markups": [markup]}
 
 
-def _text(path) -> str:
-    """The text of a file. Raises AnnotationError for what is no text file of a sensible size."""
-    try:
-        size = path.stat().st_size
-        if size > _LARGEST_FILE_BYTES:
-            raise AnnotationError(f"'{path}' is no annotation file: it has {size} bytes.")
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise AnnotationError(f"'{path}' cannot be read: {error}.") from error
-
-
-def _read_markups_json(path, text):
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise AnnotationError(f"'{path}' is not valid JSON: {error}.") from error
+def _read_markups_json(path):
+    document = read_json(path, AnnotationError)
     markups = _typed(path, "the file", document, dict).get("markups")
     if len(_typed(path, "'markups'", markups, list)) != 1:
         raise AnnotationError(f"'{path}' holds {len(markups)} lists; save one list to a file.")
@@ -171,18 +154,20 @@ def _read_markups_json(path, text):
     kind = markup.get("type", _POINTS)
     if kind != _POINTS:
         raise AnnotationError(
-            f"'{path}' is a markup of the type {kind!r}, whose control points are no landmarks; save a"
-            " point list (Fiducial)."
+            f"'{path}' is a markup of the type {quoted(kind)}, whose control points are no landmarks;"
+            " save a point list (Fiducial)."
         )
     system = markup.get("coordinateSystem")
     if system not in tuple(TO_LPS):
         raise AnnotationError(
-            f"'{path}': the coordinateSystem is {system!r}; it has to be 'LPS' or 'RAS'."
+            f"'{path}': the coordinateSystem is {quoted(system)}; it has to be 'LPS' or 'RAS'."
         )
     # Some versions of Slicer state the unit of each axis.
     units = markup.get("coordinateUnits", "mm")
     if units not in ("mm", ["mm", "mm", "mm"]):
-        raise AnnotationError(f"'{path}': the coordinateUnits are {units!r}; they have to be mm.")
+        raise AnnotationError(
+            f"'{path}': the coordinateUnits are {quoted(units)}; they have to be mm."
+        )
     control_points = _typed(path, "'controlPoints'", markup.get("controlPoints"), list)
     confidences = _measured_confidences(path, markup, len(control_points))
     for number, (control_point, confidence) in enumerate(zip(control_points, confidences), 1):
@@ -195,9 +180,8 @@ def _typed(path, what, value, kind):
     """`value`, if JSON gave it the type that it has to have. Raises AnnotationError otherwise."""
     if not isinstance(value, kind):
         names = {dict: "an object", list: "a list", str: "a text"}
-        # A whole document would not fit into a message.
         raise AnnotationError(
-            f"'{path}' is not a markups file of Slicer: {what} is {reprlib.repr(value)},"
+            f"'{path}' is not a markups file of Slicer: {what} is {quoted(value)},"
             f" it has to be {names[kind]}."
         )
     return value
@@ -223,11 +207,15 @@ def _markups_point(path, name, control_point, system, confidence):
     )
     confidence = control_point.get(_CONFIDENCE_KEY, confidence)
     if confidence is not None and not _is_number(confidence):
-        raise AnnotationError(f"'{path}': '{name}' has the confidence {confidence!r}, no number.")
+        raise AnnotationError(
+            f"'{path}': '{name}' has the confidence {quoted(confidence)}, no number."
+        )
     # The status comes first: a missing point is written with a position that means nothing.
     status = control_point.get("positionStatus", "defined")
     if status not in tuple(STATUSES):
-        raise AnnotationError(f"'{path}': '{name}' has the unknown positionStatus {status!r}.")
+        raise AnnotationError(
+            f"'{path}': '{name}' has the unknown positionStatus {quoted(status)}."
+        )
     values = control_point.get("position")
     convention = slicer_convention(status, values)
     if convention is not None and convention.state is not PointState.PLACED:

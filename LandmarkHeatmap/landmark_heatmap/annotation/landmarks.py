@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
 
 import numpy as np
 
-from ..errors import AnnotationError
+from ..errors import AnnotationError, quoted
 from .table import Table
+
+# Names become parts of file names, rows of tables and keys of files.
+LONGEST_NAME = 200
+# A channel each: no computer could hold the heatmaps of more.
+_MOST_LANDMARKS = 10_000
 
 
 class PointState(str, Enum):
@@ -48,19 +54,28 @@ class LandmarkSet:
         object.__setattr__(self, "mirror_pairs", tuple(tuple(p) for p in self.mirror_pairs))
         if not self.landmarks:
             raise AnnotationError("A landmark set needs at least one landmark.")
+        if len(self.landmarks) > _MOST_LANDMARKS:
+            raise AnnotationError(
+                f"{len(self.landmarks)} landmarks are too many: {_MOST_LANDMARKS} at the most."
+            )
         for name in self.names:
             if not isinstance(name, str) or not name.strip():
-                raise AnnotationError(f"A landmark needs a name, got {name!r}.")
-            if self.names.count(name) > 1:
+                raise AnnotationError(f"A landmark needs a name, got {quoted(name)}.")
+            check_name(name)
+        for name, count in Counter(self.names).items():
+            if count > 1:
                 raise AnnotationError(f"The landmark name '{name}' stands twice in the set.")
         for pair in self.mirror_pairs:
             if len(pair) != 2:
-                raise AnnotationError(f"A mirror pair needs two names, got {pair}.")
-        paired = [name for pair in self.mirror_pairs for name in pair]
+                raise AnnotationError(f"A mirror pair needs two names, got {quoted(pair)}.")
+        paired, known = [name for pair in self.mirror_pairs for name in pair], set(self.names)
         for name in paired:
-            if name not in self.names:
-                raise AnnotationError(f"The mirror pairs name '{name}', which is no landmark.")
-            if paired.count(name) > 1:
+            if not isinstance(name, str) or name not in known:
+                raise AnnotationError(
+                    f"The mirror pairs name {quoted(name)}, which is no landmark."
+                )
+        for name, count in Counter(paired).items():
+            if count > 1:
                 raise AnnotationError(f"The landmark '{name}' stands in more than one mirror pair.")
         for name in self.midline:
             if name not in self.names or name in paired:
@@ -108,12 +123,16 @@ class LandmarkSet:
     @classmethod
     def from_json(cls, document: dict) -> LandmarkSet:
         """Raises KeyError or TypeError for a document of another shape, AnnotationError as above."""
-        return cls(
-            tuple(Landmark(m["name"], m.get("definition", "")) for m in document["landmarks"]),
-            tuple(document.get("mirror_pairs", ())),
-            document.get("name", ""),
-            tuple(document.get("midline", ())),
-        )
+        landmarks = [Landmark(m["name"], m.get("definition", "")) for m in document["landmarks"]]
+        name = document.get("name", "")
+        if not isinstance(name, str):
+            raise TypeError(f"the name of the set is {quoted(name)}, no text")
+        for landmark in landmarks:
+            if not isinstance(landmark.definition, str):
+                what = f"the definition of {quoted(landmark.name)}"
+                raise TypeError(f"{what} is {quoted(landmark.definition)}, no text")
+        pairs, midline = document.get("mirror_pairs", ()), document.get("midline", ())
+        return cls(tuple(landmarks), tuple(pairs), name, tuple(midline))
 
 
 @dataclass(frozen=True)
@@ -137,15 +156,19 @@ class Point:
                 f" got {self.position_lps}."
             )
         if located:
-            position = tuple(float(x) for x in self.position_lps)
+            position = _floats(self.position_lps)
             if len(position) != 3 or not np.isfinite(position).all():
-                raise AnnotationError(f"A position needs three finite numbers, got {position}.")
+                raise AnnotationError(
+                    f"A position needs three finite numbers, got {quoted(self.position_lps)}."
+                )
             object.__setattr__(self, "position_lps", position)
         if self.confidence is not None:
-            confidence = float(self.confidence)
-            if not np.isfinite(confidence):
-                raise AnnotationError(f"A confidence needs a finite number, got {confidence}.")
-            object.__setattr__(self, "confidence", confidence)
+            confidence = _floats([self.confidence])
+            if not confidence or not np.isfinite(confidence[0]):
+                raise AnnotationError(
+                    f"A confidence needs a finite number, got {quoted(self.confidence)}."
+                )
+            object.__setattr__(self, "confidence", confidence[0])
 
     def __repr__(self) -> str:
         told = [self.state.value]
@@ -154,6 +177,32 @@ class Point:
         if self.confidence is not None:
             told.append(f"confidence {self.confidence:.2f}")
         return f"Point({', '.join(told)})"
+
+
+def check_name(name: str, where: str = "") -> None:
+    """Raises AnnotationError for a landmark's name that no table, file or screen could hold.
+
+    where: what the message begins with.
+    """
+    if len(name) > LONGEST_NAME:
+        raise AnnotationError(
+            f"{where}a landmark's name has {len(name)} letters, '{name[:30]}...'; {LONGEST_NAME} are"
+            " possible at the most. Put the rest into its definition."
+        )
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise AnnotationError(
+            f"{where}the landmark's name {quoted(name)} is no Unicode: it has half a character."
+        ) from error
+
+
+def _floats(values) -> tuple:
+    """The values as numbers; empty if one is none, or larger than a computer's."""
+    try:
+        return tuple(float(value) for value in values)
+    except (TypeError, ValueError, OverflowError):
+        return ()
 
 
 def position_told(position_lps) -> str:

@@ -10,10 +10,11 @@ import numpy as np
 
 from ..annotation.annotation_files import read_annotation, write_annotation
 from ..annotation.landmarks import Annotation, LandmarkSet
-from ..errors import DatasetError, ImageFileError
+from ..errors import DatasetError, ImageFileError, LandmarkHeatmapError
 from ..files import new_folder, rename_new, sha256_of, write_json
 from ..images.geometry import Image
 from ..images.imageio import read_image, storable_array, write_image
+from ..leftovers import temporary_prefix, tidy
 from .folder import check_case_name, newest_revision, newest_revisions, read_landmark_set
 from .record import (
     STATES_OF_REVIEW,
@@ -51,7 +52,8 @@ def add_case(
 
     image: None leaves the image out (the case then cannot be trained from alone).
     Raises DatasetError for names that do not fit the dataset, for no points at all, and for a point
-    that is something else than the record says was done to it. Nothing is ever overwritten.
+    that is something else than the record says was done to it. Nothing is ever overwritten. What
+    earlier exports left that were killed is removed; an image of theirs is used if it is this one.
     """
     folder = Path(folder)
     landmarks = read_landmark_set(folder)
@@ -59,6 +61,8 @@ def add_case(
     case_folder = folder / "cases" / check_case_name(case)
     _check_same_letters(case_folder)
     case_folder.mkdir(parents=True, exist_ok=True)
+    for each in (folder, case_folder):
+        tidy(each)
     image_name = None if image is None else _store_image(case_folder, image)
     document = record_document(record, annotation, case_folder, image_name, landmarks)
     while True:
@@ -140,9 +144,9 @@ def _check_same_letters(case_folder: Path) -> None:
 
 def _store_image(case_folder: Path, image: Image) -> str:
     """Write the image unless the same one is there; returns its file name."""
-    written = case_folder / f".new-{uuid.uuid4().hex}.nrrd"
+    written = case_folder / f"{temporary_prefix()}{uuid.uuid4().hex}.nrrd"
     try:
-        write_image(written, image)
+        _write_image(written, image, case_folder / "image.nrrd")
         number = 1
         while True:
             path = case_folder / ("image.nrrd" if number == 1 else f"image-{number}.nrrd")
@@ -157,16 +161,26 @@ def _store_image(case_folder: Path, image: Image) -> str:
         written.unlink(missing_ok=True)
 
 
+def _write_image(written: Path, image: Image, path: Path) -> None:
+    """Write it to `written`. Errors name `path`, where the user would look for it."""
+    try:
+        write_image(written, image)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    except ImageFileError as error:
+        raise ImageFileError(str(error).replace(str(written), str(path))) from error
+
+
 def _holds(path: Path, image: Image, written: Path) -> bool:
     """Whether the file at `path` is this image, which has also been written to `written`.
 
     Different versions of ITK compress the same voxels to different bytes: what counts is inside.
     """
-    if sha256_of(path) == sha256_of(written):
-        return True
     try:
+        if sha256_of(path) == sha256_of(written):
+            return True
         stored = read_image(path)
-    except ImageFileError:
+    except LandmarkHeatmapError:
         return False
     array = storable_array(image.array)
     return (

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-from ..errors import DatasetError
+from ..errors import DatasetError, quoted
+from ..files import read_json
 
 DATASET_SCHEMA = "landmark-heatmap-dataset"
 
@@ -18,13 +18,13 @@ SCHEMA_VERSION = 1
 
 def read_document(path: Path, schema: str) -> dict:
     """A JSON document of ours. Raises DatasetError if it is not, or is newer than this program."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        found, version = document["schema"], int(document["schema_version"])
-    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise DatasetError(f"'{path}' cannot be read ({error!r}).") from error
+    document = read_json(path, DatasetError)
+    found = document.get("schema") if isinstance(document, dict) else None
     if found != schema:
-        raise DatasetError(f"'{path}' has the schema '{found}', not '{schema}'.")
+        raise DatasetError(f"'{path}' has the schema {quoted(found)}, not '{schema}'.")
+    version = document.get("schema_version")
+    if type(version) is not int or version < 1:
+        raise DatasetError(f"'{path}' has the schema version {quoted(version)}, no number of one.")
     if version > SCHEMA_VERSION:
         raise DatasetError(
             f"'{path}' has schema version {version}; this program knows up to {SCHEMA_VERSION}."

@@ -7,7 +7,7 @@ import uuid
 from pathlib import Path
 
 from ..annotation.landmarks import LandmarkSet
-from ..errors import AnnotationError, DatasetError
+from ..errors import AnnotationError, DatasetError, quoted
 from ..files import replacing, write_json
 from .documents import DATASET_SCHEMA, SCHEMA_VERSION, read_document
 
@@ -18,7 +18,7 @@ _CASE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _RESERVED_NAME = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 
 
-_REVISION = re.compile(r"revision-([0-9]{3,})")
+_REVISION = re.compile(r"revision-([0-9]{3,9})")
 
 
 _README = """A dataset of LandmarkHeatmap: images with anatomical landmarks.
@@ -100,7 +100,9 @@ def read_landmark_set(folder) -> LandmarkSet:
     try:
         return LandmarkSet.from_json(document["landmark_set"])
     except (KeyError, TypeError, AttributeError, AnnotationError) as error:
-        raise DatasetError(f"'{path}' has no usable landmark set ({error!r}).") from error
+        raise DatasetError(
+            f"'{path}' has no usable landmark set ({quoted(error, 300)})."
+        ) from error
 
 
 def _check_same_landmarks(folder, existing: LandmarkSet, wanted: LandmarkSet) -> None:
@@ -111,10 +113,15 @@ def _check_same_landmarks(folder, existing: LandmarkSet, wanted: LandmarkSet) ->
         )
 
 
+def revision_number(path: Path) -> int:
+    """The number of a revision by its folder's name, 0 if it is none."""
+    named = _REVISION.fullmatch(path.name)
+    return int(named[1]) if named else 0
+
+
 def newest_revision(case_folder: Path) -> int:
     """The highest number of a revision, 0 if there is none."""
-    matches = (_REVISION.fullmatch(path.name) for path in case_folder.glob("revision-*"))
-    return max((int(match[1]) for match in matches if match), default=0)
+    return max(map(revision_number, case_folder.glob("revision-*")), default=0)
 
 
 def newest_revisions(folder):

@@ -9,10 +9,13 @@ from pathlib import Path
 
 from .. import __version__
 from ..annotation.landmarks import PointState
-from ..errors import DatasetError
+from ..errors import DatasetError, quoted
 from ..files import sha256_of
 from ..model.description import ModelIdentity
 from .documents import RECORD_SCHEMA, SCHEMA_VERSION, read_document
+
+# What systems allow.
+_LONGEST_FILE_NAME = 255
 
 
 class Review(str, Enum):
@@ -82,8 +85,9 @@ def image_name_in(record_path: Path):
     if image is None:
         return None
     name = image.get("file") if isinstance(image, dict) else None
-    if not isinstance(name, str) or not name or Path(name).name != name:
-        raise DatasetError(f"'{record_path}' names no usable image: {image!r}.")
+    usable = isinstance(name, str) and Path(name).name == name and "\0" not in name
+    if not usable or not 0 < len(name.encode("utf-8")) <= _LONGEST_FILE_NAME:
+        raise DatasetError(f"'{record_path}' names no usable image: {quoted(image)}.")
     return name
 
 

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..annotation.annotation_files import MARKUPS_SUFFIX, read_annotation
-from ..errors import LandmarkHeatmapError
+from ..errors import LandmarkHeatmapError, printable
 from ..images.geometry import Image
 from ..images.imageio import image_stem, is_image_file, read_image
 from ..launch import Place, place
+from ..leftovers import tidy
 from ..lengths import number as told_number
 from .result_files import HEATMAPS_ENDING, MadeBy, Results, image_sha256
 
@@ -108,6 +109,8 @@ def detect(paths, model, output, heatmaps=False, overwrite=False, device="auto",
     here.set_threads()
     batch = Batch(Predictor(model, here.device(device)), heatmaps, overwrite)
     mine = list(enumerate(jobs, 1))[here.rank :: here.size]
+    for folder in {job.results.annotation.parent for _, job in mine}:
+        tidy(folder)
     for _, job in mine:
         job.results.check_free(batch.predictor.model.identity, heatmaps, overwrite)
     failures = batch.do(mine, len(jobs))
@@ -137,19 +140,21 @@ class Batch:
                 if work is None:
                     skipped += 1
                     continue
-                print(f"[{number}/{count}] {job.image}{self._time_left(left)}", flush=True)
+                print(
+                    f"[{number}/{count}] {printable(job.image)}{self._time_left(left)}", flush=True
+                )
                 prediction = self._done(job, work)
                 self.computed += 1
                 if all(point.is_absent for point in prediction.points):
                     self.empty += 1
-                    print(f"  no landmark was found in {job.image}", file=sys.stderr, flush=True)
+                    told = f"  no landmark was found in {printable(job.image)}"
+                    print(told, file=sys.stderr, flush=True)
                 self.seconds += time.monotonic() - start
                 if len(numbered) <= _FEW_IMAGES:
                     _print_points(prediction)
             except LandmarkHeatmapError as error:
-                print(
-                    f"[{number}/{count}] {job.image} failed: {error}", file=sys.stderr, flush=True
-                )
+                told = f"[{number}/{count}] {printable(job.image)} failed: {error}"
+                print(told, file=sys.stderr, flush=True)
                 failures += 1
         if skipped:
             print(f"{skipped} of {len(numbered)} images were done before.", flush=True)
@@ -228,12 +233,13 @@ def _read_ahead(items, read):
 def _print_points(prediction) -> None:
     for point in prediction.points:
         if point.is_absent:
-            print(f"  {point.name}: not in this image (presence {point.presence:.2f})")
+            print(f"  {printable(point.name)}: not in this image (presence {point.presence:.2f})")
         else:
             # Finer than the network sees by as much as a position can be exact.
             pixel = 0.1 * float(min(prediction.grid.spacing_mm))
             x, y, z = (told_number(x, like=pixel, least=2) for x in point.position_lps)
-            print(f"  {point.name}: LPS {x} {y} {z} mm, confidence {point.confidence:.2f}")
+            where = f"LPS {x} {y} {z} mm"
+            print(f"  {printable(point.name)}: {where}, confidence {point.confidence:.2f}")
 
 
 def _write_as(form: str, jobs, output: Path, overwrite: bool) -> None:
@@ -248,7 +254,7 @@ def _write_as(form: str, jobs, output: Path, overwrite: bool) -> None:
     folder = output / form
     target = folder / f"landmarks.{form}" if form in ONE_FILE else folder
     for sentence in convert(items, form, target, overwrite=overwrite):
-        print(sentence, flush=True)
+        print(printable(sentence), flush=True)
 
 
 def _wait_for_the_others(here: Place, failures: int) -> None:

@@ -7,23 +7,21 @@ that of another model, or of another image of the same name.
 from __future__ import annotations
 
 import hashlib
-import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..annotation.annotation_files import MARKUPS_SUFFIX, read_made_by, write_annotation
 from ..errors import LandmarkHeatmapError
-from ..files import new_folder, sha256_of, write_json
+from ..files import new_folder, read_json, sha256_of, write_json
+from ..images.headers import values_file_of
 from ..images.imageio import write_image
 from ..model.description import ModelIdentity
 from .prediction import Prediction
 
 HEATMAPS_ENDING = "-heatmaps"
 _MADE_BY_NAME = "made-by.json"
-# Headers that name the file with the values (MetaImage, NRRD).
-_VALUES_FILE = re.compile(rb"^(?:ElementDataFile *=|data ?file:)[ \t]*([^\r\n]+)", re.I | re.M)
-_HEADER_SUFFIXES = (".mhd", ".nhdr")
+# Of a landmark's name, so many bytes go into a file's name; systems allow 255 in all.
+_LONGEST_FILE_NAME = 100
 
 
 @dataclass(frozen=True)
@@ -69,8 +67,8 @@ class Results:
         if path == self.annotation:
             return read_made_by(path)
         try:
-            document = json.loads((path / _MADE_BY_NAME).read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):
+            document = read_json(path / _MADE_BY_NAME)
+        except LandmarkHeatmapError:
             return {}
         return document if isinstance(document, dict) else {}
 
@@ -133,17 +131,14 @@ def in_the_way(path) -> LandmarkHeatmapError:
 
 
 def image_sha256(path) -> str:
-    """The SHA-256 of an image file, with that of the file of its values, if a header names one."""
-    path = Path(path)
-    if not path.name.lower().endswith(_HEADER_SUFFIXES):
-        return sha256_of(path)
-    header = path.read_bytes()
-    digest = hashlib.sha256(header)
-    for name in _VALUES_FILE.findall(header):
-        values = path.parent / name.decode("utf-8", "replace").strip()
-        if values.is_file():
-            digest.update(sha256_of(values).encode())
-    return digest.hexdigest()
+    """The SHA-256 of an image file, with that of the file of its values, if its header names one.
+
+    Raises LandmarkHeatmapError for what is no file, or a header of a file elsewhere.
+    """
+    own, values = sha256_of(path), values_file_of(path)
+    if values is None:
+        return own
+    return hashlib.sha256(f"{own} {sha256_of(values)}".encode()).hexdigest()
 
 
 def _write_heatmaps(folder: Path, prediction: Prediction, made_by: dict, overwrite: bool) -> None:
@@ -174,4 +169,5 @@ def _write_images(folder: Path, images: dict, made_by: dict) -> None:
 
 def _file_name(name: str) -> str:
     """A landmark's name as part of a file name; the number before it keeps it unique."""
-    return "".join(c if c.isalnum() or c in "-_" else "_" for c in name)
+    plain = "".join(c if c.isalnum() or c in "-_" else "_" for c in name)
+    return plain.encode("utf-8")[:_LONGEST_FILE_NAME].decode("utf-8", "ignore")

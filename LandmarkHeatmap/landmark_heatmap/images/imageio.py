@@ -1,16 +1,35 @@
-"""Reading and writing images through SimpleITK: NRRD, NIfTI, MetaImage, DICOM, TIFF, PNG, JPEG."""
+"""Reading images through SimpleITK: NRRD, NIfTI, MetaImage, DICOM, TIFF, PNG, JPEG, BMP.
+
+Everything else about image files stands behind this door: what a header may say in `headers`, how
+ITK is asked in `itk`, how an image is written in `writing`.
+"""
 
 from __future__ import annotations
 
+import math
+import os
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
 from ..errors import GeometryError, ImageFileError
-from ..files import replacing
-from .geometry import Grid, Image, apply_affine
-from .nifti_check import check_nifti
+from .geometry import Grid, Image
+from .headers import Header, check_values, read_header
+from .headers.header import check_claim
+from .itk import affine_of, check_path, told_of
+from .writing import storable_array, write_image
+
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "image_stem",
+    "is_image_file",
+    "read_grid",
+    "read_image",
+    "storable_array",
+    "to_grey",
+    "write_image",
+]
 
 # Longest first, so that '.nii.gz' is found before '.gz' would be.
 IMAGE_SUFFIXES = (
@@ -29,11 +48,6 @@ IMAGE_SUFFIXES = (
     ".jpg",
     ".bmp",
 )
-# Formats of a header and a second file with the values: they cannot be replaced in one step.
-_TWO_FILE_SUFFIXES = (".nhdr", ".mhd")
-_NIFTI_SUFFIXES = (".nii", ".nii.gz")
-# How far a voxel may move, in voxels, when a format rounds the geometry (NIfTI keeps float32).
-_ROUNDING_VOXELS = 0.01
 # Red, green, blue and opacity.
 _MOST_COMPONENTS = 4
 # ITU-R BT.601, the weights by which colour photographs are commonly turned grey.
@@ -56,35 +70,19 @@ def is_image_file(path) -> bool:
 
 
 def read_image(path) -> Image:
-    """Read a 2D or 3D image; colour becomes grey. Raises ImageFileError if that is not possible."""
+    """Read a 2D or 3D image; colour becomes grey. Raises ImageFileError if that is not possible.
+
+    Nothing is allocated before the header was found to be true of the file, and nothing is read that
+    is not whole.
+    """
     path = Path(path)
-    if path.is_dir():
-        raise ImageFileError(
-            f"'{path}' is a folder, not an image file. Load a DICOM series in Slicer, or convert it"
-            " to one .nrrd or .nii.gz file."
-        )
-    if not path.is_file():
-        raise ImageFileError(f"There is no image file '{path}'.")
-    if path.name.lower().endswith(_NIFTI_SUFFIXES):
-        check_nifti(path)
-    try:
-        image = sitk.ReadImage(str(path))
-    except RuntimeError as error:
-        raise ImageFileError(f"'{path}' cannot be read as an image: {_reason(error)}") from error
+    reader, header = _reader(path)
+    check_values(header, path)
+    image = told_of(path, reader.Execute)
     if image.GetDimension() == 2:
         image = sitk.JoinSeries(image)
-    if image.GetDimension() != 3:
-        raise ImageFileError(
-            f"'{path}' has {image.GetDimension()} dimensions; 2 or 3 are possible."
-        )
-    components = image.GetNumberOfComponentsPerPixel()
-    if components > _MOST_COMPONENTS:
-        raise ImageFileError(
-            f"'{path}' has {components} values in each voxel, which are no colours: a series, or"
-            " directions. Save the one that is meant as an image of its own."
-        )
     try:
-        return Image(to_grey(sitk.GetArrayFromImage(image)), _affine(image))
+        return Image(to_grey(sitk.GetArrayFromImage(image)), affine_of(image))
     except GeometryError as error:
         raise ImageFileError(f"'{path}' cannot be placed in space: {error}") from error
 
@@ -94,91 +92,45 @@ def read_grid(path) -> Grid:
 
     Raises ImageFileError if the header cannot be read; what else is wrong shows when it is read.
     """
-    if not Path(path).is_file():
-        raise ImageFileError(f"There is no image file '{path}'.")
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
+    reader, _ = _reader(Path(path))
     try:
-        reader.ReadImageInformation()
-    except RuntimeError as error:
-        raise ImageFileError(f"'{path}' cannot be read as an image: {_reason(error)}") from error
-    axes = reader.GetDimension()
-    if axes not in (2, 3):
-        raise ImageFileError(f"'{path}' has {axes} dimensions; 2 or 3 are possible.")
-    matrix = np.eye(4)
-    direction = np.array(reader.GetDirection()).reshape(axes, axes)
-    matrix[:axes, :axes] = direction * np.array(reader.GetSpacing())
-    matrix[:axes, 3] = reader.GetOrigin()
-    try:
-        return Grid((*reader.GetSize(), 1)[:3], matrix)
+        return Grid((*reader.GetSize(), 1)[:3], affine_of(reader))
     except GeometryError as error:
         raise ImageFileError(f"'{path}' cannot be placed in space: {error}") from error
 
 
-def write_image(path, image: Image, new: bool = False) -> None:
-    """Write an image, compressed, atomically; the format follows from the extension.
-
-    bool is written as uint8, float16 as float32. new: nothing is replaced. Raises ImageFileError if
-    the format cannot hold the values or the place in space; an old file then stays as it was.
-    FileExistsError if `new` and it exists.
-    """
-    if str(path).lower().endswith(_TWO_FILE_SUFFIXES):
-        raise ImageFileError(f"'{path}': write .nrrd or .mha, which keep all in one file.")
-    itk_image = _itk_image(path, image)
-    try:
-        with replacing(path, new) as temporary:
-            sitk.WriteImage(itk_image, str(temporary), useCompression=True)
-            _check_written(path, temporary, itk_image, image.grid)
-    except RuntimeError as error:
-        raise ImageFileError(f"'{path}' cannot be written: {_reason(error)}") from error
-
-
-def storable_array(array: np.ndarray) -> np.ndarray:
-    """The values in the type in which an image file keeps them: no bool, no float16."""
-    types = {np.dtype(bool): np.uint8, np.dtype(np.float16): np.float32}
-    native = types.get(array.dtype, array.dtype.newbyteorder("="))
-    return np.ascontiguousarray(array, dtype=native)
-
-
-def _itk_image(path, image: Image) -> sitk.Image:
-    array = storable_array(image.array)
-    try:
-        # ITK would take complex numbers, and then crash on them in some formats.
-        if array.dtype.kind not in "iuf":
-            raise TypeError("no real numbers")
-        itk_image = sitk.GetImageFromArray(array)
-    except (TypeError, KeyError) as error:
+def _reader(path: Path):
+    """A reader of ITK that has read the header, which ours has read before; and our header."""
+    if path.is_dir():
         raise ImageFileError(
-            f"'{path}': images of the type {array.dtype} cannot be written."
-        ) from error
-    spacing = image.grid.spacing_mm
-    itk_image.SetSpacing(spacing.tolist())
-    itk_image.SetDirection((image.ijk_to_lps[:3, :3] / spacing).ravel().tolist())
-    itk_image.SetOrigin(image.ijk_to_lps[:3, 3].tolist())
-    return itk_image
-
-
-def _check_written(path, written, itk_image: sitk.Image, grid: Grid) -> None:
-    """Read the header back: some formats drop in silence what they cannot hold.
-
-    NIfTI does not even say that the disk was full.
-    """
-    if written.name.lower().endswith(_NIFTI_SUFFIXES):
-        check_nifti(written)
+            f"'{path}' is a folder, not an image file. Load a DICOM series in Slicer, or convert it"
+            " to one .nrrd or .nii.gz file."
+        )
+    if not path.exists():
+        raise ImageFileError(f"There is no image file '{path}'.")
+    check_path(path)
+    header = read_header(path)
     reader = sitk.ImageFileReader()
-    reader.SetFileName(str(written))
-    reader.ReadImageInformation()
-    if reader.GetDimension() != 3 or reader.GetPixelID() != itk_image.GetPixelID():
+    # By the content and not by the name: what ITK reads is what was checked.
+    reader.SetImageIO(header.reader)
+    reader.SetFileName(str(path))
+    told_of(path, reader.ReadImageInformation)
+    axes, components = reader.GetDimension(), reader.GetNumberOfComponents()
+    if axes not in (2, 3):
+        raise ImageFileError(f"'{path}' has {axes} dimensions; 2 or 3 are possible.")
+    if components > _MOST_COMPONENTS:
         raise ImageFileError(
-            f"'{path}': this format cannot hold 3D images of {itk_image.GetPixelIDTypeAsString()}."
+            f"'{path}' has {components} values in each voxel, which are no colours: a series, or"
+            " directions. Save the one that is meant as an image of its own."
         )
-    corners = np.array(list(np.ndindex(2, 2, 2))) * (np.array(grid.size_ijk) - 1)
-    moved = grid.to_ijk(apply_affine(_affine(reader), corners)) - corners
-    if reader.GetSize() != grid.size_ijk or abs(moved).max() > _ROUNDING_VOXELS:
-        raise ImageFileError(
-            f"'{path}': this format cannot hold the image's place in space; write .nrrd, which holds"
-            f" any. The IJK to LPS is {grid.ijk_to_lps.tolist()}."
-        )
+    # No pixel type is larger than a double. Our header's ratio has room for that.
+    claimed = math.prod(reader.GetSize()) * components
+    check_claim(path, claimed, _bytes_on_disk(path, header), header.ratio)
+    return reader, header
+
+
+def _bytes_on_disk(path: Path, header: Header) -> int:
+    return os.path.getsize(path if header.values is None else header.values.path)
 
 
 def to_grey(array: np.ndarray) -> np.ndarray:
@@ -188,18 +140,3 @@ def to_grey(array: np.ndarray) -> np.ndarray:
     if array.shape[-1] >= 3:
         return array[..., :3].astype(np.float32) @ _LUMINANCE
     return np.ascontiguousarray(array[..., 0])
-
-
-def _affine(image) -> np.ndarray:
-    """IJK to LPS of a sitk.Image, or of a reader that has read a header."""
-    matrix = np.eye(4)
-    direction = np.array(image.GetDirection()).reshape(3, 3)
-    matrix[:3, :3] = direction * np.array(image.GetSpacing())
-    matrix[:3, 3] = image.GetOrigin()
-    return matrix
-
-
-def _reason(error: RuntimeError) -> str:
-    """What ITK says, without the first line, which is a place in its source."""
-    lines = str(error).strip().splitlines()
-    return " ".join(line.strip() for line in lines[1:] or lines)[:300]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ModelFileError, quoted
+from ..files import open_file
 from .values import sequence, whole
 
 # Bytes. The largest that can be needed: thousands of tensors, and a description.
@@ -33,10 +34,7 @@ class Header:
 
 def read_header(path: Path) -> Header:
     """Raises ModelFileError for what is no safetensors file, or not as long as its header says."""
-    # A pipe would be waited for without an end.
-    if path.exists() and not path.is_file():
-        raise ModelFileError("It is no file.")
-    with open(path, "rb") as file:
+    with open_file(path, ModelFileError) as file:
         start = file.read(8)
         count = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
         if not 2 <= count <= _LARGEST_HEADER:

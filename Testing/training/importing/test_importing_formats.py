@@ -6,6 +6,8 @@ import pytest
 from landmark_heatmap.annotation.annotation_files import write_annotation
 from landmark_heatmap.annotation.landmarks import Annotation, Point, PointState
 from landmark_heatmap.errors import AnnotationError, DatasetError
+from landmark_training.importing.formats.registry import read_table
+from landmark_training.importing.table import Stated
 from small_tables import (
     HEIGHT,
     imported,
@@ -383,3 +385,12 @@ def test_several_channels_of_one_case_are_refused(dataset, tmp_path):
     volume(dataset / "imagesTr" / "a_0001.nii.gz", (1, 2, 3))
     with pytest.raises(DatasetError, match="are of one case; copy the channel"):
         run_import(dataset, "--output", tmp_path / "out")
+
+
+@pytest.mark.parametrize("count", ["²", "١٢", "1_0", "-1", "9" * 5000, ""])
+def test_a_number_of_landmarks_in_odd_digits_is_refused_with_its_line(tmp_path, count):
+    path = tmp_path / "a.tps"
+    path.write_text(f"LM={count}\n1 2\nIMAGE=a.png\n", encoding="utf-8")
+    with pytest.raises(DatasetError, match="line 1: .*needs a whole number") as refusal:
+        read_table(path, Stated())
+    assert len(str(refusal.value)) < 1000

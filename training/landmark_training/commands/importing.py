@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from landmark_heatmap.errors import DatasetError
+from landmark_heatmap.errors import DatasetError, printable
+from landmark_heatmap.files import read_text
 
 from ..importing import FORMATS, MM_OF, ORIGINS, SPACINGS, SYSTEMS, UNITS, Stated, import_tables
 from .settings import add_pairs, pairs_in
@@ -82,6 +83,7 @@ def _import(options) -> int:
         _names(options.names),
         options.rows,
         options.combine,
+        lambda text: print(printable(text, lines=True)),
         sides=pairs_in(options.pairs) if options.pairs else ((), ()),
     )
     return 0
@@ -91,8 +93,5 @@ def _names(path):
     """The lines of a file that are not empty; None for no file."""
     if path is None:
         return None
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"'{path}' is not a text file in UTF-8: {error}.") from error
+    lines = read_text(path, DatasetError).splitlines()
     return [line.strip() for line in lines if line.strip()]

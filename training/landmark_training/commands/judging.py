@@ -8,6 +8,7 @@ from pathlib import Path
 
 from landmark_heatmap.command_line import NOTHING_DONE
 from landmark_heatmap.errors import DatasetError
+from landmark_heatmap.files import read_text
 from landmark_heatmap.model.shipped import model_path
 
 from ..judging.page import told, told_percent
@@ -172,10 +173,7 @@ def _wanted(cases):
     """Names, from the command line or from a file with one on each line."""
     if cases is None or len(cases) != 1 or not Path(cases[0]).is_file():
         return cases
-    try:
-        lines = Path(cases[0]).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"'{cases[0]}' holds no names of cases: {error}.") from error
+    lines = read_text(cases[0], DatasetError).splitlines()
     return [line.strip() for line in lines if line.strip()]
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 
 from landmark_heatmap.annotation.mirror_pairs import read_pairs
 from landmark_heatmap.errors import DatasetError
+from landmark_heatmap.files import read_text
 
 from ..planning.config import TrainConfig
 
@@ -57,11 +57,7 @@ def config_of(options) -> TrainConfig:
 
 def pairs_in(path) -> tuple:
     """(pairs, midline) that a file states. Raises DatasetError for one that cannot be read."""
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"'{path}' cannot be read: {error}.") from error
-    return read_pairs(text, f"'{path}'")
+    return read_pairs(read_text(path, DatasetError), f"'{path}'")
 
 
 def settings_of(texts) -> dict:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,7 +26,7 @@ from landmark_heatmap.annotation.not_marked import convention_outside
 from landmark_heatmap.dataset.cases import read_cases
 from landmark_heatmap.dataset.folder import is_dataset, read_landmark_set
 from landmark_heatmap.errors import AnnotationError, DatasetError
-from landmark_heatmap.files import sha256_of
+from landmark_heatmap.files import read_json, sha256_of
 from landmark_heatmap.images.geometry import Grid
 from landmark_heatmap.images.imageio import image_stem, is_image_file
 
@@ -167,8 +166,8 @@ def _stated_set(folder: Path):
     if not path.is_file():
         return None
     try:
-        return LandmarkSet.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, AnnotationError) as error:
+        return LandmarkSet.from_json(read_json(path, DatasetError))
+    except (KeyError, TypeError, AttributeError, AnnotationError) as error:
         raise DatasetError(f"'{path}' holds no landmark set ({error!r}).") from error
 
 

@@ -6,9 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from landmark_heatmap.annotation.formats.text import decoded, finite_number, table_rows
-from landmark_heatmap.annotation.landmarks import PointState
+from landmark_heatmap.annotation.landmarks import PointState, check_name
 from landmark_heatmap.annotation.not_marked import is_empty_word
 from landmark_heatmap.errors import DatasetError
+from landmark_heatmap.files import read_bytes
+
+# A hundred thousand images of forty landmarks each take half of this.
+_LARGEST_TABLE_BYTES = 128 * 2**20
 
 
 @dataclass(frozen=True)
@@ -65,13 +69,12 @@ class Table:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file, in UTF-8 or a code page. Raises DatasetError for what is no text."""
+    """The text of a file, in UTF-8 or a code page. Raises DatasetError for what is no text, or larger
+    than any table."""
     try:
-        return decoded(path.read_bytes())
+        return decoded(read_bytes(path, DatasetError, _LARGEST_TABLE_BYTES))
     except ValueError as error:
         raise DatasetError(f"'{path}' is not a text file: {error}.") from error
-    except OSError as error:
-        raise DatasetError(f"'{path}' cannot be read: {error.strerror}.") from error
 
 
 def parsed(path: Path, parse, *arguments):
@@ -142,6 +145,7 @@ def check_names(names, where: str) -> tuple:
             raise DatasetError(f"{where}: landmark {names.index(name) + 1} has no name.")
         if names.count(name) > 1:
             raise DatasetError(f"{where}: the landmark '{name}' stands there twice.")
+        check_name(name, f"{where}: ")
     if not names:
         raise DatasetError(f"{where}: there are no landmarks.")
     return tuple(names)

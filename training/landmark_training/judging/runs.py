@@ -6,11 +6,12 @@ The one reader of run.json and of progress.csv: whatever is wrong with them is a
 from __future__ import annotations
 
 import csv
-import json
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
 from landmark_heatmap.errors import DatasetError
+from landmark_heatmap.files import read_json, read_text
 
 RUN_RECORD, PROGRESS = "run.json", "progress.csv"
 _MODEL = "model.safetensors"
@@ -72,14 +73,13 @@ def read_record(path, what: str) -> dict:
     """A JSON object in a folder that holds a `what`. Raises DatasetError if it is none."""
     path = Path(path)
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DatasetError(
-            f"'{path.parent}' holds no {what} to go on with or to judge: '{path.name}' cannot be"
-            f" read ({error.strerror})."
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise DatasetError(f"'{path}' is damaged: it is not JSON. Start a new {what}.") from error
+        document = read_json(path, DatasetError)
+    except DatasetError as error:
+        if not path.exists():
+            raise DatasetError(
+                f"'{path.parent}' holds no {what} to go on with or to judge: it has no '{path.name}'."
+            ) from error
+        raise DatasetError(f"'{path.name}' is damaged. {error} Start a new {what}.") from error
     if not isinstance(document, dict):
         raise DatasetError(f"'{path}' is damaged: it is no JSON object. Start a new {what}.")
     return document
@@ -94,12 +94,12 @@ def read_rows(path) -> list:
     if not path.is_file():
         return []
     try:
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
+        text = read_text(path, DatasetError)
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
         for row in rows:
             if None in row or None in row.values() or not row["stage"] or int(row["epoch"]) < 0:
                 raise ValueError("a row does not fit its header")
-    except (OSError, ValueError, KeyError, csv.Error) as error:
+    except (DatasetError, ValueError, KeyError, csv.Error) as error:
         raise DatasetError(
             f"'{path}' is damaged ({str(error)[:100]}). Nothing but the learning curves depends on"
             " it: move it away to go on without them."

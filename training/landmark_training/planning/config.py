@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from landmark_heatmap.errors import DatasetError
+from landmark_heatmap.files import read_json
 from landmark_heatmap.model.description import DISTRIBUTION, INDEPENDENT
 
 PRECISIONS = ("float32", "bfloat16", "float16")
@@ -137,11 +137,7 @@ class TrainConfig:
     def read(cls, path) -> TrainConfig:
         """From a JSON file that names any of the settings. Raises DatasetError for others."""
         path = Path(path)
-        try:
-            document = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise DatasetError(f"'{path}' cannot be read as a configuration: {error}.") from error
-        return cls().with_settings(document, f"'{path}'")
+        return cls().with_settings(read_json(path, DatasetError), f"'{path}'")
 
     def with_settings(self, settings: dict, source: str) -> TrainConfig:
         """A copy with these settings changed. DatasetError for others, naming the source."""

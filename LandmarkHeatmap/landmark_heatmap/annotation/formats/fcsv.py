@@ -6,6 +6,7 @@ import csv
 import io
 
 from ...errors import AnnotationError
+from ...files import read_text
 from ..landmarks import Annotation, PointState
 from .slicer_points import TO_LPS, csv_rows, table_point
 from .text import written
@@ -23,9 +24,9 @@ _STATUS_OF_STATE = {
 _COLUMNS = "id,x,y,z,ow,ox,oy,oz,vis,sel,lock,label,desc,associatedNodeID"
 
 
-def read_fcsv(path, text):
+def read_fcsv(path):
     system, columns, rows = None, None, []
-    for line in io.StringIO(text):
+    for line in io.StringIO(read_text(path, AnnotationError)):
         if line.startswith("#"):
             key, _, value = line[1:].partition("=")
             if key.strip().lower() == "coordinatesystem":

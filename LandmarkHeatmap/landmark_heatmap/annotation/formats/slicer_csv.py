@@ -6,12 +6,13 @@ import csv
 import io
 
 from ...errors import AnnotationError
+from ...files import read_text
 from .slicer_points import TO_LPS, csv_rows, table_point
 
 
-def read_csv(path, text):
+def read_csv(path):
     """Slicer's table of control points: a label, then r, a, s or l, p, s, in mm."""
-    rows = csv_rows(path, csv.reader(io.StringIO(text)))
+    rows = csv_rows(path, csv.reader(io.StringIO(read_text(path, AnnotationError))))
     header = next(rows, [])
     columns = [column.strip().lower() for column in header]
     systems = [system for system in TO_LPS if set(system.lower()) <= set(columns)]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import csv
 import math
-import reprlib
 
-from ...errors import AnnotationError
+from ...errors import AnnotationError, quoted
 from ..landmarks import Point, PointState
 from ..not_marked import STATUSES, Convention, convention_of, is_empty_word
 
@@ -59,14 +58,21 @@ def position_of(path, name, values, system) -> tuple:
 def _numbers(values):
     """Three finite numbers, or None."""
     try:
-        # Python would read '1_000' as a number; no other program does.
-        numbers = [float(str(value).replace("_", "?")) for value in values]
+        numbers = [_number(value) for value in values]
     except (ValueError, OverflowError):
         return None
     return numbers if len(numbers) == 3 and all(map(math.isfinite, numbers)) else None
 
 
+def _number(value) -> float:
+    """Python would read '1_000' and the digits of other scripts; no other program does."""
+    text = value if isinstance(value, str) else repr(value)
+    if not text.isascii() or "_" in text:
+        raise ValueError
+    return float(text)
+
+
 def refuse_position(path, name, values):
     raise AnnotationError(
-        f"'{path}': '{name}' has the position {reprlib.repr(values)}; it needs three finite numbers."
+        f"'{path}': '{name}' has the position {quoted(values)}; it needs three finite numbers."
     )

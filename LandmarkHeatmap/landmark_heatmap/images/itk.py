@@ -1,0 +1,57 @@
+"""What ITK is asked in one place: names that it can open, places in space, and its errors in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import ImageFileError
+
+# What ITK says, in part; and what it means for the person whose file it is.
+_WORDS = (
+    ("orthonormal", "its axes are not at right angles to each other (a shear), which this format or"
+     " ITK cannot read. Resample it in Slicer, and save it as .nrrd"),
+    ("spacing", "the spacing that it states is zero or negative"),
+    ("direction", "the direction of its axes that it states is none: some axes fall into one"),
+    ("allocat", "there is not enough memory for it"),
+    ("recognized as a nifti", "it is no whole NIfTI file"),
+    ("write", "it cannot be written in this format. Write .nrrd, which holds any image"),
+)  # fmt: skip
+_OTHERWISE = (
+    "it is damaged or truncated, or of a kind that is not read here. If Slicer opens it, save it"
+    " there as .nrrd"
+)
+
+
+def check_path(path) -> None:
+    """Raises ImageFileError for a name that ITK cannot open: it would end the process."""
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ImageFileError(
+            f"'{path}': the name of the file or of a folder is not in UTF-8. Rename it."
+        ) from error
+
+
+def affine_of(image) -> np.ndarray:
+    """IJK to LPS (4, 4) of a sitk.Image of 2 or 3 axes, or of a reader that has read a header."""
+    axes = image.GetDimension()
+    matrix = np.eye(4)
+    direction = np.array(image.GetDirection()).reshape(axes, axes)
+    matrix[:axes, :axes] = direction * np.array(image.GetSpacing())
+    matrix[:axes, 3] = image.GetOrigin()
+    return matrix
+
+
+def told_of(path: Path, call):
+    """What `call()` of ITK returns. Raises ImageFileError, in the user's words, for its errors."""
+    try:
+        return call()
+    except RuntimeError as error:
+        # The lines before name places in ITK's source, which are nobody's business.
+        said = str(error).lower().rpartition("error")[2]
+        for name in (str(path), Path(path).name):
+            said = said.replace(name.lower(), "")
+        why = next((words for part, words in _WORDS if part in said), _OTHERWISE)
+        raise ImageFileError(f"'{path}': {why}.") from error
