@@ -39,7 +39,7 @@ WINGS = {
         *("judging", "pictures", "worker", "notebook", "cli"),
     ),
     MODULE_FOLDER / "LandmarkHeatmapLib": (
-        *("volumes", "display", "result", "review", "comparison", "export"),
+        *("volumes", "display", "result", "review", "journal", "comparison", "export"),
     ),
     MODULE_FOLDER / PANEL: (
         *("widgets", "models", "sample_data", "state", "section"),
