@@ -14,6 +14,7 @@ from landmark_heatmap.detection.prediction import Prediction
 from landmark_heatmap.errors import PredictionError
 from landmark_heatmap.model.description import ModelIdentity
 
+from ..display.anatomy import ANATOMY
 from ..display.surface import SURFACE
 from ..volumes import ijk_to_ras, size_ijk
 from . import markups, state
@@ -111,8 +112,8 @@ class DetectionResult:
         return [node for node in (self.combined_node, *nodes) if node is not None]
 
     def _nodes_beside_the_volume(self) -> list:
-        surface = self.node.GetNodeReference(SURFACE)
-        nodes = (*self.overlay_nodes, self.markups_node, self.predicted_node, surface)
+        models = [self.node.GetNodeReference(role) for role in (SURFACE, ANATOMY)]
+        nodes = (*self.overlay_nodes, self.markups_node, self.predicted_node, *models)
         return [node for node in nodes if node is not None]
 
     def follow_volume(self) -> None:
