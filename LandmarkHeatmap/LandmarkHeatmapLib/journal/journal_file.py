@@ -14,7 +14,7 @@ _PREFIX, _SUFFIX = "review-", ".jsonl"
 # A review of hundreds of landmarks takes less than one of these.
 _LARGEST_BYTES = 64 * 2**20
 # A byte far beyond the end: where Windows locks a region, other processes cannot read it.
-_LOCKED_BYTE = 2**40
+_LOCKED_BYTE = 2**30
 
 
 class JournalFile:
