@@ -126,8 +126,8 @@ class LandmarkSet:
             tuple(document.get("mirror_pairs", ())),
             document.get("name", ""),
             tuple(document.get("midline", ())),
-            tuple(map(Measurement.from_json, document.get("measurements", ()))),
-            tuple(document.get("skeleton", ())),
+            measurements=tuple(map(Measurement.from_json, document.get("measurements", ()))),
+            skeleton=tuple(document.get("skeleton", ())),
         )
 
     def with_definitions(self, document: dict) -> LandmarkSet:

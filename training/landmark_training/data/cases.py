@@ -183,6 +183,14 @@ def check_stated(pairs, midline, definitions) -> None:
             )
 
 
+def defined_by(landmarks: LandmarkSet, folders) -> LandmarkSet:
+    """The same landmarks with the measurements and the skeleton that dataset folders state of them."""
+    for folder in map(Path, folders):
+        if is_dataset(folder):
+            landmarks = landmarks.with_definitions(read_landmark_set(folder).to_json())
+    return landmarks
+
+
 def label_of(case_annotation: Annotation, grid: Grid) -> Annotation:
     """What a case teaches: placed points in the image, absent ones; everything else is unknown.
 
