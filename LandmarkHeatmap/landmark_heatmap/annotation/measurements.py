@@ -11,11 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import AnnotationError
+from ..errors import AnnotationError, quoted
 
 MM, DEGREES = "mm", "degrees"
 # What lies nearer, in shares of what else there is, has no direction.
 _NO_LENGTH = 1e-9
+# Files come from anywhere: what is more than this is damaged.
+_LONGEST_NAME, _MOST_DEFINITIONS, _MOST_MEAN_OF = 200, 10_000, 1000
 
 
 def _distance(a, b) -> float:
@@ -89,24 +91,30 @@ class Measurement:
 
     def __post_init__(self):
         if not isinstance(self.name, str) or not self.name.strip():
-            raise AnnotationError(f"A measurement needs a name, got {self.name!r}.")
+            raise AnnotationError(f"A measurement needs a name, got {quoted(self.name)}.")
+        if len(self.name) > _LONGEST_NAME or not _is_writable(self.name):
+            raise AnnotationError(
+                f"A measurement cannot be named {quoted(self.name)}: use up to {_LONGEST_NAME}"
+                " letters."
+            )
         if not isinstance(self.kind, str) or self.kind not in KINDS:
             raise AnnotationError(
-                f"The measurement '{self.name}' is of the kind {self.kind!r}; there are"
+                f"The measurement '{self.name}' is of the kind {quoted(self.kind)}; there are"
                 f" {', '.join(KINDS)}."
+            )
+        _function, count, _unit_ = KINDS[self.kind]
+        if len(self.landmarks) != count:
+            raise AnnotationError(
+                f"The measurement '{self.name}' needs {count} points for the kind '{self.kind}',"
+                f" got {len(self.landmarks)}."
             )
         points = tuple(_checked_point(self.name, point) for point in self.landmarks)
         object.__setattr__(self, "landmarks", points)
-        _function, count, _unit_ = KINDS[self.kind]
-        if len(points) != count:
-            raise AnnotationError(
-                f"The measurement '{self.name}' needs {count} points for the kind '{self.kind}',"
-                f" got {len(points)}."
-            )
         for first, second in _APART[self.kind]:
             if points[first] == points[second]:
                 raise AnnotationError(
-                    f"The measurement '{self.name}' has the same point twice: {told(points[first])}."
+                    f"The measurement '{self.name}' has the same point twice:"
+                    f" {quoted(told(points[first]))}."
                 )
 
     @property
@@ -139,7 +147,7 @@ class Measurement:
         """Raises KeyError or TypeError for a document of another shape, AnnotationError as above."""
         landmarks = document["landmarks"]
         if not isinstance(landmarks, (list, tuple)):
-            raise TypeError(f"The points of a measurement are a list, not {landmarks!r}.")
+            raise TypeError(f"The points of a measurement are a list, not {quoted(landmarks)}.")
         return cls(document["name"], document["kind"], tuple(landmarks))
 
 
@@ -151,7 +159,12 @@ def told(point) -> str:
 def check_definitions(names, measurements, skeleton) -> None:
     """Raises AnnotationError for a measurement or a line of the skeleton that these landmarks do not
     allow."""
-    seen = set()
+    names, seen = set(names), set()
+    for what, some in (("measurements", measurements), ("lines of the skeleton", skeleton)):
+        if len(some) > _MOST_DEFINITIONS:
+            raise AnnotationError(
+                f"A landmark set has up to {_MOST_DEFINITIONS} {what}, got {len(some)}."
+            )
     for measurement in measurements:
         if measurement.name in seen:
             raise AnnotationError(f"The measurement '{measurement.name}' stands twice in the set.")
@@ -159,14 +172,17 @@ def check_definitions(names, measurements, skeleton) -> None:
         for name in measurement.names:
             if name not in names:
                 raise AnnotationError(
-                    f"The measurement '{measurement.name}' names '{name}', which is no landmark."
+                    f"The measurement '{measurement.name}' names {quoted(name)}, which is no"
+                    " landmark."
                 )
     for line in skeleton:
         if len(line) != 2 or line[0] == line[1]:
-            raise AnnotationError(f"A line of the skeleton needs two landmarks, got {line}.")
+            raise AnnotationError(
+                f"A line of the skeleton needs two landmarks, got {quoted(line)}."
+            )
         for name in line:
-            if name not in names:
-                raise AnnotationError(f"The skeleton names '{name}', which is no landmark.")
+            if not isinstance(name, str) or name not in names:
+                raise AnnotationError(f"The skeleton names {quoted(name)}, which is no landmark.")
 
 
 def write_measurements(path, measurements, annotation) -> None:
@@ -202,11 +218,22 @@ def measured_from(measurement: Measurement, annotation) -> str:
 
 def _checked_point(of: str, point):
     names = point if isinstance(point, (list, tuple)) else (point,)
-    if not names or not all(isinstance(name, str) for name in names):
+    is_usable = 0 < len(names) <= _MOST_MEAN_OF and all(isinstance(name, str) for name in names)
+    if not is_usable:
         raise AnnotationError(
-            f"A point of the measurement '{of}' is a landmark's name or a list of some, got {point!r}."
+            f"A point of the measurement '{of}' is a landmark's name or a list of some, got"
+            f" {quoted(point)}."
         )
     return names[0] if len(names) == 1 else tuple(names)
+
+
+def _is_writable(text: str) -> bool:
+    """JSON can hold half characters, which no file takes."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _names_of(point) -> tuple:

@@ -59,7 +59,7 @@ def test_a_model_has_the_definitions_of_the_dataset_it_was_trained_on(dataset, t
 
 def test_a_model_that_is_trained_on_takes_up_new_ones(dataset, tmp_path):
     parent = read_model(write_untrained(tmp_path / "parent.safetensors"))
-    _cases, landmarks, _plan = planned([dataset], QUICK, parent, quiet)
+    landmarks = planned([dataset], QUICK, parent, quiet).landmarks
     assert landmarks.names == NAMES and landmarks.measurements == (EYES,)
 
 
