@@ -184,10 +184,11 @@ def check_stated(pairs, midline, definitions) -> None:
 
 
 def defined_by(landmarks: LandmarkSet, folders) -> LandmarkSet:
-    """The same landmarks with the measurements and the skeleton that dataset folders state of them."""
+    """The same landmarks with the measurements and the skeleton that the folders state of them."""
     for folder in map(Path, folders):
-        if is_dataset(folder):
-            landmarks = landmarks.with_definitions(read_landmark_set(folder).to_json())
+        stated = _stated_set(folder)
+        if stated is not None:
+            landmarks = landmarks.with_definitions(stated.to_json())
     return landmarks
 
 
