@@ -30,7 +30,8 @@ def export_case(
     folder: a dataset of the same landmarks, or a new or empty folder that becomes one. case: its
     name there; by default the one under which this volume was exported there before, or a new
     number, which says nothing about the patient. A case that is there already gets a further
-    revision. Everything is in the volume's own coordinates.
+    revision. What the landmarks define as measurements is written, too. Everything is in the
+    volume's own coordinates.
     Raises DatasetError for a folder, landmarks or a name that do not fit.
     """
     result.follow_volume()
@@ -44,7 +45,13 @@ def export_case(
     image = image_of(result.volume_node) if with_image else None
     case = case or suggest_case(result.volume_node, folder)
     revision = add_case(
-        folder, case, image, result.annotation(), record, result.predicted_annotation()
+        folder,
+        case,
+        image,
+        result.annotation(),
+        record,
+        result.predicted_annotation(),
+        result.landmarks.measurements,
     )
     cases = {**_cases(result.volume_node), dataset_id(folder): case}
     result.volume_node.SetAttribute(_CASES_ATTRIBUTE, json.dumps(cases))

@@ -39,7 +39,8 @@ WINGS = {
         *("judging", "pictures", "worker", "notebook", "cli"),
     ),
     MODULE_FOLDER / "LandmarkHeatmapLib": (
-        *("volumes", "display", "result", "review", "comparison", "export"),
+        *("volumes", "display", "result", "review", "journal"),
+        *("measurements", "comparison", "export"),
     ),
     MODULE_FOLDER / PANEL: (
         *("widgets", "models", "sample_data", "state", "section"),

@@ -64,7 +64,8 @@ def _check_alike(models, paths) -> None:
         if own.members != 1:
             raise DatasetError(f"'{path}' is an ensemble already; name the models it was made of.")
         for what, differs in (
-            ("landmarks", own.landmarks != others.landmarks),
+            ("landmarks", own.landmarks.landmarks != others.landmarks.landmarks),
+            ("mirror pairs", own.landmarks.mirror_pairs != others.landmarks.mirror_pairs),
             ("intensities", own.intensity != others.intensity),
             ("stages", own.stages != others.stages),
             ("axes of the mean shape", not _lie_alike(model, first)),

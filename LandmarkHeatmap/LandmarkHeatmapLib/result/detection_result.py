@@ -14,12 +14,16 @@ from landmark_heatmap.detection.prediction import Prediction
 from landmark_heatmap.errors import PredictionError
 from landmark_heatmap.model.description import ModelIdentity
 
+from ..display.anatomy import ANATOMY
+from ..display.skeleton import SKELETON
 from ..display.surface import SURFACE
 from ..volumes import ijk_to_ras, size_ijk
 from . import markups, state
 from .publishing import publish_nodes
 from .state import MODULE_NAME
 
+# Role of the reference to the table of measurements.
+MEASUREMENTS = "measurements"
 # Files round; what has moved by less has not moved.
 _ROUNDING_MM = 1e-4
 
@@ -61,8 +65,11 @@ class DetectionResult:
     def remove(self) -> None:
         """Remove the result and all its nodes from the scene; the volume stays."""
         scene = self.scene
-        for each in (*self._nodes_beside_the_volume(), self.node):
-            scene.RemoveNode(each)
+        # These two follow the landmarks, not the volume.
+        others = [self.node.GetNodeReference(role) for role in (SKELETON, MEASUREMENTS)]
+        for each in (*self._nodes_beside_the_volume(), *others, self.node):
+            if each is not None:
+                scene.RemoveNode(each)
 
     # --- the nodes
 
@@ -111,8 +118,8 @@ class DetectionResult:
         return [node for node in (self.combined_node, *nodes) if node is not None]
 
     def _nodes_beside_the_volume(self) -> list:
-        surface = self.node.GetNodeReference(SURFACE)
-        nodes = (*self.overlay_nodes, self.markups_node, self.predicted_node, surface)
+        models = [self.node.GetNodeReference(role) for role in (SURFACE, ANATOMY)]
+        nodes = (*self.overlay_nodes, self.markups_node, self.predicted_node, *models)
         return [node for node in nodes if node is not None]
 
     def follow_volume(self) -> None:

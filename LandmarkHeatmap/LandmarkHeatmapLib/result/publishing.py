@@ -82,6 +82,8 @@ def _new_nodes(scene, volume_node, prediction: Prediction):
     markups.hide_and_lock(predicted)
     yield state.PREDICTED, predicted
     combined = prediction.combined_heatmap()
+    if combined is None:
+        return
     yield state.COMBINED, _heatmap(scene, combined, f"{base} heatmaps combined")
     for index, point in enumerate(prediction.points):
         role = state.HEATMAP.format(index=index)

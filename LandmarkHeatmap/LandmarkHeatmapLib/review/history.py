@@ -19,10 +19,14 @@ class Step:
 
 
 class History:
-    """The steps up to now, and those that were undone. now: the last moment that is known."""
+    """The steps up to now, and those that were undone. now: the last moment that is known.
+
+    on_moment: None, or called with what was done, in words, and the moment after it, for every step
+    that is done, undone or done again.
+    """
 
     def __init__(self):
-        self.now = None
+        self.now = self.on_moment = None
         self._done, self._undone = [], []
 
     def add(self, step: Step) -> None:
@@ -30,6 +34,7 @@ class History:
         self._done.append(step)
         self._undone.clear()
         self.now = step.after
+        self._tell(step.what, step.after)
 
     @property
     def undoable(self):
@@ -41,12 +46,20 @@ class History:
         return self._undone[-1] if self._undone else None
 
     def step_back(self) -> Step:
-        self._undone.append(self._done.pop())
-        return self._undone[-1]
+        step = self._done.pop()
+        self._undone.append(step)
+        self._tell(f"undo of {step.what}", step.before)
+        return step
 
     def step_forward(self) -> Step:
-        self._done.append(self._undone.pop())
-        return self._done[-1]
+        step = self._undone.pop()
+        self._done.append(step)
+        self._tell(f"redo of {step.what}", step.after)
+        return step
+
+    def _tell(self, what: str, moment: Snapshot) -> None:
+        if self.on_moment is not None:
+            self.on_moment(what, moment)
 
 
 # (weak reference to the node of a result, its history): a history outlives a visit to another

@@ -14,8 +14,9 @@ from ..volumes import ijk_to_ras, size_ijk
 
 # What has moved by less, in voxels, has not moved: a motion of the volume is computed, and rounds.
 _SAME_VOXELS = 1e-4
-_DEFINED = slicer.vtkMRMLMarkupsNode.PositionDefined
-_MISSING = slicer.vtkMRMLMarkupsNode.PositionMissing
+DEFINED = slicer.vtkMRMLMarkupsNode.PositionDefined
+MISSING = slicer.vtkMRMLMarkupsNode.PositionMissing
+UNDEFINED = slicer.vtkMRMLMarkupsNode.PositionUndefined
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +58,7 @@ class Snapshot:
         apart = np.linalg.norm(self.in_volume_ras - before, axis=1)
         was, is_there = np.isfinite(before).all(axis=1), np.isfinite(self.in_volume_ras).all(axis=1)
         changed = (was != is_there) | (apart > _SAME_VOXELS * spacing)
-        missing, was_missing = (np.array(each.statuses) == _MISSING for each in (self, earlier))
+        missing, was_missing = (np.array(each.statuses) == MISSING for each in (self, earlier))
         return list(map(int, np.flatnonzero(changed | (missing != was_missing))))
 
     def judged_since(self, earlier: Snapshot) -> list:
@@ -81,14 +82,14 @@ class Snapshot:
             document["said"] = dict(self.said)
             state.write(result.node, document)
         for index, status in enumerate(self.statuses):
-            if status == _DEFINED:
+            if status == DEFINED:
                 own = self.own_ras[index]
                 if not np.array_equal(there.TransformPoint(own), wanted[index]):
                     own = np.array(back.TransformPoint(wanted[index]))
                 if not np.array_equal(own, now[index]):
                     node.SetNthControlPointPosition(index, *own)
             elif node.GetNthControlPointPositionStatus(index) != status:
-                if status == _MISSING:
+                if status == MISSING:
                     markups.make_missing(node, index)
                 else:
                     node.UnsetNthControlPointPosition(index)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 import numpy as np
 
 from ..errors import AnnotationError, quoted
+from .measurements import Measurement, check_definitions
 from .table import Table
 
 # Names become parts of file names, rows of tables and keys of files.
@@ -39,16 +40,21 @@ class LandmarkSet:
     """Landmarks in the order of the heatmap channels, and which are left/right twins.
 
     mirror_pairs: pairs of names that swap when the image is mirrored. A landmark in no pair is its
-    own mirror image. midline: those of them of which somebody has stated so. Raises AnnotationError
-    for duplicate names or impossible pairs.
+    own mirror image. midline: those of them of which somebody has stated so. measurements: the
+    Measurements that are taken of them. skeleton: pairs of names between which a line is drawn.
+    Raises AnnotationError for duplicate names or impossible pairs.
     """
 
     landmarks: tuple
     mirror_pairs: tuple = ()
     name: str = ""
     midline: tuple = ()
+    measurements: tuple = ()
+    skeleton: tuple = ()
 
     def __post_init__(self):
+        object.__setattr__(self, "measurements", tuple(self.measurements))
+        object.__setattr__(self, "skeleton", tuple(tuple(line) for line in self.skeleton))
         object.__setattr__(self, "landmarks", tuple(self.landmarks))
         object.__setattr__(self, "midline", tuple(self.midline))
         object.__setattr__(self, "mirror_pairs", tuple(tuple(p) for p in self.mirror_pairs))
@@ -83,6 +89,7 @@ class LandmarkSet:
                     f"The midline names '{name}', which is"
                     f" {'in a mirror pair' if name in paired else 'no landmark'}."
                 )
+        check_definitions(self.names, self.measurements, self.skeleton)
 
     def __len__(self) -> int:
         return len(self.landmarks)
@@ -117,8 +124,14 @@ class LandmarkSet:
             "landmarks": [{"name": m.name, "definition": m.definition} for m in self.landmarks],
             "mirror_pairs": [list(pair) for pair in self.mirror_pairs],
         }
-        # Most sets state none, and then say what they always said.
-        return {**document, "midline": list(self.midline)} if self.midline else document
+        # Most sets state none of these, and then say what they always said.
+        if self.midline:
+            document["midline"] = list(self.midline)
+        if self.measurements:
+            document["measurements"] = [each.to_json() for each in self.measurements]
+        if self.skeleton:
+            document["skeleton"] = [list(line) for line in self.skeleton]
+        return document
 
     @classmethod
     def from_json(cls, document: dict) -> LandmarkSet:
@@ -131,8 +144,31 @@ class LandmarkSet:
             if not isinstance(landmark.definition, str):
                 what = f"the definition of {quoted(landmark.name)}"
                 raise TypeError(f"{what} is {quoted(landmark.definition)}, no text")
-        pairs, midline = document.get("mirror_pairs", ()), document.get("midline", ())
-        return cls(tuple(landmarks), tuple(pairs), name, tuple(midline))
+        return cls(
+            tuple(landmarks),
+            tuple(document.get("mirror_pairs", ())),
+            name,
+            tuple(document.get("midline", ())),
+            measurements=tuple(map(Measurement.from_json, document.get("measurements", ()))),
+            skeleton=tuple(document.get("skeleton", ())),
+        )
+
+    def with_definitions(self, document: dict) -> LandmarkSet:
+        """The same landmarks with the measurements and the skeleton of a document, beside its own.
+
+        What needs a landmark that is not in this set is left out; a measurement of the same name is
+        replaced. Raises KeyError, TypeError or AnnotationError as `from_json` does.
+        """
+        new = [Measurement.from_json(each) for each in document.get("measurements", ())]
+        new = {each.name: each for each in new if set(each.names) <= set(self.names)}
+        kept = [each for each in self.measurements if each.name not in new]
+        lines = [tuple(line) for line in document.get("skeleton", ())]
+        lines = [line for line in lines if set(line) <= set(self.names)]
+        return replace(
+            self,
+            measurements=(*kept, *new.values()),
+            skeleton=tuple(dict.fromkeys((*self.skeleton, *lines))),
+        )
 
 
 @dataclass(frozen=True)

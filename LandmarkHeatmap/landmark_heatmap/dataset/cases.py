@@ -10,6 +10,7 @@ import numpy as np
 
 from ..annotation.annotation_files import read_annotation, write_annotation
 from ..annotation.landmarks import Annotation, LandmarkSet
+from ..annotation.measurements import write_measurements
 from ..errors import DatasetError, ImageFileError, LandmarkHeatmapError
 from ..files import new_folder, rename_new, sha256_of, write_json
 from ..images.geometry import Image
@@ -47,10 +48,12 @@ def add_case(
     annotation: Annotation,
     record: CaseRecord,
     prediction: Annotation = None,
+    measurements: tuple = (),
 ) -> Path:
     """Add a case, or a revision to one that is there; returns the folder of the new revision.
 
-    image: None leaves the image out (the case then cannot be trained from alone).
+    image: None leaves the image out (the case then cannot be trained from alone). measurements:
+    Measurements that are taken of the annotation and written beside it.
     Raises DatasetError for names that do not fit the dataset, for no points at all, and for a point
     that is something else than the record says was done to it. Nothing is ever overwritten. What
     earlier exports left that were killed is removed; an image of theirs is used if it is this one.
@@ -72,6 +75,8 @@ def add_case(
                 write_annotation(temporary / "landmarks.mrk.json", annotation)
                 if prediction is not None:
                     write_annotation(temporary / "prediction.mrk.json", prediction)
+                if measurements:
+                    write_measurements(temporary / "measurements.csv", measurements, annotation)
                 write_json(temporary / "record.json", {**document, "revision": revision.name})
             return revision
         except OSError:

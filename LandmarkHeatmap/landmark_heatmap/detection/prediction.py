@@ -20,7 +20,8 @@ class LandmarkPrediction:
     best guess. presence: probability 0 to 1 that it is in the image at all. confidence: the share
     of all probability, absence included, that lies within two sigma of the position, over what a
     perfect heatmap has there; 0 to 1. heatmap: float32, about one at the peak where the network is
-    sure, with an affine of its own, so that it may cover only where it has something to show.
+    sure, with an affine of its own, so that it may cover only where it has something to show;
+    None in a prediction whose heatmaps are gone.
     """
 
     name: str
@@ -91,8 +92,9 @@ class Prediction:
         """The maximum over the heatmaps of all landmarks that are present, on `grid`, float32.
 
         A heatmap finer than the grid contributes the voxels nearest to the grid's.
+        None where there are no heatmaps.
         """
-        if self.combined is not None:
+        if self.combined is not None or any(point.heatmap is None for point in self.points):
             return self.combined
         combined = np.zeros(self.grid.size_ijk[::-1], dtype=np.float32)
         for point in self.points:

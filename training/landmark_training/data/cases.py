@@ -182,6 +182,15 @@ def check_stated(pairs, midline, definitions) -> None:
             )
 
 
+def defined_by(landmarks: LandmarkSet, folders) -> LandmarkSet:
+    """The same landmarks with the measurements and the skeleton that the folders state of them."""
+    for folder in map(Path, folders):
+        stated = _stated_set(folder)
+        if stated is not None:
+            landmarks = landmarks.with_definitions(stated.to_json())
+    return landmarks
+
+
 def label_of(case_annotation: Annotation, grid: Grid) -> Annotation:
     """What a case teaches: placed points in the image, absent ones; everything else is unknown.
 

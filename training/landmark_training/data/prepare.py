@@ -21,6 +21,7 @@ from ..planning.config import TrainConfig
 from ..planning.plan import Plan, device_for, plan_run
 from ..progress import doing, each
 from .cases import (
+    defined_by,
     find_cases,
     image_id,
     images_without_annotation,
@@ -94,6 +95,7 @@ def planned(data, config: TrainConfig, parent: Model = None, say=print, left_out
     else:
         landmarks = with_stated(parent.description.landmarks, *stated)
         _check_names(cases.cases, cases.labels, landmarks)
+    landmarks = defined_by(landmarks, data)
     _tell_labels(cases.labels, landmarks, say)
     _tell_doubts(data, cases.cases, landmarks, say)
     before = parent and parent.description

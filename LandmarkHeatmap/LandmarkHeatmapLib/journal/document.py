@@ -1,0 +1,156 @@
+"""What the lines of a journal say: first of what it is a review, then what each step changed.
+
+Positions are voxel indices (i, j, k) of the image, so that they hold wherever the volume is put.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+import numpy as np
+
+from landmark_heatmap.annotation.landmarks import LandmarkSet
+from landmark_heatmap.dataset.record import Review
+from landmark_heatmap.errors import LandmarkHeatmapError
+from landmark_heatmap.images.geometry import apply_affine
+from landmark_heatmap.model.description import ModelIdentity
+
+from ..result import markups
+from ..review.snapshot import MISSING, Snapshot
+from ..volumes import ijk_to_ras
+from .image_key import digest_of, shape_of
+
+_SCHEMA, _VERSION = "landmark-heatmap-journal", 1
+_DECIMALS = 6
+_SAID = {None, *(review.value for review in Review)}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One landmark at one moment. ijk: (3,) voxel indices, None without a position. is_missing:
+    said not to be there. said: the Review value that a person gave it, or None."""
+
+    ijk: tuple = None
+    is_missing: bool = False
+    said: str = None
+
+    def to_json(self) -> list:
+        return [None if self.ijk is None else list(self.ijk), self.is_missing, self.said]
+
+    @classmethod
+    def from_json(cls, document) -> Mark:
+        """Raises ValueError or TypeError for a document that is none."""
+        ijk, is_missing, said = document
+        if ijk is not None:
+            ijk = tuple(map(float, ijk))
+            if len(ijk) != 3 or not np.isfinite(ijk).all():
+                raise ValueError(ijk)
+        if not isinstance(is_missing, bool) or said not in _SAID or (is_missing and ijk):
+            raise ValueError(document)
+        return cls(ijk, is_missing, said)
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """The first line: the image, and the detection that is under review.
+
+    predicted: a Mark for each landmark, as the model had put them.
+    """
+
+    created: str
+    shape: dict
+    digest: str
+    landmarks: LandmarkSet
+    model: ModelIdentity
+    confidences: tuple
+    predicted: tuple
+
+    @classmethod
+    def of(cls, result) -> Beginning:
+        node, volume = result.predicted_node, result.volume_node
+        positions = markups.ras_positions_in(node, volume)
+        return cls(
+            datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            shape_of(volume),
+            digest_of(volume),
+            result.landmarks,
+            result.model,
+            tuple(map(result.confidence, result.landmarks.names)),
+            _marks(positions, markups.are_missing(node), {}, ijk_to_ras(volume), result.landmarks),
+        )
+
+    def to_json(self) -> dict:
+        return {
+            "schema": _SCHEMA,
+            "schema_version": _VERSION,
+            "created": self.created,
+            "image": {**self.shape, "voxels_sha256": self.digest},
+            "landmark_set": self.landmarks.to_json(),
+            "model": self.model.to_json(),
+            "confidences": list(self.confidences),
+            "predicted": [mark.to_json() for mark in self.predicted],
+        }
+
+    @classmethod
+    def from_json(cls, document: dict):
+        """None for a line that is not the first of a journal that this program can read."""
+        try:
+            if document["schema"] != _SCHEMA or document["schema_version"] != _VERSION:
+                return None
+            landmarks = LandmarkSet.from_json(document["landmark_set"])
+            model = ModelIdentity(**{key: str(value) for key, value in document["model"].items()})
+            confidences = tuple(map(float, document["confidences"]))
+            predicted = tuple(map(Mark.from_json, document["predicted"]))
+            image = dict(document["image"])
+            digest = str(image.pop("voxels_sha256"))
+            created = datetime.fromisoformat(document["created"]).isoformat()
+        except (KeyError, TypeError, ValueError, AttributeError, LandmarkHeatmapError):
+            return None
+        if not len(landmarks) == len(predicted) == len(confidences):
+            return None
+        if not np.isfinite(confidences).all():
+            return None
+        return cls(created, image, digest, landmarks, model, confidences, predicted)
+
+
+def marks_of(moment: Snapshot, landmarks: LandmarkSet) -> tuple:
+    """A Mark for each landmark at a moment of its review."""
+    missing = [status == MISSING for status in moment.statuses]
+    return _marks(moment.in_volume_ras, missing, moment.said, moment.volume_ijk_to_ras, landmarks)
+
+
+def _marks(positions_ras, missing, said, ijk_to_ras, landmarks) -> tuple:
+    ijk = apply_affine(np.linalg.inv(ijk_to_ras), positions_ras)
+    return tuple(
+        Mark(
+            tuple(round(float(value), _DECIMALS) + 0.0 for value in place)
+            if np.isfinite(place).all()
+            else None,
+            bool(is_missing),
+            said.get(name),
+        )
+        for name, place, is_missing in zip(landmarks.names, ijk, missing)
+    )
+
+
+def step_json(what: str, marks, before, landmarks: LandmarkSet) -> dict:
+    """The line of one step: the landmarks that differ from before."""
+    changed = {
+        name: mark.to_json()
+        for name, mark, earlier in zip(landmarks.names, marks, before)
+        if mark != earlier
+    }
+    return {"step": what, "marks": changed}
+
+
+def apply_step(document: dict, marks, landmarks: LandmarkSet):
+    """The marks after the step of a line, or None if the line says nothing that can be used."""
+    changed = document.get("marks")
+    if not isinstance(changed, dict) or not set(changed) <= set(landmarks.names):
+        return None
+    try:
+        read = {name: Mark.from_json(each) for name, each in changed.items()}
+    except (TypeError, ValueError):
+        return None
+    return tuple(read.get(name, mark) for name, mark in zip(landmarks.names, marks))
