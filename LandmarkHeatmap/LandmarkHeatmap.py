@@ -18,7 +18,6 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleWidget,
 )
 
-from LandmarkHeatmapPanel.desk import Desk
 from LandmarkHeatmapPanel.logic import LandmarkHeatmapLogic
 from LandmarkHeatmapPanel.sample_data import register
 from LandmarkHeatmapTests.detection import DetectionTests
@@ -68,6 +67,9 @@ class LandmarkHeatmapWidget(ScriptedLoadableModuleWidget):
 
     def setup(self):
         """Called when the user opens the module for the first time."""
+        # What the panel needs is imported when it is opened, not when Slicer starts.
+        from LandmarkHeatmapPanel.desk import Desk
+
         ScriptedLoadableModuleWidget.setup(self)
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/LandmarkHeatmap.ui"))
         self.layout.addWidget(uiWidget)
@@ -76,6 +78,9 @@ class LandmarkHeatmapWidget(ScriptedLoadableModuleWidget):
         self.desk = Desk(self.parent, uiWidget, self.logic)
         # What scripts and tests reach for.
         self.ui, self.detection, self.review = self.desk.ui, self.desk.detection, self.desk.review
+        # Reload makes a new panel in a module that is open, and tells of nothing.
+        if getattr(self.parent, "isEntered", False):
+            self.enter()
 
     @property
     def parameterNode(self):

@@ -10,7 +10,6 @@ from slicer.i18n import tr as _
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
 from landmark_heatmap.errors import PredictionError
-from landmark_heatmap.worker.client import Finished, Progress, WorkerClient
 from LandmarkHeatmapLib.result.detection_result import MODULE_NAME, DetectionResult
 from LandmarkHeatmapLib.volumes import image_of
 
@@ -123,6 +122,8 @@ class LandmarkHeatmapLogic(ScriptedLoadableModuleLogic):
         client: a WorkerClient to use, which stays warm; without one it is started and ended here.
         Waits until it is done. Raises PredictionError with what the worker says.
         """
+        from landmark_heatmap.worker.client import Finished, WorkerClient
+
         worker = client or WorkerClient()
         try:
             path = self.modelPath(modelPath)
@@ -149,6 +150,8 @@ class LandmarkHeatmapLogic(ScriptedLoadableModuleLogic):
 
 def _lastEvent(worker):
     """What a detection ended with: Finished, Failed or Cancelled."""
+    from landmark_heatmap.worker.client import Progress
+
     while True:
         for event in worker.poll():
             if not isinstance(event, Progress):

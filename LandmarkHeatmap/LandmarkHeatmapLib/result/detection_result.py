@@ -158,6 +158,10 @@ class DetectionResult:
         """0 to 1, as predicted."""
         return state.read(self.node)["confidences"][self.landmarks.index(name)]
 
+    def confidences(self) -> list:
+        """Those of all landmarks, as in the model."""
+        return state.read(self.node)["confidences"]
+
     def review(self, name: str) -> Review:
         """What a person has done about a landmark, told from where it is now."""
         return self.reviews()[name]

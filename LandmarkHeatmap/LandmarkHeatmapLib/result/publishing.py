@@ -7,6 +7,7 @@ import slicer
 from landmark_heatmap.detection.prediction import Prediction
 
 from ..display.overlay import style_heatmap
+from ..display.views import is_flat
 from ..volumes import add_volume
 from . import markups, state
 
@@ -24,26 +25,30 @@ def publish_nodes(volume_node, prediction: Prediction):
     except Exception:
         steps.undo()
         raise
+    markups.show(steps.node.GetNodeReference(state.MARKUPS), True)
     return steps.node
 
 
 class PublishingSteps:
     """The same one node at a time, for who must not hold up a window; `undo` after an error.
 
-    node: the one that refers to the others; a result only after `finish`.
+    node: the one that refers to the others; a result only after `finish`. Its landmarks are hidden
+    until somebody shows them. combined: prediction.combined_heatmap(), if that is there already.
     """
 
-    def __init__(self, volume_node, prediction: Prediction):
+    def __init__(self, volume_node, prediction: Prediction, combined=None):
         self._volume, self._scene = volume_node, volume_node.GetScene()
+        names = _Names(self._scene, volume_node.GetName())
         node = self._scene.CreateNodeByClass("vtkMRMLScriptedModuleNode")
         node.UnRegister(None)  # CreateNodeByClass leaves a reference to its caller
         node.SetModuleName(state.MODULE_NAME)
-        node.SetName(self._scene.GenerateUniqueName(f"{volume_node.GetName()} detection"))
+        node.SetName(names.detection)
         state.write(node, state.initial(volume_node, prediction))
         self.node = self._scene.AddNode(node)
         self._added = []
         self._expected = 3 + len(prediction.points)
-        self._nodes = _new_nodes(self._scene, volume_node, prediction)
+        self._folder = _Folder(self._scene, volume_node, names)
+        self._nodes = _new_nodes(self._scene, volume_node, prediction, combined, names)
 
     @property
     def fraction(self) -> float:
@@ -58,11 +63,11 @@ class PublishingSteps:
         self._added.append(each)
         each.SetAndObserveTransformNodeID(self._volume.GetTransformNodeID())
         self.node.SetNodeReferenceID(role, each.GetID())
+        self._folder.take(each, is_heatmap=role not in (state.MARKUPS, state.PREDICTED))
         return True
 
     def finish(self) -> None:
         """Once all nodes are there: make them a result."""
-        _gather_in_subject_hierarchy(self.node, self._added)
         self.node.SetNodeReferenceID(state.PARENT, self._volume.GetTransformNodeID())
         # Last, because the result is found by its volume from now on.
         self.node.SetNodeReferenceID(state.INPUT, self._volume.GetID())
@@ -72,20 +77,44 @@ class PublishingSteps:
         for each in (*self._added, self.node):
             if each.GetScene() is not None:
                 each.GetScene().RemoveNode(each)
+        self._folder.remove()
 
 
-def _new_nodes(scene, volume_node, prediction: Prediction):
+class _Names:
+    """What the nodes of one detection are called. The second one of a volume is number 2 in all of
+    its names, and no name grows otherwise."""
+
+    def __init__(self, scene, volume_name: str):
+        number, self.volume, self._suffix = 1, volume_name, ""
+        while any(scene.GetFirstNodeByName(name) for name in (self.detection, self.landmarks)):
+            number += 1
+            self._suffix = f" {number}"
+
+    @property
+    def detection(self) -> str:
+        return f"{self.volume} detection{self._suffix}"
+
+    @property
+    def landmarks(self) -> str:
+        return f"{self.volume} landmarks{self._suffix}"
+
+    @property
+    def heatmaps(self) -> str:
+        return f"{self.volume} heatmaps{self._suffix}"
+
+
+def _new_nodes(scene, volume_node, prediction: Prediction, combined, names: _Names):
     """(role, new node) for each node of a detection, in the order in which trees list them."""
-    base = volume_node.GetName()
-    yield state.MARKUPS, markups.add_list(scene, f"{base} landmarks", prediction)
-    predicted = markups.add_list(scene, f"{base} landmarks as predicted", prediction)
-    markups.hide_and_lock(predicted)
+    flat = is_flat(volume_node)
+    yield state.MARKUPS, markups.add_list(scene, names.landmarks, prediction, flat)
+    predicted = markups.add_list(scene, f"{names.landmarks} as predicted", prediction, flat)
+    predicted.SetLocked(True)
     yield state.PREDICTED, predicted
-    combined = prediction.combined_heatmap()
-    yield state.COMBINED, _heatmap(scene, combined, f"{base} heatmaps combined")
+    combined = combined or prediction.combined_heatmap()
+    yield state.COMBINED, _heatmap(scene, combined, f"{names.heatmaps} combined")
     for index, point in enumerate(prediction.points):
         role = state.HEATMAP.format(index=index)
-        yield role, _heatmap(scene, point.heatmap, f"{base} heatmap {point.name}")
+        yield role, _heatmap(scene, point.heatmap, f"{names.heatmaps} {point.name}")
 
 
 def _heatmap(scene, image, name: str):
@@ -94,17 +123,32 @@ def _heatmap(scene, image, name: str):
     return node
 
 
-def _gather_in_subject_hierarchy(result_node, nodes) -> None:
-    """Put the nodes into one folder, so that dozens of heatmaps do not crowd the scene's tree."""
-    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(result_node.GetScene())
-    if hierarchy is None:
-        return
-    folder = hierarchy.CreateFolderItem(hierarchy.GetSceneItemID(), result_node.GetName())
-    for node in nodes:
+class _Folder:
+    """The folder of a detection in the tree of the Data module, beside its volume; the heatmaps are
+    in one within it, so that dozens of them do not crowd the tree."""
+
+    def __init__(self, scene, volume_node, names: _Names):
+        self._tree = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+        if self._tree is None:
+            return
+        beside = self._tree.GetItemByDataNode(volume_node)
+        parent = self._tree.GetItemParent(beside) if beside else self._tree.GetSceneItemID()
+        self._item = self._tree.CreateFolderItem(parent, names.detection)
+        self._heatmaps = self._tree.CreateFolderItem(self._item, "Heatmaps")
+        self._tree.SetItemExpanded(self._item, False)
+        self._tree.SetItemExpanded(self._heatmaps, False)
+
+    def take(self, node, is_heatmap: bool) -> None:
+        if self._tree is None:
+            return
+        folder = self._heatmaps if is_heatmap else self._item
         # The application makes an item for each node by itself; other hosts do not.
-        item = hierarchy.GetItemByDataNode(node)
+        item = self._tree.GetItemByDataNode(node)
         if item:
-            hierarchy.SetItemParent(item, folder)
+            self._tree.SetItemParent(item, folder)
         else:
-            hierarchy.CreateItem(folder, node)
-    hierarchy.SetItemExpanded(folder, False)
+            self._tree.CreateItem(folder, node)
+
+    def remove(self) -> None:
+        if self._tree is not None and self._tree.GetScene() is not None:
+            self._tree.RemoveItem(self._item)

@@ -19,10 +19,13 @@ class Step:
 
 
 class History:
-    """The steps up to now, and those that were undone. now: the last moment that is known."""
+    """The steps up to now, and those that were undone.
+
+    now: the last moment that is known. is_cut_off: something was done before the first step.
+    """
 
     def __init__(self):
-        self.now = None
+        self.now, self.is_cut_off = None, False
         self._done, self._undone = [], []
 
     def add(self, step: Step) -> None:

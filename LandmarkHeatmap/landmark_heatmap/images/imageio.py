@@ -1,11 +1,14 @@
-"""Reading and writing images through SimpleITK: NRRD, NIfTI, MetaImage, DICOM, TIFF, PNG, JPEG."""
+"""Reading and writing images through SimpleITK: NRRD, NIfTI, MetaImage, DICOM, TIFF, PNG, JPEG.
+
+SimpleITK is imported where it is used: it takes a second and some 90 MB, which whoever starts Slicer
+for something else need not pay.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 
 from ..errors import GeometryError, ImageFileError
 from ..files import replacing
@@ -57,6 +60,8 @@ def is_image_file(path) -> bool:
 
 def read_image(path) -> Image:
     """Read a 2D or 3D image; colour becomes grey. Raises ImageFileError if that is not possible."""
+    import SimpleITK as sitk
+
     path = Path(path)
     if path.is_dir():
         raise ImageFileError(
@@ -94,6 +99,8 @@ def read_grid(path) -> Grid:
 
     Raises ImageFileError if the header cannot be read; what else is wrong shows when it is read.
     """
+    import SimpleITK as sitk
+
     if not Path(path).is_file():
         raise ImageFileError(f"There is no image file '{path}'.")
     reader = sitk.ImageFileReader()
@@ -122,6 +129,8 @@ def write_image(path, image: Image, new: bool = False) -> None:
     the format cannot hold the values or the place in space; an old file then stays as it was.
     FileExistsError if `new` and it exists.
     """
+    import SimpleITK as sitk
+
     if str(path).lower().endswith(_TWO_FILE_SUFFIXES):
         raise ImageFileError(f"'{path}': write .nrrd or .mha, which keep all in one file.")
     itk_image = _itk_image(path, image)
@@ -140,7 +149,9 @@ def storable_array(array: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(array, dtype=native)
 
 
-def _itk_image(path, image: Image) -> sitk.Image:
+def _itk_image(path, image: Image):
+    import SimpleITK as sitk
+
     array = storable_array(image.array)
     try:
         # ITK would take complex numbers, and then crash on them in some formats.
@@ -158,11 +169,13 @@ def _itk_image(path, image: Image) -> sitk.Image:
     return itk_image
 
 
-def _check_written(path, written, itk_image: sitk.Image, grid: Grid) -> None:
+def _check_written(path, written, itk_image, grid: Grid) -> None:
     """Read the header back: some formats drop in silence what they cannot hold.
 
     NIfTI does not even say that the disk was full.
     """
+    import SimpleITK as sitk
+
     if written.name.lower().endswith(_NIFTI_SUFFIXES):
         check_nifti(written)
     reader = sitk.ImageFileReader()
