@@ -61,6 +61,11 @@ class PanelTest:
             slicer.app.processEvents()
             time.sleep(0.005)
 
+    def batchReport(self, panel):
+        """What is told of each image of the last batch, as one text."""
+        shown = panel.ui.batchReportList
+        return "\n".join(shown.item(row).text() for row in range(shown.count))
+
     def detect(self, panel, volume):
         """Click as a user does, and wait; returns the new result."""
         panel.ui.inputVolumeSelector.setCurrentNode(volume)

@@ -67,6 +67,10 @@ class CloseUp:
         if position_ras is not None:
             look_at(self._scene, position_ras)
 
+    def forget(self) -> None:
+        """The views show something else altogether now: there is no way back."""
+        self._before = {}
+
 
 def _slice_to_ras(node) -> np.ndarray:
     return slicer.util.arrayFromVTKMatrix(node.GetSliceToRAS())
