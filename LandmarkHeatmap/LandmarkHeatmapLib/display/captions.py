@@ -17,7 +17,7 @@ _NEIGHBOURS = 4
 # What a name takes on the screen, pixels: for each letter, and in height.
 _LETTER, _LINE = 9, 22
 # In the 3D views names of points that are nearer, in shares of the landmarks' extent, would overlap.
-_APART = 0.12
+_APART = 0.2
 
 
 class Captions:

@@ -63,7 +63,7 @@ class PublishingSteps:
         self._added.append(each)
         each.SetAndObserveTransformNodeID(self._volume.GetTransformNodeID())
         self.node.SetNodeReferenceID(role, each.GetID())
-        self._folder.take(each, is_heatmap=role not in (state.MARKUPS, state.PREDICTED))
+        self._folder.take(each)
         return True
 
     def finish(self) -> None:
@@ -74,10 +74,10 @@ class PublishingSteps:
 
     def undo(self) -> None:
         """Take everything out of the scene again."""
-        for each in (*self._added, self.node):
-            if each.GetScene() is not None:
-                each.GetScene().RemoveNode(each)
-        self._folder.remove()
+        there = [each for each in (*self._added, self.node) if each.GetScene() is not None]
+        self._folder.remove(there)
+        for each in there:
+            each.GetScene().RemoveNode(each)
 
 
 class _Names:
@@ -124,31 +124,38 @@ def _heatmap(scene, image, name: str):
 
 
 class _Folder:
-    """The folder of a detection in the tree of the Data module, beside its volume; the heatmaps are
-    in one within it, so that dozens of them do not crowd the tree."""
+    """The one folder of a detection in the tree of the Data module, beside its volume, so that
+    dozens of heatmaps do not crowd the tree."""
 
     def __init__(self, scene, volume_node, names: _Names):
-        self._tree = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
-        if self._tree is None:
-            return
-        beside = self._tree.GetItemByDataNode(volume_node)
-        parent = self._tree.GetItemParent(beside) if beside else self._tree.GetSceneItemID()
-        self._item = self._tree.CreateFolderItem(parent, names.detection)
-        self._heatmaps = self._tree.CreateFolderItem(self._item, "Heatmaps")
-        self._tree.SetItemExpanded(self._item, False)
-        self._tree.SetItemExpanded(self._heatmaps, False)
+        self._scene, tree = scene, _tree(scene)
+        if tree is not None:
+            beside = tree.GetItemByDataNode(volume_node)
+            parent = tree.GetItemParent(beside) if beside else tree.GetSceneItemID()
+            self._item = tree.CreateFolderItem(parent, names.detection)
+            tree.SetItemExpanded(self._item, False)
 
-    def take(self, node, is_heatmap: bool) -> None:
-        if self._tree is None:
+    def take(self, node) -> None:
+        tree = _tree(self._scene)
+        if tree is None:
             return
-        folder = self._heatmaps if is_heatmap else self._item
         # The application makes an item for each node by itself; other hosts do not.
-        item = self._tree.GetItemByDataNode(node)
+        item = tree.GetItemByDataNode(node)
         if item:
-            self._tree.SetItemParent(item, folder)
+            tree.SetItemParent(item, self._item)
         else:
-            self._tree.CreateItem(folder, node)
+            tree.CreateItem(self._item, node)
 
-    def remove(self) -> None:
-        if self._tree is not None and self._tree.GetScene() is not None:
-            self._tree.RemoveItem(self._item)
+    def remove(self, nodes) -> None:
+        """The folder, and the items of these nodes; the nodes themselves stay."""
+        tree = _tree(self._scene)
+        if tree is None:
+            return
+        for item in [*(tree.GetItemByDataNode(node) for node in nodes), self._item]:
+            if item:
+                tree.RemoveItem(item, False, False)
+
+
+def _tree(scene):
+    """Asked for each time: who keeps it beyond its scene keeps what is in it, too."""
+    return slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)

@@ -45,7 +45,7 @@ class DetectionQueue:
         self._timer.setInterval(_INTERVAL_MS)
         self._timer.connect("timeout()", self._look_in)
         self._jobs, self._outcomes, self._step = [], [], None
-        self._stopped = ""
+        self._stopped, self._steps, self._found_event = "", None, None
 
     @property
     def is_busy(self) -> bool:
@@ -213,6 +213,7 @@ class DetectionQueue:
     def _finish(self, outcome: Outcome) -> None:
         if self._step in (self._publish, self._show) and outcome.result is None:
             self._steps.undo()
+        self._steps = self._found_event = None
         self._outcomes.append(outcome)
         self._jobs.pop(0)
         self.on_outcome(outcome)

@@ -91,13 +91,13 @@ class InputSection(Section):
             self.ui.modelDetailsTextBrowser.html = ""
             return
         facts = [
-            _("{count} landmarks in {dimension}D images").format(
+            _("{count} landmarks, {dimension}D").format(
                 count=len(description.landmarks), dimension=description.dimension
             )
         ]
         error = description.metrics.get("validation_mre_mm")
         if isinstance(error, (int, float)):
-            facts.append(_("mean error {error:.1f} mm in its validation").format(error=error))
+            facts.append(_("mean error {error:.1f} mm").format(error=error))
         self._model_info.show("; ".join(facts))
         self.ui.modelDetailsTextBrowser.html = describe(description)
 

@@ -137,7 +137,8 @@ class Session:
         path = self.output / f"panel-{name}{self.suffix}.png"
         picture = self.host.window.grab().toImage()
         # Few colours, so that a repository can hold the pictures.
-        if not picture.convertToFormat(QtGui.QImage.Format_Indexed8).save(str(path)):
+        picture = picture.convertToFormat(QtGui.QImage.Format_Indexed8, QtCore.Qt.ThresholdDither)
+        if not picture.save(str(path)):
             raise OSError(f"cannot write {path}")
         print(path)
 
