@@ -63,7 +63,7 @@ class Host(Hand):
         self.sample_data = []
         self._install()
         self.window = MainWindow(self.app)
-        self.window.resize(1200, 800)
+        self.window.resize_plainly()
         self.window.show()
 
     def _install(self):

@@ -136,9 +136,9 @@ class Session:
             self.host.process(settle_ms)
         path = self.output / f"panel-{name}{self.suffix}.png"
         picture = self.host.window.grab().toImage()
-        # Few colours, so that a repository can hold the pictures.
-        picture = picture.convertToFormat(QtGui.QImage.Format_Indexed8, QtCore.Qt.ThresholdDither)
-        if not picture.save(str(path)):
+        # Fewer shades, so that a repository can hold the pictures.
+        picture = picture.convertToFormat(QtGui.QImage.Format_RGB555)
+        if not picture.convertToFormat(QtGui.QImage.Format_RGB888).save(str(path)):
             raise OSError(f"cannot write {path}")
         print(path)
 

@@ -67,6 +67,12 @@ class MainWindow(QtWidgets.QMainWindow):
         self.resize(width, height)
         self._split.setSizes([PANEL_WIDTH, width - PANEL_WIDTH])
 
+    def resize_plainly(self):
+        """A window that leaves a module all of its height."""
+        for frame in self._around:
+            frame.setVisible(False)
+        self.resize(1200, 800)
+
     def panel_area(self):
         """The scroll area that the module's panel lies in."""
         return self._panel
