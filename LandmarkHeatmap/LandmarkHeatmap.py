@@ -20,6 +20,7 @@ from slicer.ScriptedLoadableModule import (
 
 from LandmarkHeatmapPanel.logic import LandmarkHeatmapLogic
 from LandmarkHeatmapPanel.sample_data import register
+from LandmarkHeatmapTests.desk import DeskTests
 from LandmarkHeatmapTests.detection import DetectionTests
 from LandmarkHeatmapTests.export_and_scene import ExportAndSceneTests
 from LandmarkHeatmapTests.overlay_and_views import OverlayAndViewsTests
@@ -49,7 +50,8 @@ class LandmarkHeatmap(ScriptedLoadableModule):
             ' device. See <a href="https://github.com/LandmarkHeatmap/LandmarkHeatmap#readme">the'
             " documentation</a>.<br>Keys while the module is open: N and Shift+N next and previous"
             " landmark, U next unreviewed, C confirm, A mark absent, X back to the prediction, K"
-            " snap to the peak, D place by click, Z and Shift+Z undo and redo."
+            " snap to the peak, D place by click, Z and Shift+Z undo and redo, E close up and back, S"
+            " names of all landmarks or of a few."
         )
         self.parent.acknowledgementText = _(
             "Made by the LandmarkHeatmap contributors; under the MIT licence."
@@ -107,6 +109,7 @@ class LandmarkHeatmapWidget(ScriptedLoadableModuleWidget):
 
 
 class LandmarkHeatmapTest(
+    DeskTests,
     DetectionTests,
     ReviewTests,
     OverlayAndViewsTests,

@@ -63,23 +63,23 @@ def wrapped(text: str, lines: int, width: int, width_of) -> list:
     dots if that is too few. A word that is wider than a line, such as a path, is broken."""
     found, rest = [], " ".join(text.split())
     while rest and len(found) < lines:
-        line = _first_line(rest, width, width_of)
-        found.append(line)
-        rest = rest[len(line) :].lstrip()
-    if rest:
-        last = found[-1]
-        while last and width_of(last + "…") > width:
-            last = last[:-1]
-        found[-1] = last + "…"
-    return found
+        fits = _fitting(rest, width, width_of)
+        if fits == len(rest) or len(found) == lines - 1:
+            break
+        space = rest.rfind(" ", 0, fits + 1)
+        found.append(rest[: space if space > 0 else fits])
+        rest = rest[len(found[-1]) :].lstrip()
+    if rest and _fitting(rest, width, width_of) < len(rest):
+        rest = rest[: _fitting(rest, width - width_of("…"), width_of)].rstrip() + "…"
+    return [*found, rest] if rest else found
 
 
-def _first_line(text: str, width: int, width_of) -> str:
+def _fitting(text: str, width: int, width_of) -> int:
+    """How many of a text's characters fit; one at least, so that there is an end to it."""
     if width_of(text) <= width:
-        return text
-    low, high = 1, len(text)  # characters that fit, and that do not
+        return len(text)
+    low, high = 1, len(text)  # that fit, and that do not
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if width_of(text[:middle]) <= width else (low, middle)
-    space = text.rfind(" ", 0, low + 1)
-    return text[:space] if space > 0 else text[:low]
+    return low

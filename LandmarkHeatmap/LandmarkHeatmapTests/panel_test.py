@@ -44,6 +44,12 @@ class PanelTest:
         panel.logic.missingPackages = list
         return panel
 
+    def keysOf(self, panel):
+        """The keys that work now, of all that hang on the main window."""
+        window = slicer.util.mainWindow() or panel.parent
+        found = slicer.util.findChildren(window, className="QShortcut")
+        return [each.key.toString() for each in found if each.enabled]
+
     def keepSetting(self, key):
         """Leave one of the user's settings after the test as it was before."""
         import qt

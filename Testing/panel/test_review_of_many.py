@@ -18,12 +18,10 @@ def view(name="Red"):
 def places():
     """Field of view and place of each slice view."""
     nodes = [view(name).mrmlSliceNode() for name in VIEWS]
+    matrices = [slicer.util.arrayFromVTKMatrix(node.GetSliceToRAS()) for node in nodes]
     return {
-        node.GetName(): (
-            *node.GetFieldOfView(),
-            *slicer.util.arrayFromVTKMatrix(node.GetSliceToRAS()).flat,
-        )
-        for node in nodes
+        node.GetName(): (*node.GetFieldOfView(), *matrix.flat)
+        for node, matrix in zip(nodes, matrices)
     }
 
 
@@ -84,7 +82,7 @@ def test_several_rows_are_confirmed_at_once_and_taken_back_at_once(host, panel, 
         host.press(Qt.Key_Down, table, Qt.ShiftModifier)
     host.press(Qt.Key_C, table)
     assert "5 of 45" in panel.ui.reviewProgressLabel.text
-    assert table.selectionModel().selectedRows().__len__() == 1
+    assert len(table.selectionModel().selectedRows()) == 1
     host.press(Qt.Key_Z, table)
     assert "0 of 45" in panel.ui.reviewProgressLabel.text
 
@@ -135,6 +133,7 @@ def test_a_key_shows_the_point_from_near_and_back(host, panel, many):
 
 def test_the_contrast_of_the_image_stays_as_it_was(host, panel, many):
     display = many.volume_node.GetDisplayNode()
+    display.AutoWindowLevelOff()
     display.SetWindowLevel(123, 45)
     for key in (Qt.Key_N, Qt.Key_E, Qt.Key_C, Qt.Key_E, Qt.Key_S):
         host.press(key, view())

@@ -17,7 +17,7 @@ from landmark_heatmap.model.description import ModelIdentity
 from ..display.surface import SURFACE
 from ..volumes import ijk_to_ras, size_ijk
 from . import markups, state
-from .publishing import publish_nodes
+from .publishing import leave_folder, publish_nodes
 from .state import MODULE_NAME
 
 # Files round; what has moved by less has not moved.
@@ -61,6 +61,7 @@ class DetectionResult:
     def remove(self) -> None:
         """Remove the result and all its nodes from the scene; the volume stays."""
         scene = self.scene
+        leave_folder(scene, self._nodes_beside_the_volume())
         for each in (*self._nodes_beside_the_volume(), self.node):
             scene.RemoveNode(each)
 

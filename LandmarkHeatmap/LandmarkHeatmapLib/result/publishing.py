@@ -75,7 +75,7 @@ class PublishingSteps:
     def undo(self) -> None:
         """Take everything out of the scene again."""
         there = [each for each in (*self._added, self.node) if each.GetScene() is not None]
-        self._folder.remove(there)
+        leave_folder(self._scene, there)
         for each in there:
             each.GetScene().RemoveNode(each)
 
@@ -146,14 +146,18 @@ class _Folder:
         else:
             tree.CreateItem(self._item, node)
 
-    def remove(self, nodes) -> None:
-        """The folder, and the items of these nodes; the nodes themselves stay."""
-        tree = _tree(self._scene)
-        if tree is None:
-            return
-        for item in [*(tree.GetItemByDataNode(node) for node in nodes), self._item]:
-            if item:
-                tree.RemoveItem(item, False, False)
+
+def leave_folder(scene, nodes) -> None:
+    """Take the items of these nodes out of the Data module's tree, and the folder that this leaves
+    empty; the nodes themselves stay."""
+    tree = _tree(scene)
+    items = [tree.GetItemByDataNode(node) for node in nodes] if tree is not None else []
+    for item in filter(None, items):
+        folder = tree.GetItemParent(item)
+        tree.RemoveItem(item, False, False)
+        is_folder = tree.GetItemLevel(folder) == "Folder" and not tree.GetItemDataNode(folder)
+        if is_folder and not tree.GetNumberOfItemChildren(folder):
+            tree.RemoveItem(folder, False, False)
 
 
 def _tree(scene):
