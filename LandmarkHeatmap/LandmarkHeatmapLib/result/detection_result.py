@@ -108,7 +108,8 @@ class DetectionResult:
     @property
     def overlay_nodes(self) -> list:
         """All heatmap volumes that are still there, the combined one first."""
-        nodes = [self.heatmap_node(name) for name in self.landmarks.names]
+        reference = self.node.GetNodeReference
+        nodes = [reference(state.HEATMAP.format(index=n)) for n in range(len(self.landmarks))]
         return [node for node in (self.combined_node, *nodes) if node is not None]
 
     def _nodes_beside_the_volume(self) -> list:

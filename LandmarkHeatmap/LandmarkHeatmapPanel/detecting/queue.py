@@ -2,7 +2,8 @@
 
 The work is done elsewhere: files are read in a thread, the network runs in a process of its own,
 and the nodes of a result are made a few at a time. Between two turns of the window's loop it works
-for some 15 ms, or for as long as one node takes, and the views are drawn once, if at all.
+for 8 ms and as long as the node takes that is begun then, some 15 ms in all; the views are drawn once,
+if at all.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from .jobs import Job, Outcome, Status
 
 # How often the timer looks in, and how long it may work on nodes before it lets the window live.
 _INTERVAL_MS = 20
-_STEP_SECONDS = 0.015
+_STEP_SECONDS = 0.008
 
 
 class DetectionQueue:
