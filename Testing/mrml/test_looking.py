@@ -94,7 +94,7 @@ def test_names_that_would_cover_each_other_are_left_out():
     # Pixels are mm; all in one slice. The second would cover the first, the third has room.
     positions = np.array([[0.0, 0, 0], [30, 5, 0], [0, 60, 0], [400, 400, 0], [np.nan] * 3])
     names = ["A long name"] * 5
-    assert chosen(0, positions, names, [np.eye(4)]) == [0, 3]
+    assert chosen(0, positions, names, [np.eye(4)]) == [0, 2, 3]
     assert chosen(0, positions[:3] * [1, 4, 1], names[:3], [np.eye(4)]) == [0, 2]
     assert chosen(3, positions, names, [])[0] == 3
 

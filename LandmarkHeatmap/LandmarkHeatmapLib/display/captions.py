@@ -134,6 +134,9 @@ def chosen(index: int, positions, names, views) -> list:
     extent = np.linalg.norm(np.nanmax(positions, axis=0) - np.nanmin(positions, axis=0))
     distances = np.linalg.norm(positions - positions[index], axis=1)
     places = [_places(view, positions) for view in views]
+    there = np.isfinite(distances)
+    if any((abs(place[there, 2]) < 0.5).all() for place in places):
+        extent = 0.0  # a flat image: what is seen of it is that one view
     taken = [index]
     for other in np.argsort(distances):
         if len(taken) > _NEIGHBOURS or not np.isfinite(distances[other]):
