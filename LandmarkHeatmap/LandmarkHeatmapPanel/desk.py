@@ -19,7 +19,7 @@ from .sections.inputs import InputSection, ModelDrop
 from .sections.overlay import OverlaySection
 from .sections.review import ReviewSection
 from .state import State
-from .texts import FixedText
+from .texts import FixedText, OnResize
 
 
 class Desk(VTKObservationMixin):
@@ -129,6 +129,7 @@ class Desk(VTKObservationMixin):
         self.follow(None)
         for section in self.sections:
             section.close()
+        OnResize.release_all()
         self.removeObservers()
 
     # --- following the scene

@@ -10,12 +10,22 @@ import qt
 
 
 class OnResize(qt.QObject):
-    """Calls a function whenever a widget gets another size. Keep it as long as the widget."""
+    """Calls a function whenever a widget gets another size, until `release_all` is called."""
+
+    alive = []  # (filter, widget): Qt itself keeps no filter
 
     def __init__(self, widget, function):
         qt.QObject.__init__(self)
         self._function = function
         widget.installEventFilter(self)
+        self.alive.append((self, widget))
+
+    @classmethod
+    def release_all(cls) -> None:
+        """The panel is about to go; its widgets may outlive Python."""
+        for each, widget in cls.alive:
+            widget.removeEventFilter(each)
+        cls.alive.clear()
 
     def eventFilter(self, watched, event):
         if event.type() == qt.QEvent.Resize:
@@ -34,7 +44,7 @@ class FixedText:
         self._on_change = on_change
         self.text, self.is_whole = "", True
         label.setFixedHeight(lines * label.fontMetrics().lineSpacing() + 2)
-        self._filter = OnResize(label, self._lay_out)
+        OnResize(label, self._lay_out)
 
     def show(self, text: str) -> None:
         if text != self.text:

@@ -107,7 +107,7 @@ class ReviewTable:
         sides.setDefaultSectionSize(line)
         table.setMinimumHeight(line + 4 + ROWS_SEEN * line + 2 * table.frameWidth)
         table.connect("currentCellChanged(int,int,int,int)", self._on_row_chosen)
-        self._filter = OnResize(table.viewport(), self._give_names_room)
+        OnResize(table.viewport(), self._give_names_room)
 
     # --- what is shown
 
@@ -146,7 +146,6 @@ class ReviewTable:
         if item is None:
             item = qt.QTableWidgetItem()
             self._table.setItem(row, column, item)
-            item.setTextAlignment(qt.Qt.AlignLeft | qt.Qt.AlignVCenter)
         if item.text() != text:
             item.setText(text)
             if colour:
