@@ -290,6 +290,34 @@ def test_a_single_slice_opens_in_one_view_fitted(host, panel, client, add):
     assert max(abs(axes.T @ size) / node.GetFieldOfView()[:2]) == pytest.approx(1.0, abs=0.03)
 
 
+def test_where_a_whole_photograph_is_too_small_to_see_a_heatmap_a_second_view_shows_it_from_near(
+    host, panel, client, add
+):
+    client.go()
+    side = 2400
+    image = Image(np.zeros((1, side, side), np.uint8), np.diag([0.2, 0.2, 1.0, 1.0]))
+    add("Photograph", image)
+    host.click(panel.ui.detectButton)
+    host.wait_until(lambda: results(panel) and not panel.detection.queue.is_busy)
+    host.process(50)
+    layout = slicer.app.layoutManager()
+    seen = [name for name in layout.sliceViewNames() if layout.sliceWidget(name).isVisible()]
+    assert seen == ["Red", "Yellow"]
+    whole, near = (layout.sliceWidget(name).mrmlSliceNode() for name in seen)
+    assert min(whole.GetFieldOfView()[:2]) == pytest.approx(side * 0.2, rel=0.05)
+    assert max(near.GetFieldOfView()[:2]) < side * 0.2 / 2
+    before = whole.GetFieldOfView(), slicer.util.arrayFromVTKMatrix(whole.GetSliceToRAS())
+    host.click(panel.ui.nextButton)
+    (result,) = results(panel)
+    index = result.landmarks.index(panel.review.session.current)
+    place = layout.sliceWidget("Yellow").position_of(
+        result.markups_node.GetNthControlPointPositionWorld(index)
+    )
+    assert layout.sliceWidget("Yellow").rect.contains(place)
+    np.testing.assert_allclose(whole.GetFieldOfView(), before[0])
+    np.testing.assert_allclose(slicer.util.arrayFromVTKMatrix(whole.GetSliceToRAS()), before[1])
+
+
 def test_nothing_of_ours_holds_up_the_window(host, panel, client, add):
     """By the work of the application's own thread, so that a busy machine does not count."""
     rng = np.random.default_rng(0)

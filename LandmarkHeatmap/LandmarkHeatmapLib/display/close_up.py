@@ -6,11 +6,15 @@ import numpy as np
 import slicer
 
 from ..volumes import size_ijk
-from .views import look_at, nodes_of_class, put_slice
+from .views import FLAT_VIEW, look_at, nodes_of_class, put_slice
 
 # How much of the image is shown around a landmark, in widths of its heatmap at half height; and at
 # least, in voxels of the image.
 _WIDTHS, _LEAST_VOXELS = 8.0, 32
+# A heatmap that is narrower than this on the screen, in pixels, is not seen.
+_SEEN_PIXELS = 12
+# Slicer's name of the view that stands beside FLAT_VIEW where there are two.
+_BESIDE = "Yellow"
 
 
 def region_mm(result, name: str) -> float:
@@ -34,6 +38,30 @@ def _width_mm(heatmap) -> float:
     count = np.count_nonzero(array >= array.max() / 2)
     size = count * np.prod(np.array(heatmap.GetSpacing())[axes])
     return float(size ** (1 / max(1, axes.sum())))
+
+
+def show_beside(result, name: str, position_ras) -> bool:
+    """Beside a flat image, which `show_flat` shows as a whole, a second view of it from near.
+
+    Only where the landmark's heatmap is too small to be seen in the whole; returns whether it is.
+    From then on that view follows as every other does. position_ras: of the landmark, world, mm.
+    """
+    scene = result.scene
+    whole = scene.GetFirstNode(FLAT_VIEW, "vtkMRMLSliceNode")
+    near = scene.GetFirstNode(_BESIDE, "vtkMRMLSliceNode")
+    heatmap = result.heatmap_node(name)
+    if whole is None or near is None or heatmap is None:
+        return False
+    mm_per_pixel = whole.GetFieldOfView()[0] / max(1, whole.GetDimensions()[0])
+    if _width_mm(heatmap) >= _SEEN_PIXELS * mm_per_pixel:
+        return False
+    for layout in nodes_of_class(scene, "vtkMRMLLayoutNode"):
+        layout.SetViewArrangement(layout.SlicerLayoutSideBySideView)
+    matrix, side = _slice_to_ras(whole), region_mm(result, name)
+    matrix[:3, 3] = position_ras
+    pixels = np.maximum(np.array(near.GetDimensions()[:2], dtype=float), 1)
+    put_slice(near, matrix, (*(side * pixels / pixels.min()), near.GetFieldOfView()[2]))
+    return True
 
 
 class CloseUp:

@@ -11,7 +11,7 @@ from ..volumes import ijk_to_ras, size_ijk
 # Positions nearer to a slice, in shares of half the view, lie in it: a fraction of a pixel.
 _SAME_SLICE = 1e-4
 # Slicer's names: the layout of one slice view, and that view.
-_FLAT_VIEW = "Red"
+FLAT_VIEW = "Red"
 
 
 def nodes_of_class(scene, class_name: str) -> list:
@@ -80,15 +80,22 @@ def show_flat(result) -> bool:
     them. Returns False, and does nothing, for a volume of several slices.
     """
     volume, scene = result.volume_node, result.scene
-    view = scene.GetFirstNode(_FLAT_VIEW, "vtkMRMLSliceNode")
+    view = scene.GetFirstNode(FLAT_VIEW, "vtkMRMLSliceNode")
     if not is_flat(volume) or view is None:
         return False
     for composite in nodes_of_class(scene, "vtkMRMLSliceCompositeNode"):
         composite.SetBackgroundVolumeID(volume.GetID())
     for layout in nodes_of_class(scene, "vtkMRMLLayoutNode"):
         layout.SetViewArrangement(layout.SlicerLayoutOneUpRedSliceView)
-    _align(view, volume)
+    fit_flat(result)
     return True
+
+
+def fit_flat(result) -> None:
+    """Let the view of `show_flat` show all of the image at the size that the view has now."""
+    view = result.scene.GetFirstNode(FLAT_VIEW, "vtkMRMLSliceNode")
+    if view is not None:
+        _align(view, result.volume_node)
 
 
 def _align(view, volume) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..display.captions import Captions
-from ..display.close_up import CloseUp, region_mm
+from ..display.close_up import CloseUp, region_mm, show_beside
 from ..display.views import WELL_INSIDE, look_at
 from ..result import markups
 
@@ -41,6 +41,17 @@ class Looking:
         else:
             look_at(self._result.scene, position, inside)
         self._show_captions()
+
+    def beside(self) -> bool:
+        """For a flat image: a second view from near, if it needs one; as in `show_beside`."""
+        positions = markups.world_positions(self._result.markups_node)
+        there = list(np.flatnonzero(np.isfinite(positions).all(axis=1)))
+        if not there:
+            return False
+        # Of the current one; that has no place if it was not found.
+        index = self._index() if self._index() in there else there[0]
+        name = self._result.landmarks.names[index]
+        return show_beside(self._result, name, positions[index])
 
     @property
     def is_close(self) -> bool:

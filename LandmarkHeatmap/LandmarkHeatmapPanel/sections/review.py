@@ -10,7 +10,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from LandmarkHeatmapLib.display.close_up import CloseUp
-from LandmarkHeatmapLib.display.views import show_flat
+from LandmarkHeatmapLib.display.views import fit_flat, show_flat
 from LandmarkHeatmapLib.review.rows import ORDERS
 from LandmarkHeatmapLib.review.session import ReviewSession
 
@@ -92,14 +92,18 @@ class ReviewSection(Section):
         if not self.session:
             return
         result = self.session.result
-        if show_flat(result):
-            # Once more when the new layout has given the view its size.
-            qt.QTimer.singleShot(0, lambda: self._fit_again(result))
+        is_flat = show_flat(result)
         self.session.select_first_in_need()
+        if is_flat:
+            # Once more when the new layout has given the views their sizes.
+            qt.QTimer.singleShot(0, lambda: self._fit_again(result))
 
-    def _fit_again(self, result) -> None:
-        if self.session and self.session.result is result and result.is_whole:
-            show_flat(result)
+    def _fit_again(self, result, is_last: bool = False) -> None:
+        if self.session is None or self.session.result is not result or not result.is_whole:
+            return
+        fit_flat(result)
+        if self.session.looking.beside() and not is_last:
+            qt.QTimer.singleShot(0, lambda: self._fit_again(result, is_last=True))
 
     def detach(self) -> None:
         self._follow(None)

@@ -220,15 +220,20 @@ class LayoutManager(QtCore.QObject):
         return node
 
     def _follow(self, node, event):
-        alone = {
-            node.SlicerLayoutOneUpRedSliceView: "Red",
-            node.SlicerLayoutOneUpYellowSliceView: "Yellow",
-            node.SlicerLayoutOneUpGreenSliceView: "Green",
+        seen = {
+            node.SlicerLayoutOneUpRedSliceView: ("Red",),
+            node.SlicerLayoutOneUpYellowSliceView: ("Yellow",),
+            node.SlicerLayoutOneUpGreenSliceView: ("Green",),
+            node.SlicerLayoutSideBySideView: ("Red", "Yellow"),
         }.get(node.GetViewArrangement())
         for name, widget in self._widgets.items():
-            widget.setVisible(alone in (None, name))
+            widget.setVisible(seen is None or name in seen)
         for widget in self._threed:
-            widget.setVisible(alone is None)
+            widget.setVisible(seen is None)
+        # The second of two stands beside the first; of four, below.
+        row = 0 if seen and len(seen) == 2 else 1
+        self._grid.removeWidget(self._widgets["Yellow"])
+        self._grid.addWidget(self._widgets["Yellow"], row, 1)
 
     @property
     def layout(self):
