@@ -18,9 +18,9 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleWidget,
 )
 
-from LandmarkHeatmapPanel.desk import Desk
 from LandmarkHeatmapPanel.logic import LandmarkHeatmapLogic
 from LandmarkHeatmapPanel.sample_data import register
+from LandmarkHeatmapTests.desk import DeskTests
 from LandmarkHeatmapTests.detection import DetectionTests
 from LandmarkHeatmapTests.export_and_scene import ExportAndSceneTests
 from LandmarkHeatmapTests.overlay_and_views import OverlayAndViewsTests
@@ -50,7 +50,8 @@ class LandmarkHeatmap(ScriptedLoadableModule):
             ' device. See <a href="https://github.com/LandmarkHeatmap/LandmarkHeatmap#readme">the'
             " documentation</a>.<br>Keys while the module is open: N and Shift+N next and previous"
             " landmark, U next unreviewed, C confirm, A mark absent, X back to the prediction, K"
-            " snap to the peak, D place by click, Z and Shift+Z undo and redo."
+            " snap to the peak, D place by click, Z and Shift+Z undo and redo, E close up and back, S"
+            " names of all landmarks or of a few."
         )
         self.parent.acknowledgementText = _(
             "Made by the LandmarkHeatmap contributors; under the MIT licence."
@@ -68,6 +69,9 @@ class LandmarkHeatmapWidget(ScriptedLoadableModuleWidget):
 
     def setup(self):
         """Called when the user opens the module for the first time."""
+        # What the panel needs is imported when it is opened, not when Slicer starts.
+        from LandmarkHeatmapPanel.desk import Desk
+
         ScriptedLoadableModuleWidget.setup(self)
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/LandmarkHeatmap.ui"))
         self.layout.addWidget(uiWidget)
@@ -76,6 +80,9 @@ class LandmarkHeatmapWidget(ScriptedLoadableModuleWidget):
         self.desk = Desk(self.parent, uiWidget, self.logic)
         # What scripts and tests reach for.
         self.ui, self.detection, self.review = self.desk.ui, self.desk.detection, self.desk.review
+        # Reload makes a new panel in a module that is open, and tells of nothing.
+        if getattr(self.parent, "isEntered", False):
+            self.enter()
 
     @property
     def parameterNode(self):
@@ -102,6 +109,7 @@ class LandmarkHeatmapWidget(ScriptedLoadableModuleWidget):
 
 
 class LandmarkHeatmapTest(
+    DeskTests,
     DetectionTests,
     ReviewTests,
     OverlayAndViewsTests,

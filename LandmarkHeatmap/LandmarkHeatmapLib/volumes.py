@@ -50,11 +50,15 @@ def add_volume(scene, image: Image, name: str, levels: bool = True):
     """A new scalar volume node with this image, under no transform and not yet displayed.
 
     levels: whether to look through the image for the grey levels to show it with; False saves
-    that time where they are set anyway.
+    that time where they are set anyway, and takes the name as it is.
     """
-    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", scene.GenerateUniqueName(name))
+    node = scene.CreateNodeByClass("vtkMRMLScalarVolumeNode")
+    node.UnRegister(None)  # CreateNodeByClass leaves a reference to its caller
+    node.SetName(scene.GenerateUniqueName(name) if levels else name)
+    # Whole before it comes into the scene, so that nobody looks at it more than once.
     slicer.util.updateVolumeFromArray(node, image.array)
     node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(image.grid.ijk_to_ras))
+    node = scene.AddNode(node)
     if not levels:
         display = scene.AddNewNodeByClass("vtkMRMLScalarVolumeDisplayNode")
         display.AutoWindowLevelOff()

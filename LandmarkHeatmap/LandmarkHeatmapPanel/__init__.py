@@ -7,11 +7,15 @@ A section (`section.Section`) is one part of it, in a file of its own in `sectio
 - it reads and writes the state, whose parameter node lies in the scene, and `update` makes its
   widgets agree with it; after any change of the parameter node the desk calls all of them;
 - what is not in the state it tells through a Signal, and the desk connects that with who has to
-  know. No section imports or calls another: a test sees to it;
+  know; a sentence for the user through `told`, which the line at the panel's foot shows. No section
+  imports or calls another: a test sees to it;
+- none of its texts changes its height (`texts.FixedText`);
 - it keeps nothing that the scene or the user's settings could keep.
 
-To add a section: its widgets into Resources/UI/LandmarkHeatmap.ui, what it remembers as a field of
-LandmarkHeatmapParameterNode (state.py), a file with a class in `sections/`, a line in `Desk`. What
-takes more than a section's file has a folder: `detecting/` the queue, `reviewing/` table and keys.
-`logic`, `models` and `detecting/packages` are what scripts reach through LandmarkHeatmapLogic.
+To add a section: its widgets into Resources/UI/LandmarkHeatmap.ui, on the tab where the work is that
+it serves (distances and angles: `measureTab`; what is shown after Detect: `Desk._begin_review`), what
+it remembers as a field of LandmarkHeatmapParameterNode (state.py), a file with a class in `sections/`,
+a line in `Desk`. What takes more than a section's file has a folder: `detecting/` the queue,
+`reviewing/` table and keys. `logic`, `models` and `detecting/packages` are what scripts reach through
+LandmarkHeatmapLogic.
 """

@@ -19,6 +19,7 @@ from .sections.inputs import InputSection, ModelDrop
 from .sections.overlay import OverlaySection
 from .sections.review import ReviewSection
 from .state import State
+from .texts import FixedText, OnResize
 
 
 class Desk(VTKObservationMixin):
@@ -33,13 +34,16 @@ class Desk(VTKObservationMixin):
         self.ui = slicer.util.childWidgetVariables(widget)
         self._gui_tag = None
         self._is_updating = False
+        self._volumes_seen = set()
+        self._status = FixedText(self.ui.statusLabel, on_change=self._show_status_button)
+        self.ui.statusButton.connect("clicked(bool)", self._on_status_button)
         self._make_sections()
         self._connect_sections()
         self._keys = Keys(self.ui, parent)
         self._drop = ModelDrop(widget, self.inputs.add_model)
         self._update_soon = qt.QTimer()
         self._update_soon.setSingleShot(True)
-        self._update_soon.connect("timeout()", self.update)
+        self._update_soon.connect("timeout()", self._on_nodes_have_changed)
         self._observe_scene()
         self.follow_scene()
 
@@ -67,9 +71,21 @@ class Desk(VTKObservationMixin):
         """Who has to know of what; the rest goes through the parameter node."""
         for section in self.sections:
             section.changed.connect(self.update)
+            section.told.connect(self._status.show)
         self.detection.ran_on.connect(self.inputs.show_device)
         self.detection.ended.connect(self._show_detected)
         self.review.corrected.connect(self._on_corrected)
+        self.review.placing.connect(lambda is_placing: self._keys.while_placing(is_placing))
+
+    # --- the line at the foot
+
+    def _show_status_button(self) -> None:
+        self.ui.statusButton.enabled = not self._status.is_whole
+
+    def _on_status_button(self, checked=False):
+        slicer.util.infoDisplay(self._status.text)
+
+    # --- what one section tells and others have to follow
 
     def _on_corrected(self) -> None:
         """Only what shows it follows, for a drag tells of many changes."""
@@ -82,11 +98,17 @@ class Desk(VTKObservationMixin):
             return
         volume = self.state.node.inputVolume
         mine = [result for result in results if result.volume_node is volume]
-        if mine or (results and volume is None):
-            self.state.choose((mine or results)[-1])
-            self.review.begin()
-        else:
-            self.update()
+        with slicer.util.RenderBlocker():
+            if mine or (results and volume is None):
+                self.state.choose((mine or results)[-1])
+                self._begin_review()
+            else:
+                self.update()
+
+    def _begin_review(self) -> None:
+        """After Detect: what is shown of a new result, one step after another."""
+        self.review.begin()
+        self.ui.deskTabs.setCurrentWidget(self.ui.reviewTab)
 
     # --- the life of the panel
 
@@ -107,6 +129,7 @@ class Desk(VTKObservationMixin):
         self.follow(None)
         for section in self.sections:
             section.close()
+        OnResize.release_all()
         self.removeObservers()
 
     # --- following the scene
@@ -120,8 +143,11 @@ class Desk(VTKObservationMixin):
         self.addObserver(scene, scene.NodeRemovedEvent, self._on_nodes_changed)
 
     def _on_scene_start_close(self, caller, event):
-        self.detection.stop(_("The scene was closed; the detection was cancelled."))
         self.follow(None)
+        self._status.show("")
+        for section in self.sections:
+            section.forget()
+        self.detection.stop(_("The scene was closed; the detection was cancelled."))
 
     def _on_scene_end_close(self, caller, event):
         if self.parent.isEntered:
@@ -137,14 +163,27 @@ class Desk(VTKObservationMixin):
         if self.state.node and not self.detection.queue.is_busy:
             self._update_soon.start()
 
+    def _on_nodes_have_changed(self):
+        """An image that was added is chosen if there was none to choose before."""
+        node = self.state.node
+        if node is None:
+            return
+        volumes = self.logic.inputVolumes(slicer.mrmlScene)
+        new = [each for each in volumes if each.GetID() not in self._volumes_seen]
+        self._volumes_seen = {each.GetID() for each in volumes}
+        if node.inputVolume is None and new:
+            node.inputVolume = new[0]
+        self.update()
+
     def follow_scene(self) -> None:
         """Follow the scene's parameter node, and choose what there is only one sensible choice for."""
         node = self.logic.getParameterNode()
         keys = [key for key, _path, _description in self.logic.models()]
         if node.model not in keys:
             node.model = keys[0] if keys else ""
+        volumes = self.logic.inputVolumes(slicer.mrmlScene)
+        self._volumes_seen = {each.GetID() for each in volumes}
         if node.inputVolume is None:
-            volumes = self.logic.inputVolumes(slicer.mrmlScene)
             node.inputVolume = volumes[0] if volumes else None
         self.follow(node)
 

@@ -10,7 +10,9 @@ from slicer.i18n import tr as _
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
 from landmark_heatmap.errors import PredictionError
-from landmark_heatmap.worker.client import Finished, Progress, WorkerClient
+from LandmarkHeatmapLib.display.overlay import hide_heatmaps
+from LandmarkHeatmapLib.display.surface import hide_surface
+from LandmarkHeatmapLib.result import markups
 from LandmarkHeatmapLib.result.detection_result import MODULE_NAME, DetectionResult
 from LandmarkHeatmapLib.volumes import image_of
 
@@ -87,10 +89,14 @@ class LandmarkHeatmapLogic(ScriptedLoadableModuleLogic):
             and not volume.GetHideFromEditors()
         ]
 
-    def showFiducialsOf(self, result) -> None:
-        """Show this result's landmarks, and hide those of the volume's other results."""
-        for other in self.results(result.volume_node):
-            other.markups_node.GetDisplayNode().SetVisibility(other.node is result.node)
+    def showOnly(self, result, scene) -> None:
+        """Show this result's landmarks, or none (None), and nothing of the scene's other results."""
+        for other in DetectionResult.all(scene):
+            is_shown = result is not None and other.node is result.node
+            markups.show(other.markups_node, is_shown)
+            if not is_shown:
+                hide_heatmaps(other)
+                hide_surface(other)
 
     def isInSliceViews(self, volumeNode) -> bool:
         composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode", volumeNode.GetScene())
@@ -123,6 +129,8 @@ class LandmarkHeatmapLogic(ScriptedLoadableModuleLogic):
         client: a WorkerClient to use, which stays warm; without one it is started and ended here.
         Waits until it is done. Raises PredictionError with what the worker says.
         """
+        from landmark_heatmap.worker.client import Finished, WorkerClient
+
         worker = client or WorkerClient()
         try:
             path = self.modelPath(modelPath)
@@ -149,6 +157,8 @@ class LandmarkHeatmapLogic(ScriptedLoadableModuleLogic):
 
 def _lastEvent(worker):
     """What a detection ended with: Finished, Failed or Cancelled."""
+    from landmark_heatmap.worker.client import Progress
+
     while True:
         for event in worker.poll():
             if not isinstance(event, Progress):

@@ -7,9 +7,6 @@ from pathlib import Path
 import slicer
 from slicer.i18n import tr as _
 
-from landmark_heatmap.synthetic.hip import make_synthetic_hip
-from LandmarkHeatmapLib.volumes import add_volume
-
 _ICON = Path(__file__).resolve().parents[1] / "Resources" / "Icons" / "LandmarkHeatmap.png"
 _SEED, _SIZE, _SPACING_MM = 7, (125, 85, 105), 2.5
 
@@ -19,6 +16,9 @@ def add_synthetic_hip(source=None):
 
     source: what the Sample Data module passes; not needed.
     """
+    from landmark_heatmap.synthetic.hip import make_synthetic_hip
+    from LandmarkHeatmapLib.volumes import add_volume
+
     with slicer.util.WaitCursor():
         hip = make_synthetic_hip(_SEED, _SIZE, _SPACING_MM, whole_pelvis=True)
         node = add_volume(slicer.mrmlScene, hip.image, "SyntheticHip")

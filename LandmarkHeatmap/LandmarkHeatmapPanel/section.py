@@ -25,12 +25,12 @@ class Section:
 
     ui: the widgets of the .ui file by their names. state: a State. logic: a LandmarkHeatmapLogic.
     changed: tells that all sections have to follow something that is not in the parameter node,
-    whose own changes they follow anyway.
+    whose own changes they follow anyway. told(text): a sentence for the line at the panel's foot.
     """
 
     def __init__(self, ui, state, logic):
         self.ui, self.state, self.logic = ui, state, logic
-        self.changed = Signal()
+        self.changed, self.told = Signal(), Signal()
 
     def attach(self) -> None:
         """A parameter node has come: the module was opened, or the scene is another."""
@@ -40,6 +40,9 @@ class Section:
 
     def detach(self) -> None:
         """The parameter node is about to go; it is still there."""
+
+    def forget(self) -> None:
+        """The scene is being closed: what was said of it holds no more."""
 
     def close(self) -> None:
         """The application or the module ends; nothing is called after this."""

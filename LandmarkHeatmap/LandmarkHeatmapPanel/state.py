@@ -4,6 +4,7 @@
 
 from typing import Annotated
 
+import slicer
 from slicer import vtkMRMLMarkupsFiducialNode, vtkMRMLScalarVolumeNode, vtkMRMLScriptedModuleNode
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 
@@ -21,11 +22,12 @@ class LandmarkHeatmapParameterNode:
     """What the panel remembers in the scene.
 
     inputVolume: the image. model: a key of LandmarkHeatmapLogic.models. result: the node of the
-    DetectionResult that is shown. landmark: the one under review. order: of the list, "anatomy",
-    "name" or "need". channel: whose heatmap is shown: of the landmark under review if empty, all
-    combined if "*", else a name. opacity, threshold, colourMap: of the heatmaps. show3D: as a
-    surface, too. caseName: in the dataset; the one of before, or a new number, if empty. withImage:
-    whether it is exported. reference, thresholds: what to compare with, and the distances in mm.
+    DetectionResult that is shown. landmark: the one under review. order: of the list, one of
+    LandmarkHeatmapLib's ORDERS. allNames: whether all landmarks are named in the views. channel:
+    whose heatmap is shown: of the landmark under review if empty, all combined if "*", else a name.
+    opacity, threshold, colourMap: of the heatmaps. show3D: as a surface, too. caseName: in the
+    dataset; the one of before, or a new number, if empty. withImage: whether it is exported.
+    reference, thresholds: what to compare with, and the distances in mm.
     """
 
     inputVolume: vtkMRMLScalarVolumeNode
@@ -33,6 +35,7 @@ class LandmarkHeatmapParameterNode:
     result: vtkMRMLScriptedModuleNode
     landmark: str
     order: str = "anatomy"
+    allNames: bool = False
     channel: str
     showHeatmaps: bool = True
     opacity: Annotated[float, WithinRange(0, 1)] = DEFAULT_OPACITY
@@ -62,9 +65,10 @@ class State:
         return result if result and result.is_whole else None
 
     def choose(self, result: DetectionResult) -> None:
-        """Choose a result, and its volume with it."""
-        self.node.inputVolume = result.volume_node
-        self.node.result = result.node
+        """Choose a result, and its volume with it; told of once."""
+        with slicer.util.NodeModify(self.node.parameterNode):
+            self.node.inputVolume = result.volume_node
+            self.node.result = result.node
 
     def follow_volume(self) -> None:
         """A volume comes with its own results: the newest, unless one of them is chosen."""

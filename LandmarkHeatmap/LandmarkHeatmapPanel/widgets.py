@@ -33,14 +33,14 @@ def select(combo_box, data) -> None:
 
 
 @contextmanager
-def showing_errors(message: str, label):
-    """Write what the user can mend into a label; anything else pops up, with its details."""
+def showing_errors(message: str, tell):
+    """Tell by `tell(text)` what the user can mend; anything else pops up, with its details."""
     with slicer.util.tryWithErrorDisplay(message):
         try:
             yield
         except LandmarkHeatmapError as error:
             logging.warning("%s %s", message, error)
-            label.text = f"{message} {error}"
+            tell(f"{message} {error}")
 
 
 def setting(name: str, default: str = "") -> str:

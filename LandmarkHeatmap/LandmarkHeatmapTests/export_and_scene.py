@@ -30,7 +30,7 @@ class ExportAndSceneTests:
         self.assertIn(f"1 of {count} reviewed", panel.ui.reviewProgressLabel.text)
         panel.ui.nextUnreviewedButton.click()
         for _number in range(count - 1):
-            self.assertIn("Partial", panel.ui.partialLabel.text)
+            self.assertIn("Partial", panel.ui.partialLabel.toolTip)
             panel.ui.confirmButton.click()
         self.assertIn(f"{count} of {count} reviewed", panel.ui.reviewProgressLabel.text)
 
@@ -39,11 +39,11 @@ class ExportAndSceneTests:
         panel.ui.exportButton.click()
         panel.ui.exportButton.click()
         (case,) = read_cases(self.folder / "data set")
-        self.assertIn(case.name, panel.ui.exportedLabel.text)
+        self.assertIn(case.name, panel.ui.exportedLabel.toolTip)
         self.assertEqual(case.annotation_path.parent.name, "revision-002")
         there = case.annotation.position_lps(name)
         np.testing.assert_allclose(there, result.annotation().position_lps(name), atol=0.01)
-        command = panel.ui.retrainLineEdit.text
+        command = panel.ui.retrainTextEdit.plainText
         self.assertIn("landmark-train fit --data", command)
         panel.ui.copyCommandButton.click()
         self.assertEqual(slicer.app.clipboard().text(), command)
@@ -84,7 +84,7 @@ class ExportAndSceneTests:
             reference.AddControlPoint(vtk.vtkVector3d(-x, -y, z), name)
         panel.ui.referenceSelector.setCurrentNode(reference)
         panel.ui.compareButton.click()
-        self.assertIn("3.00 mm", panel.ui.comparisonLabel.text)
+        self.assertIn("3.00 mm", panel.ui.comparisonLabel.toolTip)
         self.assertEqual(len(slicer.util.getNodesByClass("vtkMRMLTableNode")), 1)
 
     def test_the_sample_is_made_without_a_download(self):

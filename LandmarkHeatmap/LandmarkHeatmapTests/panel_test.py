@@ -44,6 +44,12 @@ class PanelTest:
         panel.logic.missingPackages = list
         return panel
 
+    def keysOf(self, panel):
+        """The keys that work now, of all that hang on the main window."""
+        window = slicer.util.mainWindow() or panel.parent
+        found = slicer.util.findChildren(window, className="QShortcut")
+        return [each.key.toString() for each in found if each.enabled]
+
     def keepSetting(self, key):
         """Leave one of the user's settings after the test as it was before."""
         import qt
@@ -60,6 +66,11 @@ class PanelTest:
             self.assertLess(time.monotonic(), end, "waited in vain")
             slicer.app.processEvents()
             time.sleep(0.005)
+
+    def batchReport(self, panel):
+        """What is told of each image of the last batch, as one text."""
+        shown = panel.ui.batchReportList
+        return "\n".join(shown.item(row).text() for row in range(shown.count))
 
     def detect(self, panel, volume):
         """Click as a user does, and wait; returns the new result."""

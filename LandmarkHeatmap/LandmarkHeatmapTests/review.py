@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import slicer
-
 from .stand_ins import drag, put_synthetic_hip
 
 
@@ -35,13 +33,7 @@ class ReviewTests:
         from LandmarkHeatmapPanel.reviewing.keys import SHORTCUTS
 
         panel = self.openPanel()
-        window = slicer.util.mainWindow() or panel.parent
-
-        def keys():
-            found = slicer.util.findChildren(window, className="QShortcut")
-            return [each.key.toString() for each in found if each.enabled]
-
-        self.assertTrue(set(SHORTCUTS.values()) <= set(keys()))
+        self.assertTrue(set(SHORTCUTS.values()) <= set(self.keysOf(panel)))
         panel.exit()
         self.addCleanup(panel.enter)
-        self.assertEqual(set(SHORTCUTS.values()) & set(keys()), set())
+        self.assertEqual(set(SHORTCUTS.values()) & set(self.keysOf(panel)), set())

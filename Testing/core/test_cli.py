@@ -10,6 +10,7 @@ from importlib import metadata
 
 import numpy as np
 import pytest
+import SimpleITK
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
@@ -27,7 +28,6 @@ from landmark_heatmap.annotation.landmarks import (
 from landmark_heatmap.command_line import run_command, version_text
 from landmark_heatmap.detection import predict
 from landmark_heatmap.detection.prediction import LandmarkPrediction
-from landmark_heatmap.images import imageio
 from landmark_heatmap.images.geometry import Image
 from landmark_heatmap.images.imageio import write_image
 from landmark_heatmap.model.description import (
@@ -173,7 +173,7 @@ def test_stopping_leaves_what_was_finished_and_nothing_by_halves(
     def stops(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(imageio.sitk if stopped_in == "WriteImage" else files.os, stopped_in, stops)
+    monkeypatch.setattr(SimpleITK if stopped_in == "WriteImage" else files.os, stopped_in, stops)
     # Heatmaps replace temporary files; an annotation is linked to its name.
     extra = [] if stopped_in == "link" else ["--heatmaps"]
     assert detect(folder, "two bild ü.nii.gz", extra=extra) == 130

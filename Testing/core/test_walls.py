@@ -43,7 +43,7 @@ WINGS = {
         *("measurements", "comparison", "export"),
     ),
     MODULE_FOLDER / PANEL: (
-        *("widgets", "models", "sample_data", "state", "section"),
+        *("widgets", "texts", "models", "sample_data", "state", "section"),
         *("detecting", "logic", "reviewing", "sections", "desk"),
     ),
     ROOT / "training" / "landmark_training": (
@@ -450,4 +450,16 @@ def test_a_connection_to_no_field_is_seen():
 def test_every_widget_of_the_panel_says_what_it_is_for():
     for node in ElementTree.fromstring(UI_FILE.read_text(encoding="utf-8")).iter("widget"):
         tips = [each.findtext("string") for each in node if each.get("name") == "toolTip"]
-        assert node.get("class") == "qMRMLWidget" or any(tips), node.get("name")
+        is_page = any(each.get("name") == "title" for each in node)
+        # What only holds others together has nothing to say.
+        frames = {"qMRMLWidget", "QTabWidget", "QScrollArea", "QWidget"}
+        assert any(tips) or (node.get("class") in frames and not is_page), node.get("name")
+
+
+def test_no_text_of_the_panel_wraps_and_grows():
+    """Such a label moves what is below it, and Qt 5 may paint it over its neighbours."""
+    for node in ElementTree.fromstring(UI_FILE.read_text(encoding="utf-8")).iter("widget"):
+        wraps = any(
+            each.get("name") == "wordWrap" and each.findtext("bool") == "true" for each in node
+        )
+        assert not (node.get("class") == "QLabel" and wraps), node.get("name")

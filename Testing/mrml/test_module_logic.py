@@ -95,7 +95,7 @@ def test_detecting_again_keeps_the_corrections_and_shows_the_new_fiducials_only(
     first = logic.detect(volume, "model")
     first.move("Tip", (1, 2, 3))
     second = logic.detect(volume, "model")
-    logic.showFiducialsOf(second)
+    logic.showOnly(second, volume.GetScene())
     assert first.review("Tip") is Review.CORRECTED
     shown = [r.markups_node.GetDisplayNode().GetVisibility() for r in logic.results(volume)]
     assert shown == [0, 1]

@@ -12,7 +12,7 @@ pytest.importorskip(
 from headless.scene import Complaints
 from LandmarkHeatmapLib.result.detection_result import DetectionResult
 from LandmarkHeatmapLib.volumes import add_volume
-from mrml_examples import make_image, make_prediction
+from mrml_examples import make_image, make_many, make_prediction
 from panel_stand_ins import ScriptedClient
 from qt_host.application import the_host
 
@@ -80,3 +80,18 @@ def result(host, panel):
     slicer.util.setSliceViewerLayers(background=volume, fit=True)
     host.process(20)
     return result
+
+
+@pytest.fixture
+def many(host, panel):
+    """A result with 45 landmarks under review, in a window as small as a laptop's."""
+    host.window.resize_as_slicer(1366, 768)
+    image = make_image()
+    volume = add_volume(host.app.mrmlScene(), image, "Scan")
+    result = DetectionResult.publish(volume, make_many(image))
+    slicer.util.setSliceViewerLayers(background=volume, fit=True)
+    panel.ui.inputVolumeSelector.setCurrentNode(volume)
+    panel.ui.deskTabs.setCurrentWidget(panel.ui.reviewTab)
+    host.process(50)
+    yield result
+    host.window.resize_plainly()

@@ -37,6 +37,12 @@ def results(panel):
     return panel.logic.results(volume) if volume else []
 
 
+def report(panel) -> list:
+    """What is told of each image of a batch."""
+    shown = panel.ui.batchReportList
+    return [shown.item(row).text() for row in range(shown.count)]
+
+
 def finish(host, panel, client, count=1):
     client.go()
     host.wait_until(lambda: len(results(panel)) == count)
@@ -50,11 +56,11 @@ def test_while_it_works_the_panel_says_what_is_done_and_how_long_it_takes(host, 
     assert panel.ui.detectButton.text == "Cancel"
     assert panel.ui.progressBar.isVisible()
     assert "12 s" in panel.ui.progressBar.format
-    assert "Detecting" in panel.ui.statusLabel.text
+    assert "Detecting" in panel.ui.statusLabel.toolTip
     finish(host, panel, client)
     assert panel.ui.detectButton.text == "Detect landmarks"
     assert panel.ui.reviewTable.rowCount == len(LANDMARKS)
-    assert "no GPU was found" in panel.ui.deviceNoteLabel.text
+    assert "no GPU was found" in panel.ui.deviceNoteLabel.toolTip
     assert host.user.told == []
 
 
@@ -64,7 +70,7 @@ def test_cancel_leaves_nothing_behind_and_the_next_click_works(host, panel, clie
     nodes = slicer.mrmlScene.GetNumberOfNodes()
     host.click(panel.ui.detectButton)
     host.wait_until(lambda: not panel.ui.progressBar.isVisible(), seconds=1)
-    assert "Cancel" in panel.ui.statusLabel.text
+    assert "Cancel" in panel.ui.statusLabel.toolTip
     assert (results(panel), slicer.mrmlScene.GetNumberOfNodes()) == ([], nodes)
     begin(host, panel)
     finish(host, panel, client)
@@ -75,7 +81,7 @@ def test_a_worker_that_dies_is_told_of_and_the_next_click_works(host, panel, cli
     begin(host, panel)
     client.die("The detection process was killed.")
     host.wait_until(lambda: not panel.ui.progressBar.isVisible())
-    assert "killed" in panel.ui.statusLabel.text
+    assert "killed" in panel.ui.statusLabel.toolTip
     assert results(panel) == []
     client.waits = True
     begin(host, panel)
@@ -99,7 +105,7 @@ def test_the_volume_may_be_removed_in_mid_run(host, panel, client, add):
     begin(host, panel)
     slicer.mrmlScene.RemoveNode(volume)
     host.wait_until(lambda: not panel.ui.progressBar.isVisible(), seconds=1)
-    assert "removed" in panel.ui.statusLabel.text
+    assert "removed" in panel.ui.statusLabel.toolTip
 
 
 def test_a_scene_may_be_loaded_in_mid_run(host, panel, client, add, tmp_path):
@@ -155,8 +161,8 @@ def test_one_broken_file_of_a_folder_is_reported_and_the_others_go_on(
     host.user.chooses = [str(tmp_path)]
     host.click(panel.ui.batchFolderButton)
     host.click(panel.ui.batchDetectButton)
-    host.wait_until(lambda: panel.ui.batchReportLabel.text)
-    a, b, c = panel.ui.batchReportLabel.text.splitlines()
+    host.wait_until(lambda: report(panel))
+    a, b, c = report(panel)
     assert "done" in a and "done" in c
     assert b.startswith("b:") and "done" not in b
     found = {result.volume_node.GetName() for result in DetectionResult.all(slicer.mrmlScene)}
@@ -173,9 +179,9 @@ def test_all_volumes_of_the_scene_are_detected_in_one_go(host, panel, client, ad
     panel.ui.batchCollapsibleButton.collapsed = False
     host.click(panel.ui.batchAllButton)
     host.click(panel.ui.batchDetectButton)
-    host.wait_until(lambda: panel.ui.batchReportLabel.text)
+    host.wait_until(lambda: report(panel))
     assert [len(panel.logic.results(volume)) for volume in volumes] == [1, 0, 1]
-    assert "Second: no landmarks here" in panel.ui.batchReportLabel.text
+    assert "Second: no landmarks here" in report(panel)
 
 
 class TestWithAProcess:
@@ -197,7 +203,7 @@ class TestWithAProcess:
     def process(self, host, panel, client):
         """Click on Detect; returns the process once it is at work."""
         host.click(panel.ui.detectButton)
-        host.wait_until(lambda: "Detecting" in panel.ui.statusLabel.text)
+        host.wait_until(lambda: "Detecting" in panel.ui.statusLabel.toolTip)
         return client._process._process
 
     def test_a_process_that_is_killed_is_told_of_and_the_next_click_works(
@@ -207,7 +213,7 @@ class TestWithAProcess:
         model("slow")
         self.process(host, panel, client).kill()
         host.wait_until(lambda: not panel.ui.progressBar.isVisible())
-        assert "killed" in panel.ui.statusLabel.text
+        assert "killed" in panel.ui.statusLabel.toolTip
         assert results(panel) == []
         model("fine")
         host.click(panel.ui.detectButton)
@@ -224,7 +230,7 @@ class TestWithAProcess:
         # A second, and something for a machine that has other work.
         host.wait_until(lambda: not panel.ui.progressBar.isVisible(), seconds=2)
         assert process.poll() is not None
-        assert "Cancel" in panel.ui.statusLabel.text
+        assert "Cancel" in panel.ui.statusLabel.toolTip
 
     def test_closing_the_application_leaves_no_process(self, host, panel, client, add, model):
         add()
@@ -238,7 +244,7 @@ class TestWithAProcess:
         model("refuse")
         host.click(panel.ui.detectButton)
         host.wait_until(lambda: not panel.ui.progressBar.isVisible())
-        assert "The image is empty." in panel.ui.statusLabel.text
+        assert "The image is empty." in panel.ui.statusLabel.toolTip
 
 
 def test_the_device_is_passed_on_and_kept_in_the_settings(host, panel, client, add):
@@ -255,7 +261,7 @@ def test_the_device_is_passed_on_and_kept_in_the_settings(host, panel, client, a
 def test_a_model_file_that_is_dropped_on_the_panel_is_chosen(host, panel, client, add, tmp_path):
     model = tmp_path / "mine.safetensors"
     shutil.copy(SHIPPED, model)
-    target = panel.ui.inputsCollapsibleButton.parent()
+    target = panel.ui.deskTabs.parent()
     assert host.drop(target, [model])
     assert panel.ui.modelComboBox.currentData == str(model)
     assert not host.drop(target, [tmp_path / "image.nrrd"])
@@ -282,6 +288,34 @@ def test_a_single_slice_opens_in_one_view_fitted(host, panel, client, add):
     size = np.subtract(bounds[1::2], bounds[::2])
     axes = slicer.util.arrayFromVTKMatrix(node.GetSliceToRAS())[:3, :2]
     assert max(abs(axes.T @ size) / node.GetFieldOfView()[:2]) == pytest.approx(1.0, abs=0.03)
+
+
+def test_where_a_whole_photograph_is_too_small_to_see_a_heatmap_a_second_view_shows_it_from_near(
+    host, panel, client, add
+):
+    client.go()
+    side = 2400
+    image = Image(np.zeros((1, side, side), np.uint8), np.diag([0.2, 0.2, 1.0, 1.0]))
+    add("Photograph", image)
+    host.click(panel.ui.detectButton)
+    host.wait_until(lambda: results(panel) and not panel.detection.queue.is_busy)
+    host.process(50)
+    layout = slicer.app.layoutManager()
+    seen = [name for name in layout.sliceViewNames() if layout.sliceWidget(name).isVisible()]
+    assert seen == ["Red", "Yellow"]
+    whole, near = (layout.sliceWidget(name).mrmlSliceNode() for name in seen)
+    assert min(whole.GetFieldOfView()[:2]) == pytest.approx(side * 0.2, rel=0.05)
+    assert max(near.GetFieldOfView()[:2]) < side * 0.2 / 2
+    before = whole.GetFieldOfView(), slicer.util.arrayFromVTKMatrix(whole.GetSliceToRAS())
+    host.click(panel.ui.nextButton)
+    (result,) = results(panel)
+    index = result.landmarks.index(panel.review.session.current)
+    place = layout.sliceWidget("Yellow").position_of(
+        result.markups_node.GetNthControlPointPositionWorld(index)
+    )
+    assert layout.sliceWidget("Yellow").rect.contains(place)
+    np.testing.assert_allclose(whole.GetFieldOfView(), before[0])
+    np.testing.assert_allclose(slicer.util.arrayFromVTKMatrix(whole.GetSliceToRAS()), before[1])
 
 
 def test_nothing_of_ours_holds_up_the_window(host, panel, client, add):

@@ -14,8 +14,10 @@ def test_an_export_says_what_it_wrote_and_opens_the_folder(host, panel, result, 
     host.click(panel.ui.exportButton)
     (case,) = read_cases(tmp_path / "dataset")
     np.testing.assert_allclose(case.annotation.position_lps("Tip"), (-1, -2, 3), atol=1e-4)
-    told = panel.ui.exportedLabel.text
-    assert case.name in told and "Partial" in told
+    told = panel.ui.exportedLabel.toolTip
+    assert case.name in told and str(case.annotation_path.parent) in told
+    # That is said once, above the button.
+    assert "Partial" in panel.ui.partialLabel.toolTip and "Partial" not in told
     assert "Miller" not in case.name
     host.click(panel.ui.openFolderButton)
     assert host.user.opened == [str(case.annotation_path.parent)]
@@ -26,14 +28,14 @@ def test_the_command_that_retrains_is_there_to_copy(host, panel, result, tmp_pat
     host.process()
     host.click(panel.ui.copyCommandButton)
     copied = slicer.app.clipboard().text()
-    assert copied == panel.ui.retrainLineEdit.text
+    assert copied == panel.ui.retrainTextEdit.plainText
     assert copied.startswith("landmark-train") and "my dataset" in copied
 
 
 def test_an_export_without_a_folder_asks_for_one(host, panel, result):
     panel.ui.datasetPathLineEdit.currentPath = ""
     host.click(panel.ui.exportButton)
-    assert "folder" in panel.ui.exportedLabel.text
+    assert "folder" in panel.ui.exportedLabel.toolTip
     assert host.user.told == []
 
 
@@ -46,6 +48,6 @@ def test_a_comparison_is_told_and_kept_as_a_table(host, panel, result):
     panel.ui.referenceSelector.setCurrentNode(reference)
     host.process()
     host.click(panel.ui.compareButton)
-    assert "5.00 mm" in panel.ui.comparisonLabel.text
+    assert "5.00 mm" in panel.ui.comparisonLabel.toolTip
     (table,) = slicer.util.getNodesByClass("vtkMRMLTableNode")
     assert table.GetNumberOfRows() >= 3

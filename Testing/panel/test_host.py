@@ -151,8 +151,9 @@ def test_a_held_up_event_loop_is_noticed(host, qt):
 
 
 def test_what_is_collapsed_cannot_be_seen_until_it_is_opened(host, panel):
-    section = panel.ui.exportCollapsibleButton
+    section = panel.ui.compareCollapsibleButton
+    host.open_tab_of(section)
     section.collapsed = True
-    assert not panel.ui.exportButton.isVisible()
+    assert not panel.ui.compareButton.isVisible()
     host.click_at(section, host.point(30, 8))
-    assert panel.ui.exportButton.isVisible()
+    assert panel.ui.compareButton.isVisible()

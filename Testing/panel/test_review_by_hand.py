@@ -10,6 +10,8 @@ from LandmarkHeatmapLib.volumes import add_volume
 from mrml_examples import LANDMARKS, make_image, make_prediction
 
 NAMES = list(LANDMARKS.names)
+# Columns of the table.
+SIGN, NAME, CONFIDENCE, MOVED = range(4)
 
 
 def positions(result):
@@ -22,25 +24,30 @@ def view(name="Red"):
     return slicer.app.layoutManager().sliceWidget(name)
 
 
+def listed(panel) -> list:
+    """The names in the table, from top to bottom."""
+    table = panel.ui.reviewTable
+    return [table.item(row, NAME).text() for row in range(table.rowCount)]
+
+
 def choose_row(host, panel, name):
     """Click on a landmark's row."""
     table = panel.ui.reviewTable
-    rows = [table.item(row, 0).text() for row in range(table.rowCount)]
-    place = table.visualItemRect(table.item(rows.index(name), 0)).center()
+    panel.ui.deskTabs.setCurrentWidget(panel.ui.reviewTab)
+    host.process()
+    place = table.visualItemRect(table.item(listed(panel).index(name), NAME)).center()
     host.click_at(table.viewport(), place)
 
 
 def chosen(panel):
     table = panel.ui.reviewTable
-    item = table.item(table.currentRow(), 0)
+    item = table.item(table.currentRow(), NAME)
     return item.text() if item else None
 
 
 def state(panel, name):
-    """The table's third column."""
-    table = panel.ui.reviewTable
-    rows = [table.item(row, 0).text() for row in range(table.rowCount)]
-    return table.item(rows.index(name), 2).text()
+    """What the sign in front of a name means."""
+    return panel.ui.reviewTable.item(listed(panel).index(name), 0).toolTip()
 
 
 def drag(host, result, name, by, button=Qt.LeftButton):
@@ -52,16 +59,16 @@ def drag(host, result, name, by, button=Qt.LeftButton):
 
 def test_the_table_has_one_row_for_each_landmark(panel, result):
     table = panel.ui.reviewTable
-    assert [table.item(row, 0).text() for row in range(table.rowCount)] == NAMES
-    assert table.item(0, 1).text() == "90%"
-    assert table.item(0, 0).toolTip() == LANDMARKS.landmarks[0].definition
+    assert listed(panel) == NAMES
+    assert table.item(0, CONFIDENCE).text() == "90%"
+    assert LANDMARKS.landmarks[0].definition in table.item(0, NAME).toolTip()
     assert "0 of 4" in panel.ui.reviewProgressLabel.text
 
 
 def test_a_column_of_the_table_is_one_entry(host, module, monkeypatch):
     from LandmarkHeatmapPanel.reviewing import table
 
-    more = ("Definition", lambda row: row.definition)
+    more = table.Column("Definition", "What it is.", lambda row: row.definition)
     monkeypatch.setattr(table, "COLUMNS", (*table.COLUMNS, more))
     panel, image = host.open(), make_image()
     volume = add_volume(slicer.mrmlScene, image, "Scan")
@@ -103,7 +110,7 @@ def test_a_row_brings_all_views_its_heatmap_and_its_point_alone_unlocked(host, p
         assert composite.GetForegroundVolumeID() == result.heatmap_node("Tip").GetID()
     locked = [result.markups_node.GetNthControlPointLocked(n) for n in range(len(NAMES))]
     assert [name for name, is_locked in zip(NAMES, locked) if not is_locked] == ["Tip"]
-    assert LANDMARKS.landmarks[2].definition in panel.ui.definitionLabel.text
+    assert LANDMARKS.landmarks[2].definition in panel.ui.definitionLabel.toolTip
 
 
 def test_a_point_that_is_clicked_in_a_view_brings_its_row(host, panel, result):
@@ -120,7 +127,7 @@ def test_a_dragged_point_is_corrected_and_the_table_says_how_far(host, panel, re
     assert result.review("Head_L") is Review.CORRECTED
     assert state(panel, "Head_L") == "corrected"
     moved = np.linalg.norm(positions(result)[0] - predicted(result)[0])
-    assert panel.ui.reviewTable.item(0, 3).text() == f"{moved:.1f}"
+    assert panel.ui.reviewTable.item(0, MOVED).text() == f"{moved:.1f}"
     host.click(panel.ui.undoButton)
     assert result.review("Head_L") is Review.UNTOUCHED
     np.testing.assert_allclose(positions(result)[0], predicted(result)[0], atol=1e-3)
@@ -169,13 +176,29 @@ def test_back_to_the_prediction_and_snapping_to_the_peak(host, panel, result):
     assert result.review("Head_L") is Review.UNTOUCHED
 
 
-def test_the_order_puts_first_what_most_needs_a_look(host, panel, result):
-    box = panel.ui.orderComboBox
-    box.setCurrentIndex(box.findData("need"))
+def click_header(host, panel, column):
+    header = panel.ui.reviewTable.horizontalHeader()
+    x = header.sectionViewportPosition(column) + header.sectionSize(column) // 2
+    host.click_at(header.viewport(), host.point(x, header.height // 2))
+
+
+def test_a_click_on_a_header_sorts_this_way_that_way_and_as_in_the_model(host, panel, result):
+    panel.ui.deskTabs.setCurrentWidget(panel.ui.reviewTab)
     host.process()
-    table = panel.ui.reviewTable
-    shares = [int(table.item(row, 1).text().rstrip("%")) for row in range(table.rowCount)]
-    assert shares == sorted(shares)
+    for column, first, last in ((NAME, "Gone", "Tip"), (CONFIDENCE, "Gone", "Head_L")):
+        click_header(host, panel, column)
+        assert (listed(panel)[0], listed(panel)[-1]) == (first, last)
+        click_header(host, panel, column)
+        assert (listed(panel)[0], listed(panel)[-1]) == (last, first)
+        click_header(host, panel, column)
+        assert listed(panel) == NAMES
+
+
+def test_a_click_on_the_signs_puts_first_what_most_needs_a_look(host, panel, result):
+    choose_row(host, panel, "Gone")
+    host.press(Qt.Key_C, view())
+    click_header(host, panel, SIGN)
+    assert listed(panel) == ["Tip", "Head_R", "Head_L", "Gone"]
 
 
 def test_keys_are_letters_in_a_text_field_and_nothing_in_another_module(host, panel, result):

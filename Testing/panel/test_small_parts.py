@@ -10,6 +10,7 @@ from landmark_heatmap.errors import AnnotationError
 @pytest.fixture
 def parts(module):
     """The panel's own files; they can be imported only where there is a qt."""
+    from LandmarkHeatmapPanel import texts
     from LandmarkHeatmapPanel.models import ModelList
     from LandmarkHeatmapPanel.reviewing import keys
     from LandmarkHeatmapPanel.section import Signal
@@ -24,6 +25,8 @@ def parts(module):
         "list": ModelList(),
         "keys": keys.SHORTCUTS,
         "signal": Signal(),
+        "wrapped": texts.wrapped,
+        "metric": models.metric_name,
     }
 
 
@@ -79,3 +82,30 @@ def test_a_signal_calls_all_who_are_connected_in_their_order(parts):
     parts["signal"].connect(lambda what, why: heard.append((2, what, why)))
     parts["signal"].emit("cpu", "no GPU")
     assert heard == [(1, "cpu", "no GPU"), (2, "cpu", "no GPU")]
+
+
+@pytest.mark.parametrize(
+    ("text", "lines", "expected"),
+    [
+        ("short", 1, ["short"]),
+        ("", 2, []),
+        ("one two three", 2, ["one two", "three"]),
+        ("one two three fourteen", 2, ["one two", "three fou…"]),
+        ("/a/path/without/any/end", 2, ["/a/path/wi", "thout/any…"]),
+        ("several   blanks\nand lines", 3, ["several", "blanks and", "lines"]),
+    ],
+)
+def test_a_text_is_laid_out_in_lines_of_a_width_and_no_more(parts, text, lines, expected):
+    assert parts["wrapped"](text, lines, 10, len) == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("validation_mre_mm", "Validation mean radial error (mm)"),
+        ("mre_px", "Mean radial error (pixels)"),
+        ("cases", "Cases"),
+    ],
+)
+def test_metrics_are_told_in_words(parts, key, name):
+    assert parts["metric"](key) == name

@@ -46,6 +46,22 @@ def make_prediction(image, landmarks=LANDMARKS):
     return Prediction(landmarks, tuple(points), grid, model)
 
 
+def make_many(image, count=45):
+    """So many landmarks, found and spread over the image; their names differ at their ends."""
+    names = [f"Anterior_Superior_Point_{n // 2:02d}_{'LR'[n % 2]}" for n in range(count)]
+    landmarks = LandmarkSet(
+        tuple(Landmark(name, "A definition that takes more than one line. " * 3) for name in names)
+    )
+    grid, rng, points = image.grid, np.random.default_rng(1), []
+    size = np.array(grid.size_ijk)
+    for name in names:
+        ijk = np.where(size > 1, rng.uniform(0.15, 0.85, 3) * (size - 1), 0)
+        heatmap = _gaussian_crop(grid, ijk, grid.to_lps(ijk), 0.95)
+        confidence = float(rng.uniform(0.3, 1.0))
+        points.append(LandmarkPrediction(name, grid.to_lps(ijk), 0.99, confidence, heatmap))
+    return Prediction(landmarks, tuple(points), grid, ModelIdentity("Test model", "1", "ab" * 32))
+
+
 def _gaussian_crop(grid, ijk, position, height):
     start = np.maximum(np.rint(ijk).astype(int) - 5, 0)
     stop = np.minimum(np.rint(ijk).astype(int) + 6, grid.size_ijk)

@@ -8,8 +8,10 @@ import vtk
 
 from ..volumes import ijk_to_ras, size_ijk
 
+# Positions nearer to a slice, in shares of half the view, lie in it: a fraction of a pixel.
+_SAME_SLICE = 1e-4
 # Slicer's names: the layout of one slice view, and that view.
-_FLAT_VIEW = "Red"
+FLAT_VIEW = "Red"
 
 
 def nodes_of_class(scene, class_name: str) -> list:
@@ -18,26 +20,51 @@ def nodes_of_class(scene, class_name: str) -> list:
     return [nodes.GetItemAsObject(index) for index in range(nodes.GetNumberOfItems())]
 
 
-def jump_to(scene, position_ras, is_centred: bool = True) -> None:
-    """Bring all slice views to a world position (3,), RAS, mm.
+# In shares of the way from the middle of a view to its edge: how far out a position is still seen
+# well, and how far out one is brought that was not.
+WELL_INSIDE, _BROUGHT_TO = 0.8, 0.5
 
-    is_centred: put it into the middle of each; otherwise the pictures stay where they are, except
-    in views where the position would be out of sight.
+
+def look_at(scene, position_ras, inside: float = WELL_INSIDE) -> list:
+    """Let all slice views show a world position (3,), RAS, mm, well; returns the nodes that moved.
+
+    A view goes to the position's slice. Its picture stays where it is as long as the position is
+    well within it, and moves no further than that needs. inside: what is well, as a share of the
+    way from the middle to the edge.
     """
-    position = tuple(map(float, position_ras))
-    for node in nodes_of_class(scene, "vtkMRMLSliceNode"):
-        if is_centred or not _is_in_sight(node, position):
-            node.JumpSliceByCentering(*position)
-        else:
-            node.JumpSliceByOffsetting(*position)
+    return [
+        node
+        for node in nodes_of_class(scene, "vtkMRMLSliceNode")
+        if _show_well(node, np.asarray(position_ras, dtype=float), inside)
+    ]
 
 
-def _is_in_sight(slice_node, position) -> bool:
-    """Whether a world position is within the frame of a view, in this slice or another."""
-    to_slice = vtk.vtkMatrix4x4()
-    vtk.vtkMatrix4x4.Invert(slice_node.GetSliceToRAS(), to_slice)
-    across = np.array(to_slice.MultiplyPoint((*position, 1.0)))[:2]
-    return bool((abs(across) <= np.array(slice_node.GetFieldOfView()[:2]) / 2).all())
+def _show_well(node, position, inside) -> bool:
+    matrix = slicer.util.arrayFromVTKMatrix(node.GetSliceToRAS())
+    across = np.linalg.inv(matrix) @ [*position, 1.0]
+    half = np.array(node.GetFieldOfView()[:2]) / 2
+    shift = np.zeros(3)
+    for axis in (0, 1):
+        if abs(across[axis]) > inside * half[axis]:
+            shift[axis] = across[axis] - _sign(across[axis]) * _BROUGHT_TO * half[axis]
+    if abs(across[2]) > _SAME_SLICE * half.max():
+        shift[2] = across[2]
+    matrix[:3, 3] += matrix[:3, :3] @ shift
+    return put_slice(node, matrix) if shift.any() else False
+
+
+def put_slice(node, slice_to_ras, field_of_view=None) -> bool:
+    """Give a slice view this place (4x4) and this field of view (3,), mm; returns if it moved."""
+    field = np.array(node.GetFieldOfView() if field_of_view is None else field_of_view)
+    is_there = np.allclose(slicer.util.arrayFromVTKMatrix(node.GetSliceToRAS()), slice_to_ras)
+    if is_there and np.allclose(field, node.GetFieldOfView()):
+        return False
+    modifying = node.StartModify()
+    node.SetFieldOfView(*map(float, field))
+    node.GetSliceToRAS().DeepCopy(np.asarray(slice_to_ras, dtype=float).ravel())
+    node.UpdateMatrices()
+    node.EndModify(modifying)
+    return True
 
 
 def is_flat(volume_node) -> bool:
@@ -53,15 +80,22 @@ def show_flat(result) -> bool:
     them. Returns False, and does nothing, for a volume of several slices.
     """
     volume, scene = result.volume_node, result.scene
-    view = scene.GetFirstNode(_FLAT_VIEW, "vtkMRMLSliceNode")
+    view = scene.GetFirstNode(FLAT_VIEW, "vtkMRMLSliceNode")
     if not is_flat(volume) or view is None:
         return False
     for composite in nodes_of_class(scene, "vtkMRMLSliceCompositeNode"):
         composite.SetBackgroundVolumeID(volume.GetID())
     for layout in nodes_of_class(scene, "vtkMRMLLayoutNode"):
         layout.SetViewArrangement(layout.SlicerLayoutOneUpRedSliceView)
-    _align(view, volume)
+    fit_flat(result)
     return True
+
+
+def fit_flat(result) -> None:
+    """Let the view of `show_flat` show all of the image at the size that the view has now."""
+    view = result.scene.GetFirstNode(FLAT_VIEW, "vtkMRMLSliceNode")
+    if view is not None:
+        _align(view, result.volume_node)
 
 
 def _align(view, volume) -> None:

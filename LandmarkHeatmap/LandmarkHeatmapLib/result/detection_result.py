@@ -19,7 +19,7 @@ from ..display.skeleton import SKELETON
 from ..display.surface import SURFACE
 from ..volumes import ijk_to_ras, size_ijk
 from . import markups, state
-from .publishing import publish_nodes
+from .publishing import leave_folder, publish_nodes
 from .state import MODULE_NAME
 
 # Role of the reference to the table of measurements.
@@ -67,9 +67,10 @@ class DetectionResult:
         scene = self.scene
         # These two follow the landmarks, not the volume.
         others = [self.node.GetNodeReference(role) for role in (SKELETON, MEASUREMENTS)]
-        for each in (*self._nodes_beside_the_volume(), *others, self.node):
-            if each is not None:
-                scene.RemoveNode(each)
+        there = [*self._nodes_beside_the_volume(), *(each for each in others if each is not None)]
+        leave_folder(scene, there)
+        for each in (*there, self.node):
+            scene.RemoveNode(each)
 
     # --- the nodes
 
@@ -114,7 +115,8 @@ class DetectionResult:
     @property
     def overlay_nodes(self) -> list:
         """All heatmap volumes that are still there, the combined one first."""
-        nodes = [self.heatmap_node(name) for name in self.landmarks.names]
+        reference = self.node.GetNodeReference
+        nodes = [reference(state.HEATMAP.format(index=n)) for n in range(len(self.landmarks))]
         return [node for node in (self.combined_node, *nodes) if node is not None]
 
     def _nodes_beside_the_volume(self) -> list:
@@ -164,6 +166,10 @@ class DetectionResult:
     def confidence(self, name: str) -> float:
         """0 to 1, as predicted."""
         return state.read(self.node)["confidences"][self.landmarks.index(name)]
+
+    def confidences(self) -> list:
+        """Those of all landmarks, as in the model."""
+        return state.read(self.node)["confidences"]
 
     def review(self, name: str) -> Review:
         """What a person has done about a landmark, told from where it is now."""

@@ -11,16 +11,19 @@ from landmark_heatmap.detection.prediction import Prediction
 _DEFINED = slicer.vtkMRMLMarkupsNode.PositionDefined
 _RAS_OF_LPS = np.array([-1, -1, 1])
 CONFIDENCE = "confidence"
+_GLYPH, _FLAT_GLYPH = 3.0, 4.0
 
 
-def add_list(scene, name: str, prediction: Prediction):
+def add_list(scene, name: str, prediction: Prediction, is_flat: bool = False):
     """A new fiducial list with one labelled control point a landmark, in the volume's coordinates.
 
     Definitions are descriptions; an absent landmark's point is missing; the confidence is a
-    measurement of each control point. No point can be added or deleted by accident.
+    measurement of each control point. No point can be added or deleted by accident. Hidden as long
+    as nobody shows it. is_flat: of an image of one slice, which fills its view.
     """
-    node = scene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", scene.GenerateUniqueName(name))
-    node.CreateDefaultDisplayNodes()
+    node = scene.CreateNodeByClass("vtkMRMLMarkupsFiducialNode")
+    node.UnRegister(None)  # CreateNodeByClass leaves a reference to its caller
+    node.SetName(name)
     confidences = vtk.vtkDoubleArray()
     confidences.SetName(CONFIDENCE)
     for landmark, point in zip(prediction.landmarks.landmarks, prediction.points):
@@ -35,13 +38,18 @@ def add_list(scene, name: str, prediction: Prediction):
     measurement.SetControlPointValues(confidences)
     node.AddMeasurement(measurement)
     node.SetFixedNumberOfControlPoints(True)
-    _style(node)
+    # Whole before it comes into the scene, so that views and trees look at it once.
+    node = scene.AddNode(node)
+    node.CreateDefaultDisplayNodes()
+    _style(node, is_flat)
     return node
 
 
-def hide_and_lock(node) -> None:
-    node.SetLocked(True)
-    node.GetDisplayNode().SetVisibility(False)
+def show(node, is_shown: bool) -> None:
+    """Show or hide a list in all views; touches nothing that is so already."""
+    display = node.GetDisplayNode()
+    if display is not None and bool(display.GetVisibility()) != is_shown:
+        display.SetVisibility(is_shown)
 
 
 def make_missing(node, index: int) -> None:
@@ -135,11 +143,13 @@ def copy_point(source, target, index: int) -> None:
         make_missing(target, index)
 
 
-def _style(node) -> None:
-    """Small marks that do not hide what they mark, legible labels."""
+def _style(node, is_flat: bool) -> None:
+    """Marks that are seen and do not hide what they mark, legible labels."""
     display = node.GetDisplayNode()
+    display.SetVisibility(False)
     display.SetGlyphTypeFromString("CrossDot2D")
-    display.SetGlyphScale(2.0)
+    # In shares of the view: the one of a photograph is large, and its points are many.
+    display.SetGlyphScale(_FLAT_GLYPH if is_flat else _GLYPH)
     display.SetTextScale(2.6)
     display.SetSelectedColor(0.35, 0.95, 1.0)
     # Of those that are not under review.

@@ -7,6 +7,7 @@ import slicer
 from landmark_heatmap.detection.prediction import Prediction
 
 from ..display.overlay import style_heatmap
+from ..display.views import is_flat
 from ..volumes import add_volume
 from . import markups, state
 
@@ -24,26 +25,30 @@ def publish_nodes(volume_node, prediction: Prediction):
     except Exception:
         steps.undo()
         raise
+    markups.show(steps.node.GetNodeReference(state.MARKUPS), True)
     return steps.node
 
 
 class PublishingSteps:
     """The same one node at a time, for who must not hold up a window; `undo` after an error.
 
-    node: the one that refers to the others; a result only after `finish`.
+    node: the one that refers to the others; a result only after `finish`. Its landmarks are hidden
+    until somebody shows them. combined: prediction.combined_heatmap(), if that is there already.
     """
 
-    def __init__(self, volume_node, prediction: Prediction):
+    def __init__(self, volume_node, prediction: Prediction, combined=None):
         self._volume, self._scene = volume_node, volume_node.GetScene()
+        names = _Names(self._scene, volume_node.GetName())
         node = self._scene.CreateNodeByClass("vtkMRMLScriptedModuleNode")
         node.UnRegister(None)  # CreateNodeByClass leaves a reference to its caller
         node.SetModuleName(state.MODULE_NAME)
-        node.SetName(self._scene.GenerateUniqueName(f"{volume_node.GetName()} detection"))
+        node.SetName(names.detection)
         state.write(node, state.initial(volume_node, prediction))
         self.node = self._scene.AddNode(node)
         self._added = []
         self._expected = 3 + len(prediction.points)
-        self._nodes = _new_nodes(self._scene, volume_node, prediction)
+        self._folder = _Folder(self._scene, volume_node, names)
+        self._nodes = _new_nodes(self._scene, volume_node, prediction, combined, names)
 
     @property
     def fraction(self) -> float:
@@ -58,36 +63,60 @@ class PublishingSteps:
         self._added.append(each)
         each.SetAndObserveTransformNodeID(self._volume.GetTransformNodeID())
         self.node.SetNodeReferenceID(role, each.GetID())
+        self._folder.take(each)
         return True
 
     def finish(self) -> None:
         """Once all nodes are there: make them a result."""
-        _gather_in_subject_hierarchy(self.node, self._added)
         self.node.SetNodeReferenceID(state.PARENT, self._volume.GetTransformNodeID())
         # Last, because the result is found by its volume from now on.
         self.node.SetNodeReferenceID(state.INPUT, self._volume.GetID())
 
     def undo(self) -> None:
         """Take everything out of the scene again."""
-        for each in (*self._added, self.node):
-            if each.GetScene() is not None:
-                each.GetScene().RemoveNode(each)
+        there = [each for each in (*self._added, self.node) if each.GetScene() is not None]
+        leave_folder(self._scene, there)
+        for each in there:
+            each.GetScene().RemoveNode(each)
 
 
-def _new_nodes(scene, volume_node, prediction: Prediction):
+class _Names:
+    """What the nodes of one detection are called. The second one of a volume is number 2 in all of
+    its names, and no name grows otherwise."""
+
+    def __init__(self, scene, volume_name: str):
+        number, self.volume, self._suffix = 1, volume_name, ""
+        while any(scene.GetFirstNodeByName(name) for name in (self.detection, self.landmarks)):
+            number += 1
+            self._suffix = f" {number}"
+
+    @property
+    def detection(self) -> str:
+        return f"{self.volume} detection{self._suffix}"
+
+    @property
+    def landmarks(self) -> str:
+        return f"{self.volume} landmarks{self._suffix}"
+
+    @property
+    def heatmaps(self) -> str:
+        return f"{self.volume} heatmaps{self._suffix}"
+
+
+def _new_nodes(scene, volume_node, prediction: Prediction, combined, names: _Names):
     """(role, new node) for each node of a detection, in the order in which trees list them."""
-    base = volume_node.GetName()
-    yield state.MARKUPS, markups.add_list(scene, f"{base} landmarks", prediction)
-    predicted = markups.add_list(scene, f"{base} landmarks as predicted", prediction)
-    markups.hide_and_lock(predicted)
+    flat = is_flat(volume_node)
+    yield state.MARKUPS, markups.add_list(scene, names.landmarks, prediction, flat)
+    predicted = markups.add_list(scene, f"{names.landmarks} as predicted", prediction, flat)
+    predicted.SetLocked(True)
     yield state.PREDICTED, predicted
-    combined = prediction.combined_heatmap()
+    combined = combined or prediction.combined_heatmap()
     if combined is None:
         return
-    yield state.COMBINED, _heatmap(scene, combined, f"{base} heatmaps combined")
+    yield state.COMBINED, _heatmap(scene, combined, f"{names.heatmaps} combined")
     for index, point in enumerate(prediction.points):
         role = state.HEATMAP.format(index=index)
-        yield role, _heatmap(scene, point.heatmap, f"{base} heatmap {point.name}")
+        yield role, _heatmap(scene, point.heatmap, f"{names.heatmaps} {point.name}")
 
 
 def _heatmap(scene, image, name: str):
@@ -96,17 +125,43 @@ def _heatmap(scene, image, name: str):
     return node
 
 
-def _gather_in_subject_hierarchy(result_node, nodes) -> None:
-    """Put the nodes into one folder, so that dozens of heatmaps do not crowd the scene's tree."""
-    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(result_node.GetScene())
-    if hierarchy is None:
-        return
-    folder = hierarchy.CreateFolderItem(hierarchy.GetSceneItemID(), result_node.GetName())
-    for node in nodes:
+class _Folder:
+    """The one folder of a detection in the tree of the Data module, beside its volume, so that
+    dozens of heatmaps do not crowd the tree."""
+
+    def __init__(self, scene, volume_node, names: _Names):
+        self._scene, tree = scene, _tree(scene)
+        if tree is not None:
+            beside = tree.GetItemByDataNode(volume_node)
+            parent = tree.GetItemParent(beside) if beside else tree.GetSceneItemID()
+            self._item = tree.CreateFolderItem(parent, names.detection)
+            tree.SetItemExpanded(self._item, False)
+
+    def take(self, node) -> None:
+        tree = _tree(self._scene)
+        if tree is None:
+            return
         # The application makes an item for each node by itself; other hosts do not.
-        item = hierarchy.GetItemByDataNode(node)
+        item = tree.GetItemByDataNode(node)
         if item:
-            hierarchy.SetItemParent(item, folder)
+            tree.SetItemParent(item, self._item)
         else:
-            hierarchy.CreateItem(folder, node)
-    hierarchy.SetItemExpanded(folder, False)
+            tree.CreateItem(self._item, node)
+
+
+def leave_folder(scene, nodes) -> None:
+    """Take the items of these nodes out of the Data module's tree, and the folder that this leaves
+    empty; the nodes themselves stay."""
+    tree = _tree(scene)
+    items = [tree.GetItemByDataNode(node) for node in nodes] if tree is not None else []
+    for item in filter(None, items):
+        folder = tree.GetItemParent(item)
+        tree.RemoveItem(item, False, False)
+        is_folder = tree.GetItemLevel(folder) == "Folder" and not tree.GetItemDataNode(folder)
+        if is_folder and not tree.GetNumberOfItemChildren(folder):
+            tree.RemoveItem(folder, False, False)
+
+
+def _tree(scene):
+    """Asked for each time: who keeps it beyond its scene keeps what is in it, too."""
+    return slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)

@@ -19,14 +19,16 @@ class Step:
 
 
 class History:
-    """The steps up to now, and those that were undone. now: the last moment that is known.
+    """The steps up to now, and those that were undone.
 
+    now: the last moment that is known. is_cut_off: something was done before the first step.
     on_moment: None, or called with what was done, in words, and the moment after it, for every step
     that is done, undone or done again.
     """
 
     def __init__(self):
         self.now = self.on_moment = None
+        self.is_cut_off = False
         self._done, self._undone = [], []
 
     def add(self, step: Step) -> None:

@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
-
 from landmark_heatmap.dataset.record import Review
 from landmark_heatmap.detection.locate import nearest_peak
-from landmark_heatmap.errors import LandmarkHeatmapError
 
-from ..display.views import is_flat, jump_to
 from ..result import markups
 from ..result.detection_result import DetectionResult
 from ..volumes import image_of
 from .history import Step, history_of
+from .looking import Looking
 from .placing import Placing
+from .rows import check_order, names_in_order, rows_of
 from .snapshot import Snapshot
 from .watching import ResultWatch
-
-ORDERS = ("anatomy", "name", "need")
-
-
-@dataclass(frozen=True)
-class Row:
-    """One landmark of the list. moved_mm: from where it was predicted; NaN without a place."""
-
-    name: str
-    definition: str
-    confidence: float
-    review: Review
-    moved_mm: float
 
 
 class ReviewSession:
@@ -42,26 +25,32 @@ class ReviewSession:
     other; the steps of a result are remembered as long as it is in the scene.
 
     on_change(): something in the rows has changed. on_select(name): another landmark is current.
-    Call `release` when done.
+    looking: how the current one is shown in the views. close_up: as for Looking. Call `release` when
+    done.
     """
 
-    def __init__(self, result: DetectionResult, on_change=None, on_select=None):
+    def __init__(self, result: DetectionResult, on_change=None, on_select=None, close_up=None):
         self.result = result
         self.on_change, self.on_select = on_change, on_select
         self.current = None
-        self._placing = None
+        self._placing, self._filter = None, ""
+        self.looking = Looking(result, close_up)
         self._watch = ResultWatch(result, self._look, self._picked)
         self._history = history_of(result.node)
         if self._history.now is None:
             self._history.now = Snapshot.take(result)
+            # Judged before, in a scene that was saved, and of how nothing is known.
+            reviews = result.reviews().values()
+            self._history.is_cut_off = any(each is not Review.UNTOUCHED for each in reviews)
         self._look()
         self._show_current()
         self.order = "anatomy"
 
     def release(self) -> None:
         """End the session; all points can be moved again, and the rest stays as it is."""
-        self._stop_placing()
+        self.stop_placing()
         self._watch.release()
+        self.looking.release()
         if self._watch.is_alive:
             markups.unlock_all(self.result.markups_node)
 
@@ -69,48 +58,39 @@ class ReviewSession:
 
     @property
     def order(self) -> str:
-        """ "anatomy", as in the model; "name"; or "need": unreviewed first, least confident first.
+        """One of `rows.ORDERS`, after a "-" the other way round.
 
-        The last is decided when it is set, and kept: rows do not jump under the user's hand.
+        It is decided when it is set, and kept: rows do not jump under the user's hand.
         """
         return self._order
 
     @order.setter
     def order(self, order: str) -> None:
-        if order not in ORDERS:
-            raise LandmarkHeatmapError(f"'{order}' is none of the orders {', '.join(ORDERS)}.")
-        self._order = order
-        self._names = list(self.result.landmarks.names) if self._watch.is_alive else []
-        if order == "name":
-            self._names.sort(key=str.casefold)
-        elif order == "need" and self._names:
-            reviews, confidence = self.result.reviews(), self.result.confidence
-            self._names.sort(
-                key=lambda name: (reviews[name] is not Review.UNTOUCHED, confidence(name))
-            )
+        self._order = check_order(order)
+        self._every = names_in_order(self.result, order) if self._watch.is_alive else []
+        self.filter = self._filter
+
+    @property
+    def filter(self) -> str:
+        """A part of the names that are listed and stepped through; all of them if empty."""
+        return self._filter
+
+    @filter.setter
+    def filter(self, text: str) -> None:
+        self._filter = text
+        wanted = text.strip().casefold()
+        self._names = [name for name in self._every if wanted in name.casefold()]
 
     def rows(self) -> list:
-        """A Row for each landmark, in `order`; none once the result is gone."""
+        """A Row for each landmark that is listed, in `order`; none once the result is gone."""
         if not self._watch.is_alive:
             return []
-        result = self.result
-        reviews, landmarks = result.reviews(), result.landmarks
-        moved = np.linalg.norm(result.positions_lps() - result.predicted_positions_lps(), axis=1)
-        rows = {
-            mark.name: Row(
-                mark.name,
-                mark.definition,
-                result.confidence(mark.name),
-                reviews[mark.name],
-                float(moved[index]),
-            )
-            for index, mark in enumerate(landmarks.landmarks)
-        }
+        rows = {row.name: row for row in rows_of(self.result)}
         return [rows[name] for name in self._names]
 
     def progress(self) -> tuple:
-        """(how many landmarks have been reviewed, how many there are)."""
-        reviews = [row.review for row in self.rows()]
+        """(how many landmarks have been reviewed, how many there are), listed or not."""
+        reviews = list(self.result.reviews().values()) if self._watch.is_alive else []
         return sum(review is not Review.UNTOUCHED for review in reviews), len(reviews)
 
     # --- which one is looked at
@@ -118,13 +98,17 @@ class ReviewSession:
     def select(self, name: str, jump: bool = True) -> None:
         """Make a landmark the current one: the only one that can be moved, marked as such.
 
-        jump: bring all slice views to it, if it has a place. Raises AnnotationError for an unknown
-        name.
+        jump: let all slice views show it, if it has a place; one that shows it well stays as it is.
+        Raises AnnotationError for an unknown name.
         """
         self._select(name)
         if jump:
-            # The picture of a flat image need not wander from point to point.
-            self._jump(is_centred=not is_flat(self.result.volume_node))
+            self.looking.go()
+
+    def select_first_in_need(self) -> None:
+        """The one that most needs a look: not reviewed, and of those the least confident."""
+        if self._watch.is_alive:
+            self.select(names_in_order(self.result, "need")[0])
 
     def next(self) -> None:
         self._step(1)
@@ -135,7 +119,7 @@ class ReviewSession:
     def next_unreviewed(self) -> None:
         """On to the next landmark that nobody has looked at, from the top again after the last."""
         rows = {row.name: row for row in self.rows()}
-        start = self._names.index(self.current) + 1 if self.current in rows else 0
+        start = self._names.index(self.current) + 1 if self.current in self._names else 0
         for name in self._names[start:] + self._names[:start]:
             if name in rows and rows[name].review is Review.UNTOUCHED:
                 self.select(name)
@@ -144,7 +128,9 @@ class ReviewSession:
     def _step(self, by: int) -> None:
         if not self._watch.is_alive:
             return
-        if self.current is None:
+        if not self._names:
+            return
+        if self.current not in self._names:
             self.select(self._names[0 if by > 0 else -1])
         else:
             self.select(self._names[(self._names.index(self.current) + by) % len(self._names)])
@@ -153,7 +139,7 @@ class ReviewSession:
         if not self._watch.is_alive:
             return
         self.result.landmarks.index(name)  # refuses an unknown name
-        self._stop_placing()
+        self.stop_placing()
         is_new = name != self.current
         self.current = name
         self._show_current()
@@ -165,33 +151,30 @@ class ReviewSession:
         index = names.index(self.current) if self.current in names else None
         with self._watch.quiet():
             markups.unlock_only(self.result.markups_node, index)
-
-    def _jump(self, is_centred: bool) -> None:
-        index = self.result.landmarks.index(self.current)
-        position = markups.world_positions(self.result.markups_node)[index]
-        if np.isfinite(position).all():
-            jump_to(self.result.scene, position, is_centred)
+        self.looking.show(self.current)
 
     def _picked(self, index: int) -> None:
         """A point was pressed in a view: the other views come to it, that one stays as it is."""
         name = self.result.landmarks.names[index]
         if name != self.current:
             self._select(name)
-            self._jump(is_centred=False)
+            self.looking.go(inside=1.0)
 
     # --- judging and correcting the current one
 
-    def confirm(self) -> None:
+    # Each of them means the current landmark, or those of the names, and is one step to undo.
+
+    def confirm(self, names=()) -> None:
         """It has been looked at and is right, where it is or absent."""
-        self._do("confirmation", self.result.confirm)
+        self._do("confirmation", self.result.confirm, names)
 
-    def mark_absent(self) -> None:
+    def mark_absent(self, names=()) -> None:
         """It is not in this image."""
-        self._do("marking as absent", self.result.mark_absent)
+        self._do("marking as absent", self.result.mark_absent, names)
 
-    def restore(self) -> None:
+    def restore(self, names=()) -> None:
         """Back to what the model had said; as if nobody had touched it."""
-        self._do("return to the prediction", self.result.restore_prediction)
+        self._do("return to the prediction", self.result.restore_prediction, names)
 
     def snap(self) -> bool:
         """Move it to the peak of its heatmap that is nearest; False if none is near."""
@@ -202,10 +185,12 @@ class ReviewSession:
         return True
 
     def place(self) -> None:
-        """Let the next click in a slice view put it there; it is back if none comes."""
-        if self.current is None or not self._watch.is_alive:
+        """Let the next click in a slice view put it there; it is back if none comes.
+
+        Until then nothing else can be judged; `undo` and `stop_placing` end it, and do no more.
+        """
+        if self.current is None or self.is_placing or not self._watch.is_alive:
             return
-        self._stop_placing()
         self._look()
         with self._watch.quiet():
             self._placing = Placing(self.result, self.current, self._placing_ended)
@@ -213,9 +198,8 @@ class ReviewSession:
 
     def _peak_near_current(self):
         """The world position (3,), RAS, of the peak, or None."""
-        if self.current is None or not self._watch.is_alive:
+        if self.current is None or self.is_placing or not self._watch.is_alive:
             return None
-        self._stop_placing()
         heatmap = self.result.heatmap_node(self.current)
         if heatmap is None:
             return None
@@ -225,46 +209,63 @@ class ReviewSession:
         peak = nearest_peak(image_of(heatmap), position)
         return None if peak is None else markups.world_of(heatmap, peak)
 
-    def _do(self, what: str, action) -> None:
-        """One step: `action` with the name of the current landmark."""
-        if self.current is None or not self._watch.is_alive:
+    def _do(self, what: str, action, names=()) -> None:
+        """One step: `action` with the name of the current landmark, or with each of the names."""
+        if self.current is None or self.is_placing or not self._watch.is_alive:
             return
-        self._stop_placing()
+        names = list(names) or [self.current]
         self._look()
         with self._watch.quiet():
-            action(self.current)
-        self._record(f"{what} of {self.current}")
+            for name in names:
+                action(name)
+        self._record(f"{what} of {names[0] if len(names) == 1 else f'{len(names)} landmarks'}")
 
     # --- what is noticed, undone and done again
 
     @property
+    def is_placing(self) -> bool:
+        """Whether the next click in a view puts the current landmark there."""
+        return self._placing is not None
+
+    @property
     def can_undo(self) -> bool:
-        return self._history.undoable is not None
+        return self.is_placing or self._history.undoable is not None
 
     @property
     def can_redo(self) -> bool:
-        return self._history.redoable is not None
+        return self._history.redoable is not None and not self.is_placing
 
     @property
     def undo_text(self) -> str:
-        """As "Undo: move of Tip"; empty if there is nothing."""
-        return f"Undo: {self._history.undoable.what}" if self.can_undo else ""
+        """As "Undo: move of Tip"; why there is nothing, if it was done before the scene was saved."""
+        if self.is_placing:
+            return f"End the placing of {self.current}"
+        if self._history.undoable is not None:
+            return f"Undo: {self._history.undoable.what}"
+        if self._history.is_cut_off:
+            return "What was done before the scene was saved and opened again cannot be undone."
+        return ""
 
     @property
     def redo_text(self) -> str:
         return f"Redo: {self._history.redoable.what}" if self.can_redo else ""
 
     def undo(self) -> None:
-        """Take the last step back: everything is exactly what it was before it."""
+        """Take the last step back: everything is exactly what it was before it.
+
+        While a click is waited for, it ends the waiting, and takes no step back.
+        """
+        if self.is_placing:
+            self.stop_placing()
+            return
         self._travel(lambda: self.can_undo, self._history.step_back, lambda step: step.before)
 
     def redo(self) -> None:
         self._travel(lambda: self.can_redo, self._history.step_forward, lambda step: step.after)
 
     def _travel(self, is_possible, take_step, moment_of) -> None:
-        if not self._watch.is_alive:
+        if self.is_placing or not self._watch.is_alive:
             return
-        self._stop_placing()
         self._look()
         if not is_possible():
             return
@@ -303,7 +304,8 @@ class ReviewSession:
     def _is_waiting_for_a_click(self) -> bool:
         return self._placing is not None and self._placing.is_waiting
 
-    def _stop_placing(self) -> None:
+    def stop_placing(self) -> None:
+        """Wait for no click any more; the landmark is back where it was."""
         if self._placing is not None:
             self._placing.stop()
 

@@ -1,7 +1,9 @@
 """Detection without waiting for it: images in a queue, one worker process, a timer that looks in.
 
 The work is done elsewhere: files are read in a thread, the network runs in a process of its own,
-and the nodes of a result are made a few at a time. No step here is meant to take more than 50 ms.
+and the nodes of a result are made a few at a time. Between two turns of the window's loop it works
+for 8 ms and as long as the node takes that is begun then, some 15 ms in all; the views are drawn once,
+if at all.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import qt
+import slicer
 from slicer.i18n import tr as _
 
 from landmark_heatmap.errors import LandmarkHeatmapError, PredictionError
@@ -25,7 +28,7 @@ from .jobs import Job, Outcome, Status
 
 # How often the timer looks in, and how long it may work on nodes before it lets the window live.
 _INTERVAL_MS = 20
-_STEP_SECONDS = 0.015
+_STEP_SECONDS = 0.008
 
 
 class DetectionQueue:
@@ -43,7 +46,7 @@ class DetectionQueue:
         self._timer.setInterval(_INTERVAL_MS)
         self._timer.connect("timeout()", self._look_in)
         self._jobs, self._outcomes, self._step = [], [], None
-        self._stopped = ""
+        self._stopped, self._steps, self._found_event = "", None, None
 
     @property
     def is_busy(self) -> bool:
@@ -60,7 +63,7 @@ class DetectionQueue:
 
     def cancel(self, reason: str = "") -> None:
         """Stop everything; what is finished stays. reason: told at the end."""
-        if not self.is_busy or self._stopped:
+        if not self._jobs or self._stopped:
             return
         self._stopped = reason or _("Cancelled.")
         self._jobs = self._jobs[:1]
@@ -160,7 +163,14 @@ class DetectionQueue:
             self._fail(_("The volume was moved while landmarks were being detected; try again."))
             return
         self._found_event = event
-        self._steps = PublishingSteps(volume, event.prediction)
+        self._combining = self._threads.submit(event.prediction.combined_heatmap)
+        self._step = self._begin_publishing
+
+    def _begin_publishing(self) -> None:
+        if self._is_gone() or not self._combining.done():
+            return
+        prediction, combined = self._found_event.prediction, self._combining.result()
+        self._steps = PublishingSteps(self._job.volume, prediction, combined)
         self._step = self._publish
 
     def _publish(self) -> None:
@@ -168,10 +178,11 @@ class DetectionQueue:
         if self._is_gone():
             return
         until = time.monotonic() + _STEP_SECONDS
-        while time.monotonic() < until:
-            if not self._steps.advance():
-                self._step = self._show
-                break
+        with slicer.util.RenderBlocker():
+            while time.monotonic() < until:
+                if not self._steps.advance():
+                    self._step = self._show
+                    break
         self._tell(_("Showing"), 0.9 + 0.1 * self._steps.fraction)
 
     def _is_gone(self) -> bool:
@@ -181,7 +192,7 @@ class DetectionQueue:
         return True
 
     def _show(self) -> None:
-        """A step of its own, for what the views do with it takes time as well."""
+        """A step of its own, for what others do with a new result takes time as well."""
         if self._is_gone():
             return
         self._steps.finish()
@@ -203,15 +214,19 @@ class DetectionQueue:
     def _finish(self, outcome: Outcome) -> None:
         if self._step in (self._publish, self._show) and outcome.result is None:
             self._steps.undo()
+        self._steps = self._found_event = None
         self._outcomes.append(outcome)
         self._jobs.pop(0)
+        self.on_outcome(outcome)
         if self._jobs and not self._stopped:
-            self.on_outcome(outcome)
             self._begin_next()
-            return
+        else:
+            self._step = self._end
+
+    def _end(self) -> None:
+        """A turn of its own, too: whoever is told shows the results."""
         self._step = None
         self._timer.stop()
-        self.on_outcome(outcome)
         self.on_end(self._outcomes, self._stopped)
 
     def _tell(self, stage: str, fraction: float, seconds_left: float = None) -> None:

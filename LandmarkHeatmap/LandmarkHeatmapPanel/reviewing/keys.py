@@ -19,6 +19,8 @@ SHORTCUTS = {
     "placeButton": "D",
     "undoButton": "Z",
     "redoButton": "Shift+Z",
+    "closeUpButton": "E",
+    "allNamesButton": "S",
 }
 
 
@@ -28,22 +30,34 @@ class Keys:
     def __init__(self, ui, parent):
         """parent: a widget to hang the keys on where there is no main window."""
         self._ui, self._parent, self._shortcuts = ui, parent, []
+        self._escape = None
 
     def enter(self) -> None:
         self.exit()
         for name, key in SHORTCUTS.items():
-            # The main window's, for the keys have to work while the mouse is in a view.
-            shortcut = qt.QShortcut(slicer.util.mainWindow() or self._parent)
-            shortcut.setKey(qt.QKeySequence(key))
-            shortcut.setContext(qt.Qt.WindowShortcut)
-            shortcut.connect("activated()", _pressing(getattr(self._ui, name)))
-            self._shortcuts.append(shortcut)
+            self._add(name, key)
+        self._escape = self._add("undoButton", "Esc")
+        self.while_placing(False)
+
+    def while_placing(self, is_placing: bool) -> None:
+        """Escape ends the waiting for a click, as undo does; it is Slicer's at all other times."""
+        if self._escape is not None:
+            self._escape.setEnabled(is_placing)
+
+    def _add(self, button: str, key: str):
+        # The main window's, for the keys have to work while the mouse is in a view.
+        shortcut = qt.QShortcut(slicer.util.mainWindow() or self._parent)
+        shortcut.setKey(qt.QKeySequence(key))
+        shortcut.setContext(qt.Qt.WindowShortcut)
+        shortcut.connect("activated()", _pressing(getattr(self._ui, button)))
+        self._shortcuts.append(shortcut)
+        return shortcut
 
     def exit(self) -> None:
         for shortcut in self._shortcuts:
             shortcut.setEnabled(False)
             shortcut.deleteLater()
-        self._shortcuts = []
+        self._shortcuts, self._escape = [], None
 
 
 def _pressing(button):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import qt
 from slicer.i18n import tr as _
 
@@ -9,13 +11,17 @@ from landmark_heatmap.dataset.record import Review
 from landmark_heatmap.lengths import number as told_number
 
 from ..section import Signal
+from ..texts import OnResize, width_of
 
+# State of a landmark: its sign, what it is called, and a colour that is legible on light and dark.
 STATES = {
-    Review.UNTOUCHED: "predicted",
-    Review.CORRECTED: "corrected",
-    Review.CONFIRMED: "confirmed",
-    Review.MARKED_ABSENT: "absent",
+    Review.UNTOUCHED: ("○", "predicted", "#c77f0a"),
+    Review.CORRECTED: ("✎", "corrected", "#2f86d6"),
+    Review.CONFIRMED: ("✓", "confirmed", "#2e9e44"),
+    Review.MARKED_ABSENT: ("✕", "absent", "#d0453c"),
 }
+ROWS_SEEN = 10
+_NAME_PADDING = 16
 
 
 def _moved(mm: float) -> str:
@@ -24,69 +30,176 @@ def _moved(mm: float) -> str:
     return told_number(mm, like=fine, missing="")
 
 
-# What stands at the top, and what a row of ReviewSession.rows says there.
+@dataclass(frozen=True)
+class Column:
+    """header, tip: what stands at the top. text_of, tip_of, colour_of: what a row of
+    ReviewSession.rows says there, and how. order: how a click on the header sorts; none if empty.
+    """
+
+    header: str
+    tip: str
+    text_of: object
+    order: str = ""
+    tip_of: object = None
+    colour_of: object = None
+
+
 COLUMNS = (
-    ("Landmark", lambda row: row.name),
-    ("Confidence", lambda row: f"{row.confidence:.0%}"),
-    ("State", lambda row: _(STATES[row.review])),
-    ("Moved (mm)", lambda row: _moved(row.moved_mm)),
+    Column(
+        "",
+        "What was done to it. A click puts what most needs a look at the top.",
+        lambda row: STATES[row.review][0],
+        order="need",
+        tip_of=lambda row: _(STATES[row.review][1]),
+        colour_of=lambda row: STATES[row.review][2],
+    ),
+    Column(
+        "Landmark",
+        "A click sorts by name, then the other way round, then as in the model.",
+        lambda row: row.name,
+        order="name",
+        tip_of=lambda row: f"{row.name}: {row.definition}" if row.definition else row.name,
+    ),
+    Column(
+        "Conf.",
+        "Confidence: how much of what the network believes lies near this place.",
+        lambda row: f"{row.confidence:.0%}",
+        order="confidence",
+    ),
+    Column(
+        "Moved",
+        "How far it was moved from where the model had it, in mm.",
+        lambda row: _moved(row.moved_mm),
+        order="moved",
+    ),
 )
+NAME = 1  # the column that takes the room
 
 
 class ReviewTable:
-    """Shows rows, and tells by `chosen` the name of the one that the user goes to."""
+    """Shows rows, and tells by `chosen` the name of the one that the user goes to, by `sorted` in
+    which order the user wants them."""
 
     def __init__(self, ui):
         self._table = ui.reviewTable
-        self.chosen = Signal()
-        self._names, self._current = [], None
+        self.chosen, self.sorted = Signal(), Signal()
+        self._names, self._current, self._order = [], None, "anatomy"
         self._is_filling = False
         self._set_up()
 
     def _set_up(self) -> None:
         table = self._table
         table.setColumnCount(len(COLUMNS))
-        table.setHorizontalHeaderLabels([_(header) for header, _text_of in COLUMNS])
-        header = table.horizontalHeader()
-        header.setSectionResizeMode(0, qt.QHeaderView.Stretch)
-        for column in range(1, len(COLUMNS)):
-            header.setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
-        table.verticalHeader().setVisible(False)
+        table.setHorizontalHeaderLabels([_(column.header) for column in COLUMNS])
+        for number, column in enumerate(COLUMNS):
+            table.horizontalHeaderItem(number).setToolTip(_(column.tip))
+        line = table.fontMetrics().lineSpacing() + 2
+        header, sides = table.horizontalHeader(), table.verticalHeader()
+        header.setMinimumSectionSize(line)
+        header.setFixedHeight(line + 4)
+        header.setHighlightSections(False)
+        header.setSectionsClickable(True)
+        header.connect("sectionClicked(int)", self._on_header_clicked)
+        for number in range(len(COLUMNS)):
+            header.setSectionResizeMode(number, qt.QHeaderView.ResizeToContents)
+        sides.setVisible(False)
+        sides.setMinimumSectionSize(line)
+        sides.setDefaultSectionSize(line)
+        table.setMinimumHeight(line + 4 + ROWS_SEEN * line + 2 * table.frameWidth)
         table.connect("currentCellChanged(int,int,int,int)", self._on_row_chosen)
+        OnResize(table.viewport(), self._give_names_room)
 
-    def show(self, rows, current) -> None:
-        """Show these rows, in this order; current: the name of the chosen one, or None."""
+    # --- what is shown
+
+    def show(self, rows, current, order: str = "anatomy") -> None:
+        """Show these rows; current: the name of the chosen one, or None; order: their order."""
         self._is_filling = True
         try:
             self._fill(rows)
-            self._names, self._current = [row.name for row in rows], current
-            if current in self._names and self._table.currentRow() != self._names.index(current):
-                self._table.setCurrentCell(self._names.index(current), 0)
+            names = [row.name for row in rows]
+            is_another = names != self._names
+            self._names, self._current = names, current
+            if is_another:
+                self._give_names_room()
+            if is_another or self._row() != self._table.currentRow():
+                self._go_to_current()
+            self._show_order(order)
         finally:
             self._is_filling = False
 
+    def selected(self) -> list:
+        """The names of the rows that are chosen, from top to bottom."""
+        rows = sorted(index.row() for index in self._table.selectionModel().selectedRows())
+        return [self._names[row] for row in rows if row < len(self._names)]
+
     def _fill(self, rows) -> None:
-        is_new = self._table.rowCount != len(rows)
-        if is_new:
+        if self._table.rowCount != len(rows):
             self._table.setRowCount(len(rows))
         for number, row in enumerate(rows):
-            for column, (_header, text_of) in enumerate(COLUMNS):
-                self._show_cell(number, column, text_of(row), row.definition)
-        if is_new:
-            self._table.resizeRowsToContents()
+            for column, what in enumerate(COLUMNS):
+                tip = what.tip_of(row) if what.tip_of else row.definition
+                colour = what.colour_of(row) if what.colour_of else None
+                self._show_cell(number, column, what.text_of(row), tip, colour)
 
-    def _show_cell(self, row: int, column: int, text: str, tip: str) -> None:
+    def _show_cell(self, row: int, column: int, text: str, tip: str, colour) -> None:
         item = self._table.item(row, column)
         if item is None:
             item = qt.QTableWidgetItem()
             self._table.setItem(row, column, item)
         if item.text() != text:
             item.setText(text)
+            if colour:
+                item.setForeground(qt.QBrush(qt.QColor(colour)))
         if item.toolTip() != tip:
             item.setToolTip(tip)
+
+    def _row(self) -> int:
+        return self._names.index(self._current) if self._current in self._names else -1
+
+    def _go_to_current(self) -> None:
+        """Choose its row and no other, and bring it into sight."""
+        row, table = self._row(), self._table
+        if row < 0:
+            table.clearSelection()
+            return
+        # With Shift held, as for a key of ours, Qt would add the row to those that are chosen.
+        table.setSelectionMode(qt.QAbstractItemView.SingleSelection)
+        table.setCurrentCell(row, NAME)
+        table.selectRow(row)
+        table.setSelectionMode(qt.QAbstractItemView.ExtendedSelection)
+        table.scrollToItem(table.item(row, NAME))
+
+    def _give_names_room(self) -> None:
+        """All that the other columns leave; where a name needs more, there is a scroll bar: names
+        are never cut, for left and right differ at their ends."""
+        table, header = self._table, self._table.horizontalHeader()
+        metrics = table.fontMetrics()
+        longest = max((width_of(name, metrics) for name in self._names), default=0) + _NAME_PADDING
+        others = sum(header.sectionSize(n) for n in range(len(COLUMNS)) if n != NAME)
+        fits = longest <= table.viewport().width - others
+        mode = qt.QHeaderView.Stretch if fits else qt.QHeaderView.ResizeToContents
+        header.setSectionResizeMode(NAME, mode)
+
+    # --- sorting
+
+    def _show_order(self, order: str) -> None:
+        self._order = order
+        header = self._table.horizontalHeader()
+        columns = [n for n, column in enumerate(COLUMNS) if column.order == order.lstrip("-")]
+        header.setSortIndicatorShown(bool(columns))
+        if columns:
+            down = qt.Qt.DescendingOrder if order.startswith("-") else qt.Qt.AscendingOrder
+            header.setSortIndicator(columns[0], down)
+
+    def _on_header_clicked(self, column: int) -> None:
+        """This way, the other way, as in the model."""
+        order = COLUMNS[column].order
+        if order:
+            self.sorted.emit({order: f"-{order}", f"-{order}": "anatomy"}.get(self._order, order))
 
     def _on_row_chosen(self, row, column, previous_row, previous_column):
         if self._is_filling or not 0 <= row < len(self._names):
             return
         if row != previous_row or self._names[row] != self._current:
+            self._current = self._names[row]
             self.chosen.emit(self._names[row])

@@ -10,6 +10,7 @@ from landmark_heatmap.lengths import length
 from LandmarkHeatmapLib.comparison import compare
 
 from ..section import Section
+from ..texts import FixedText
 from ..widgets import showing_errors
 
 
@@ -18,6 +19,7 @@ class CompareSection(Section):
 
     def __init__(self, ui, state, logic):
         super().__init__(ui, state, logic)
+        self._outcome = FixedText(self.ui.comparisonLabel, lines=3)
         self.ui.compareButton.connect("clicked(bool)", self._on_compare_button)
 
     def update(self) -> None:
@@ -34,7 +36,7 @@ class CompareSection(Section):
             proxy.hiddenNodeIDs = hidden
 
     def _on_compare_button(self, checked=False):
-        with showing_errors(_("The comparison failed."), self.ui.comparisonLabel):
+        with showing_errors(_("The comparison failed."), self._outcome.show):
             node, result = self.state.node, self.state.result()
             comparison = compare(result, node.reference, thresholds_in(node.thresholds))
             table = comparison.to_table(slicer.mrmlScene)
@@ -42,14 +44,19 @@ class CompareSection(Section):
                 _("{rate:.0%} within {threshold:g} mm").format(rate=rate, threshold=threshold)
                 for threshold, rate in comparison.sdr.items()
             )
-            self.ui.comparisonLabel.text = _(
-                "Mean radial error {mre} mm over {count} landmarks; {rates}. Table: {table}."
-            ).format(
-                mre=length(comparison.mre_mm),
-                count=comparison.count,
-                rates=rates,
-                table=table.GetName(),
+            self._outcome.show(
+                _(
+                    "Mean radial error {mre} mm over {count} landmarks; {rates}. Table: {table}."
+                ).format(
+                    mre=length(comparison.mre_mm),
+                    count=comparison.count,
+                    rates=rates,
+                    table=table.GetName(),
+                )
             )
+
+    def forget(self) -> None:
+        self._outcome.show("")
 
 
 def thresholds_in(text: str) -> tuple:

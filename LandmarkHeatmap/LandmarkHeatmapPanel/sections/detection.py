@@ -63,6 +63,9 @@ class DetectionSection(Section):
         """The scene, the module or the application is about to go."""
         self.queue.cancel(reason)
 
+    def forget(self) -> None:
+        self.ui.batchReportList.clear()
+
     def close(self) -> None:
         self.queue.close()
 
@@ -70,15 +73,17 @@ class DetectionSection(Section):
 
     def detect(self, jobs) -> None:
         """Detect in these; asks for packages first, and tells what is wrong."""
-        with showing_errors(_("The detection failed."), self.ui.statusLabel):
+        with showing_errors(_("The detection failed."), self.told.emit):
             if not ensure_packages(self.logic):
-                self.ui.statusLabel.text = _(
-                    "Detection needs torch, which is not installed. Review, export and comparison"
-                    " work without."
+                self.told.emit(
+                    _(
+                        "Detection needs torch, which is not installed. Review, export and"
+                        " comparison work without."
+                    )
                 )
                 return
             self._is_batch = len(jobs) > 1
-            self.ui.batchReportLabel.text = ""
+            self.ui.batchReportList.clear()
             self.queue.start(
                 slicer.mrmlScene,
                 jobs,
@@ -89,7 +94,7 @@ class DetectionSection(Section):
 
     def _on_detect_button(self, checked=False):
         if self.queue.is_busy:
-            self.ui.statusLabel.text = _("Cancelling...")
+            self.told.emit(_("Cancelling..."))
             self.queue.cancel()
         else:
             self.detect([Job.of_volume(self.state.node.inputVolume)])
@@ -102,7 +107,7 @@ class DetectionSection(Section):
         if status.seconds_left is not None:
             left = " - " + _("{time} left").format(time=_duration(status.seconds_left))
         self.ui.progressBar.setFormat(f"%p%{left}")
-        self.ui.statusLabel.text = f"{status.text}..."
+        self.told.emit(f"{status.text}...")
 
     def _on_outcome(self, outcome):
         if outcome.error:
@@ -113,24 +118,28 @@ class DetectionSection(Section):
     def _on_end(self, outcomes, stopped):
         """One image says itself what came of it; several are listed."""
         whole = [each for each in outcomes if each.result is not None and each.result.is_whole]
-        self.ui.statusLabel.text = stopped or outcomes[-1].error
+        text = stopped or outcomes[-1].error
         if self._is_batch:
-            self.ui.statusLabel.text = stopped or _(
-                "Detected in {found} of {total} images."
-            ).format(found=len(whole), total=len(outcomes))
-            self.ui.batchReportLabel.text = "\n".join(
-                f"{outcome.name}: {outcome.error or _('done')}" for outcome in outcomes
+            text = stopped or _("Detected in {found} of {total} images.").format(
+                found=len(whole), total=len(outcomes)
             )
+            for outcome in outcomes:
+                self._report(outcome)
         elif whole and not stopped:
-            self.ui.statusLabel.text = _(
-                "{count} landmarks detected in '{name}' in {seconds:.1f} s."
-            ).format(
+            text = _("{count} landmarks detected in '{name}' in {seconds:.1f} s.").format(
                 count=len(whole[0].result.landmarks),
                 name=whole[0].name,
                 seconds=whole[0].seconds,
             )
+        self.told.emit(text)
         self._let_go_of_finished_files(outcomes)
         self.ended.emit([outcome.result for outcome in whole])
+
+    def _report(self, outcome) -> None:
+        text = f"{outcome.name}: {outcome.error or _('done')}"
+        item = qt.QListWidgetItem(text)
+        item.setToolTip(text)
+        self.ui.batchReportList.addItem(item)
 
     def _let_go_of_finished_files(self, outcomes) -> None:
         """They are volumes of the scene now; those that failed stay on the list."""
@@ -191,7 +200,7 @@ class DetectionSection(Section):
 
     def add_folder(self, folder) -> None:
         """Put the image files of a folder on the list, ticked."""
-        with showing_errors(_("The folder could not be added."), self.ui.statusLabel):
+        with showing_errors(_("The folder could not be added."), self.told.emit):
             found = sorted(path for path in Path(folder).iterdir() if is_image_file(path))
             if not found:
                 raise LandmarkHeatmapError(

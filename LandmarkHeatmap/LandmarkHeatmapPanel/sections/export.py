@@ -17,6 +17,7 @@ from landmark_heatmap.errors import LandmarkHeatmapError
 from LandmarkHeatmapLib.export import export_case, suggest_case
 
 from ..section import Section
+from ..texts import FixedText
 from ..widgets import keep_setting, setting, showing_errors
 
 
@@ -26,6 +27,8 @@ class ExportSection(Section):
     def __init__(self, ui, state, logic):
         super().__init__(ui, state, logic)
         self._volume = self._revision = self._suggested_for = None
+        self._completeness = FixedText(self.ui.partialLabel, lines=2)
+        self._exported = FixedText(self.ui.exportedLabel, lines=3)
         self.ui.annotatorLineEdit.text = setting("Annotator")
         self.ui.annotatorLineEdit.connect("editingFinished()", self._on_annotator_edited)
         if not self.ui.datasetPathLineEdit.currentPath:
@@ -41,7 +44,7 @@ class ExportSection(Section):
 
     def _begin_case(self) -> None:
         self._volume, self._revision = self.state.node.inputVolume, None
-        self.ui.exportedLabel.text = ""
+        self._exported.show("")
 
     def update(self) -> None:
         node, result = self.state.node, self.state.result()
@@ -52,7 +55,7 @@ class ExportSection(Section):
         self.ui.exportButton.enabled = result is not None
         self.ui.openFolderButton.enabled = self._revision is not None
         self._suggest_case()
-        self.ui.partialLabel.text = "" if result is None else self._completeness(result)
+        self._completeness.show("" if result is None else completeness(result))
         self._show_command()
 
     def _suggest_case(self) -> None:
@@ -69,23 +72,11 @@ class ExportSection(Section):
                 name = suggest_case(volume, folder)
         self.ui.caseNameLineEdit.placeholderText = name
 
-    @staticmethod
-    def _completeness(result) -> str:
-        reviews = list(result.reviews().values())
-        left = reviews.count(Review.UNTOUCHED)
-        if not left:
-            return _("Complete: every landmark was looked at.")
-        return _(
-            "Partial: {left} of {total} landmarks were not looked at; they are exported as"
-            " predictions, which are no labels."
-        ).format(left=left, total=len(reviews))
-
     def _show_command(self) -> None:
         folder = self.ui.datasetPathLineEdit.currentPath
         command = retraining_command(folder, self._model_path()) if folder else ""
-        if self.ui.retrainLineEdit.text != command:
-            self.ui.retrainLineEdit.text = command
-            self.ui.retrainLineEdit.setCursorPosition(0)
+        if self.ui.retrainTextEdit.toPlainText() != command:
+            self.ui.retrainTextEdit.setPlainText(command)
         self.ui.copyCommandButton.enabled = bool(command)
 
     def _model_path(self):
@@ -102,28 +93,26 @@ class ExportSection(Section):
             self._show_command()
 
     def _on_export_button(self, checked=False):
-        with showing_errors(_("The export failed."), self.ui.exportedLabel):
+        with showing_errors(_("The export failed."), self._exported.show):
             folder = self.ui.datasetPathLineEdit.currentPath
             if not folder:
                 raise LandmarkHeatmapError(_("Choose a dataset folder to export to."))
             node, result = self.state.node, self.state.result()
-            completeness = self._completeness(result)
             with slicer.util.WaitCursor():
                 self._revision = export_case(
                     result, folder, node.caseName, self.ui.annotatorLineEdit.text, node.withImage
                 )
             self._on_annotator_edited()
             self.ui.datasetPathLineEdit.addCurrentPathToHistory()
-            wrote = _("Wrote {case}, {revision}, with the image, to {folder}. {completeness}")
+            wrote = _("Wrote {case}, {revision}, with the image, to {folder}.")
             if not node.withImage:
-                wrote = _(
-                    "Wrote {case}, {revision}, without the image, to {folder}. {completeness}"
+                wrote = _("Wrote {case}, {revision}, without the image, to {folder}.")
+            self._exported.show(
+                wrote.format(
+                    case=self._revision.parent.name,
+                    revision=self._revision.name,
+                    folder=self._revision,
                 )
-            self.ui.exportedLabel.text = wrote.format(
-                case=self._revision.parent.name,
-                revision=self._revision.name,
-                folder=self._revision,
-                completeness=completeness,
             )
             self.ui.openFolderButton.enabled = True
             self._suggest_case()
@@ -132,7 +121,19 @@ class ExportSection(Section):
         qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(self._revision)))
 
     def _on_copy_button(self, checked=False):
-        slicer.app.clipboard().setText(self.ui.retrainLineEdit.text)
+        slicer.app.clipboard().setText(self.ui.retrainTextEdit.toPlainText())
+
+
+def completeness(result) -> str:
+    """How much of a result was looked at, and what that means for an export."""
+    reviews = list(result.reviews().values())
+    left = reviews.count(Review.UNTOUCHED)
+    if not left:
+        return _("Complete: every landmark was looked at.")
+    return _(
+        "Partial: {left} of {total} landmarks were not looked at; they are exported as"
+        " predictions, which are no labels."
+    ).format(left=left, total=len(reviews))
 
 
 def retraining_command(folder, model_path=None, windows: bool = os.name == "nt") -> str:

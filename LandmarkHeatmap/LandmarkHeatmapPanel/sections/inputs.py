@@ -13,6 +13,7 @@ from LandmarkHeatmapLib.volumes import component_note
 
 from ..section import Section
 from ..state import DEVICES
+from ..texts import FixedText
 from ..widgets import fill, select, showing_errors
 
 
@@ -22,10 +23,15 @@ class InputSection(Section):
     def __init__(self, ui, state, logic):
         super().__init__(ui, state, logic)
         self._shown = None
+        self._image_note = FixedText(self.ui.imageNoteLabel)
+        self._model_info = FixedText(self.ui.modelInfoLabel)
+        self._device_note = FixedText(self.ui.deviceNoteLabel)
+        self._next_step = FixedText(self.ui.nextStepLabel)
         fill(self.ui.deviceComboBox, [(_(text), key) for key, text in DEVICES.items()])
         select(self.ui.deviceComboBox, state.device)
         self.ui.modelComboBox.connect("currentIndexChanged(int)", self._on_model_chosen)
         self.ui.addModelButton.connect("clicked(bool)", self._on_add_button)
+        self.ui.sampleButton.connect("clicked(bool)", self._on_sample_button)
         self.ui.deviceComboBox.connect("currentIndexChanged(int)", self._on_device_chosen)
 
     def update(self) -> None:
@@ -38,20 +44,41 @@ class InputSection(Section):
         select(self.ui.modelComboBox, node.model)
         self._show_model(next((d for key, _path, d in models if key == node.model), None))
         note = component_note(node.inputVolume) if node.inputVolume else ""
-        self.ui.imageNoteLabel.text = _("Used: {part}.").format(part=note) if note else ""
+        self._image_note.show(_("Used: {part}.").format(part=note) if note else "")
         self.ui.imageNoteLabel.setVisible(bool(note))
-        self.ui.deviceNoteLabel.setVisible(bool(self.ui.deviceNoteLabel.text))
+        self.ui.deviceNoteLabel.setVisible(bool(self._device_note.text))
         self._hide_overlays_from_selector()
+        self._show_next_step()
+
+    def _show_next_step(self) -> None:
+        """One line: where one is on the way from an image to a dataset."""
+        node = self.state.node
+        volumes = self.logic.inputVolumes(slicer.mrmlScene)
+        if not volumes:
+            text = _("Load an image, or:")
+        elif node.inputVolume is None:
+            text = _("Choose the image below.")
+        elif not node.model:
+            text = _("Add a model: a file that ends in .safetensors.")
+        elif self.state.result() is None:
+            text = _("Detect the landmarks.")
+        else:
+            text = _("Look at the landmarks under Review; then export.")
+        self._next_step.show(text)
+        self.ui.sampleButton.setVisible(not volumes)
 
     def show_device(self, device: str, note: str) -> None:
         """device: what a detection ran on, as the worker calls it. note: why; may be empty."""
         text = _("Took: {device}").format(device=_(DEVICES.get(device.split(":")[0], device)))
-        self.ui.deviceNoteLabel.text = f"{text}. {note}" if note else f"{text}."
+        self._device_note.show(f"{text}. {note}" if note else f"{text}.")
         self.ui.deviceNoteLabel.setVisible(True)
+
+    def forget(self) -> None:
+        self._device_note.show("")
 
     def add_model(self, path) -> None:
         """Add a model file to the list and choose it."""
-        with showing_errors(_("The model could not be added."), self.ui.statusLabel):
+        with showing_errors(_("The model could not be added."), self.told.emit):
             self.state.node.model = self.logic.addModel(path)
             self.changed.emit()
 
@@ -60,18 +87,18 @@ class InputSection(Section):
             return
         self._shown = description
         if description is None:
-            self.ui.modelInfoLabel.text = _("No model: add one (a file that ends in .safetensors).")
+            self._model_info.show(_("No model: add one (a file that ends in .safetensors)."))
             self.ui.modelDetailsTextBrowser.html = ""
             return
         facts = [
-            _("{count} landmarks in {dimension}D images").format(
+            _("{count} landmarks, {dimension}D").format(
                 count=len(description.landmarks), dimension=description.dimension
             )
         ]
         error = description.metrics.get("validation_mre_mm")
         if isinstance(error, (int, float)):
-            facts.append(_("mean error {error:.1f} mm in its validation").format(error=error))
-        self.ui.modelInfoLabel.text = "; ".join(facts)
+            facts.append(_("mean error {error:.1f} mm").format(error=error))
+        self._model_info.show("; ".join(facts))
         self.ui.modelDetailsTextBrowser.html = describe(description)
 
     def _hide_overlays_from_selector(self) -> None:
@@ -87,6 +114,11 @@ class InputSection(Section):
 
     def _on_device_chosen(self, index):
         self.state.device = self.ui.deviceComboBox.currentData
+
+    def _on_sample_button(self, checked=False):
+        from ..sample_data import add_synthetic_hip
+
+        self.state.node.inputVolume = add_synthetic_hip()
 
     def _on_add_button(self, checked=False):
         path = qt.QFileDialog.getOpenFileName(
@@ -107,7 +139,7 @@ def describe(description) -> str:
         (_("Licence"), description.licence),
         (_("Made"), description.created[:10]),
         (_("Trained on"), _training(description.training)),
-        *((key.replace("_", " "), _rounded(value)) for key, value in description.metrics.items()),
+        *((metric_name(key), _rounded(value)) for key, value in description.metrics.items()),
     ]
     rows = "".join(
         f"<li>{escape(k)}: {escape(str(v))}</li>" for k, v in facts if v not in ("", None)
@@ -117,6 +149,22 @@ def describe(description) -> str:
         for mark in description.landmarks.landmarks
     )
     return f"<p>{escape(description.text)}</p><ul>{rows}</ul><ol>{marks}</ol>"
+
+
+# What a model file calls its metrics, word by word, and what the user reads.
+_WORDS = {
+    "mre": "mean radial error",
+    "sdr": "success rate within",
+    "mm": "(mm)",
+    "px": "(pixels)",
+    "std": "standard deviation of the",
+}
+
+
+def metric_name(key: str) -> str:
+    """'validation_mre_mm' as 'Validation mean radial error (mm)'."""
+    text = " ".join(_WORDS.get(word, word) for word in key.split("_"))
+    return text[:1].upper() + text[1:]
 
 
 def _training(training: dict) -> str:

@@ -73,12 +73,12 @@ class OverlaySection(Section):
             return
         self._shown = wanted
         node, result = self.state.node, self.state.result()
+        if before is None or before[0] != wanted[0]:
+            self.logic.showOnly(result, slicer.mrmlScene)
+            if result and not self.logic.isInSliceViews(result.volume_node):
+                slicer.util.setSliceViewerLayers(background=result.volume_node, fit=True)
         if result is None:
             return
-        if before is None or before[0] != wanted[0]:
-            if not self.logic.isInSliceViews(result.volume_node):
-                slicer.util.setSliceViewerLayers(background=result.volume_node, fit=True)
-            self.logic.showFiducialsOf(result)
         set_threshold(result, node.threshold)
         set_colour_map(result, node.colourMap)
         if node.show3D and node.showHeatmaps:

@@ -9,41 +9,60 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from LandmarkHeatmapLib.display.views import show_flat
+from LandmarkHeatmapLib.display.close_up import CloseUp
+from LandmarkHeatmapLib.display.views import fit_flat, show_flat
+from LandmarkHeatmapLib.review.rows import ORDERS
 from LandmarkHeatmapLib.review.session import ReviewSession
 
 from ..reviewing.keys import SHORTCUTS
 from ..reviewing.table import ReviewTable
 from ..section import Section, Signal
+from ..texts import FixedText
 from ..widgets import fill, select, showing_errors
 
-ORDERS = {"anatomy": "As in the model", "name": "By name", "need": "What needs a look first"}
+# With more landmarks than this, a field to find them by name is of use.
+MANY = 30
+# What can be done only to a landmark that is chosen.
+_TO_ONE = (
+    *("confirmButton", "absentButton", "restoreButton"),
+    *("snapButton", "placeButton", "closeUpButton"),
+)
 
 
 class ReviewSection(Section):
     """Follows the result that is chosen; `session` is None where there is none.
 
-    corrected(): something in the landmarks of that result has changed.
+    corrected(): something in the landmarks of that result has changed. placing(is_placing): whether
+    the next click in a view places a landmark.
     """
 
     def __init__(self, ui, state, logic):
         super().__init__(ui, state, logic)
-        self.corrected = Signal()
+        self.corrected, self.placing = Signal(), Signal()
         self.session = None
+        self._close_up = CloseUp(slicer.mrmlScene)
+        self._definition = FixedText(self.ui.definitionLabel, lines=2)
         self._table = ReviewTable(ui)
         self._table.chosen.connect(self._on_row_chosen)
-        fill(self.ui.orderComboBox, [(_(text), key) for key, text in ORDERS.items()])
+        self._table.sorted.connect(self._on_sorted)
+        self._connect_buttons()
+        self.ui.resultComboBox.connect("currentIndexChanged(int)", self._on_result_chosen)
+        self.ui.filterLineEdit.connect("textChanged(QString)", self._on_filter)
+
+    def _connect_buttons(self) -> None:
         steps = {
             "previousButton": lambda session: session.previous(),
             "nextButton": lambda session: session.next(),
             "nextUnreviewedButton": lambda session: session.next_unreviewed(),
-            "confirmButton": lambda session: _and_go_on(session, session.confirm),
-            "absentButton": lambda session: _and_go_on(session, session.mark_absent),
-            "restoreButton": lambda session: session.restore(),
+            "confirmButton": lambda session: self._judge(session, session.confirm),
+            "absentButton": lambda session: self._judge(session, session.mark_absent),
+            "restoreButton": lambda session: session.restore(self._table.selected()),
             "snapButton": self._snap,
             "placeButton": lambda session: session.place(),
             "undoButton": lambda session: session.undo(),
             "redoButton": lambda session: session.redo(),
+            "closeUpButton": self._go_near_or_back,
+            "allNamesButton": self._name_all_or_few,
         }
         self._tips = {}
         for name, step in steps.items():
@@ -53,8 +72,6 @@ class ReviewSection(Section):
             )
             button.toolTip = self._tips[name]
             button.connect("clicked(bool)", self._doing(step))
-        self.ui.orderComboBox.connect("currentIndexChanged(int)", self._on_order_chosen)
-        self.ui.resultComboBox.connect("currentIndexChanged(int)", self._on_result_chosen)
 
     # --- the scene to the panel
 
@@ -66,25 +83,33 @@ class ReviewSection(Section):
         result = self.state.result()
         select(self.ui.resultComboBox, result.node.GetID() if result else "")
         self._follow(result)
-        select(self.ui.orderComboBox, node.order)
+        if self.session:
+            self.session.looking.names_all = node.allNames
         self._show()
 
     def begin(self) -> None:
-        """Show a new result: a flat image in one view, and the first landmark of the list."""
+        """Show a new result: a flat image in one view, and the landmark that most needs a look."""
         if not self.session:
             return
         result = self.session.result
-        if show_flat(result):
-            # Once more when the new layout has given the view its size.
+        is_flat = show_flat(result)
+        self.session.select_first_in_need()
+        if is_flat:
+            # Once more when the new layout has given the views their sizes.
             qt.QTimer.singleShot(0, lambda: self._fit_again(result))
-        self.session.select(self.session.rows()[0].name)
 
-    def _fit_again(self, result) -> None:
-        if self.session and self.session.result is result and result.is_whole:
-            show_flat(result)
+    def _fit_again(self, result, is_last: bool = False) -> None:
+        if self.session is None or self.session.result is not result or not result.is_whole:
+            return
+        fit_flat(result)
+        if self.session.looking.beside() and not is_last:
+            qt.QTimer.singleShot(0, lambda: self._fit_again(result, is_last=True))
 
     def detach(self) -> None:
         self._follow(None)
+
+    def forget(self) -> None:
+        self._close_up.forget()
 
     def _follow(self, result) -> None:
         """Review this result and no other."""
@@ -94,9 +119,11 @@ class ReviewSection(Section):
         if self.session:
             self.session.release()
         self.session = None
+        self.ui.filterLineEdit.clear()
         if result is not None:
-            self.session = ReviewSession(result, self._on_change, self._on_select)
-            self.session.order = self.state.node.order
+            self.session = ReviewSession(result, self._on_change, self._on_select, self._close_up)
+            order = self.state.node.order
+            self.session.order = order if order.lstrip("-") in ORDERS else ORDERS[0]
             # Where the review was left; what the views show is the scene's affair.
             landmark = self.state.node.landmark
             if landmark not in result.landmarks.names:
@@ -104,35 +131,53 @@ class ReviewSection(Section):
             self.session.select(landmark, jump=False)
 
     def _show(self) -> None:
-        rows = self.session.rows() if self.session else []
-        self._table.show(rows, self.session.current if self.session else None)
+        session = self.session
+        rows = session.rows() if session else []
+        order = session.order if session else ORDERS[0]
+        self._table.show(rows, session.current if session else None, order)
         self._show_progress()
-        self._show_buttons(rows)
+        self._show_definition()
+        self._show_buttons()
+        self.placing.emit(bool(session and session.is_placing))
 
     def _show_progress(self) -> None:
         if self.session is None:
-            self.ui.reviewProgressLabel.text = _("Nothing detected in this volume yet.")
+            self.ui.reviewProgressLabel.text = _("Nothing detected yet.")
+            self.ui.filterLineEdit.setVisible(False)
             return
         reviewed, total = self.session.progress()
         self.ui.reviewProgressLabel.text = _("{reviewed} of {total} reviewed").format(
             reviewed=reviewed, total=total
         )
+        self.ui.filterLineEdit.setVisible(total > MANY)
 
-    def _show_buttons(self, rows) -> None:
-        current = self.session.current if self.session else None
-        row = next((each for each in rows if each.name == current), None)
-        definition = f"{row.name}: {row.definition}" if row and row.definition else ""
-        self.ui.definitionLabel.text = definition
+    def _show_definition(self) -> None:
+        session = self.session
+        if session is None or session.current is None:
+            self._definition.show("")
+        elif session.is_placing:
+            text = _("Click in a view where {name} is. Escape or Z ends this.")
+            self._definition.show(text.format(name=session.current))
+        else:
+            landmarks = session.result.landmarks
+            mark = landmarks.landmarks[landmarks.index(session.current)]
+            self._definition.show(f"{mark.name}: {mark.definition}" if mark.definition else "")
+
+    def _show_buttons(self) -> None:
+        session = self.session
+        # While a click is waited for, it can only be given up.
+        is_open = session is not None and not session.is_placing
         for name in SHORTCUTS:
-            getattr(self.ui, name).enabled = self.session is not None
-        for name in ("confirmButton", "absentButton", "restoreButton", "snapButton", "placeButton"):
-            getattr(self.ui, name).enabled = row is not None
-        undo, redo = self.ui.undoButton, self.ui.redoButton
-        undo.enabled = bool(self.session and self.session.can_undo)
-        redo.enabled = bool(self.session and self.session.can_redo)
+            getattr(self.ui, name).enabled = is_open
+        for name in _TO_ONE:
+            getattr(self.ui, name).enabled = is_open and session.current is not None
+        self.ui.closeUpButton.checked = bool(session and session.looking.is_close)
+        self.ui.allNamesButton.checked = bool(session and session.looking.names_all)
+        self.ui.undoButton.enabled = bool(session and session.can_undo)
+        self.ui.redoButton.enabled = bool(session and session.can_redo)
         for button, name, what in (
-            (undo, "undoButton", self.session.undo_text if undo.enabled else ""),
-            (redo, "redoButton", self.session.redo_text if redo.enabled else ""),
+            (self.ui.undoButton, "undoButton", session.undo_text if session else ""),
+            (self.ui.redoButton, "redoButton", session.redo_text if session else ""),
         ):
             button.toolTip = self._tips[name] + (f"\n{what}" if what else "")
 
@@ -141,14 +186,26 @@ class ReviewSection(Section):
     def _doing(self, step):
         def clicked(checked=False):
             if self.session is not None:
-                with showing_errors(_("This cannot be done."), self.ui.reviewProgressLabel):
+                with showing_errors(_("This cannot be done."), self.told.emit):
                     step(self.session)
 
         return clicked
 
+    def _judge(self, session, judge) -> None:
+        """All that are chosen at once; then on to the next that nobody has looked at."""
+        judge(self._table.selected())
+        session.next_unreviewed()
+
     def _snap(self, session):
         if not session.snap():
-            self.ui.reviewProgressLabel.text = _("The heatmap has no peak near here.")
+            self.told.emit(_("The heatmap has no peak near here."))
+
+    def _go_near_or_back(self, session):
+        session.looking.is_close = not session.looking.is_close
+        self._show()
+
+    def _name_all_or_few(self, session):
+        self.state.node.allNames = not session.looking.names_all
 
     def _on_change(self, *_args):
         self._show()
@@ -165,11 +222,14 @@ class ReviewSection(Section):
         if self.session is not None:
             self.session.select(name)
 
-    def _on_order_chosen(self, index):
-        if self.state.node:
-            self.state.node.order = self.ui.orderComboBox.currentData
-            if self.session:
-                self.session.order = self.ui.orderComboBox.currentData
+    def _on_sorted(self, order):
+        if self.state.node and self.session:
+            self.session.order = order
+            self.state.node.order = order
+
+    def _on_filter(self, text):
+        if self.session:
+            self.session.filter = text
             self._show()
 
     def _on_result_chosen(self, index):
@@ -177,9 +237,3 @@ class ReviewSection(Section):
             node_id = self.ui.resultComboBox.itemData(index)
             node = slicer.mrmlScene.GetNodeByID(node_id) if node_id else None
             self.state.node.result = node
-
-
-def _and_go_on(session, judge) -> None:
-    """Judge the landmark, and offer the next that nobody has looked at: one key for each."""
-    judge()
-    session.next_unreviewed()

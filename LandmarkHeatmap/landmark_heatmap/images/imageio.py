@@ -1,7 +1,8 @@
 """Reading images through SimpleITK: NRRD, NIfTI, MetaImage, DICOM, TIFF, PNG, JPEG, BMP.
 
 Everything else about image files stands behind this door: what a header may say in `headers`, how
-ITK is asked in `itk`, how an image is written in `writing`.
+ITK is asked in `itk`, how an image is written in `writing`. SimpleITK is imported where it is used:
+it takes a second and some 90 MB, which whoever starts Slicer for something else need not pay.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import os
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 
 from ..errors import GeometryError, ImageFileError
 from .geometry import Grid, Image
@@ -75,6 +75,8 @@ def read_image(path) -> Image:
     Nothing is allocated before the header was found to be true of the file, and nothing is read that
     is not whole.
     """
+    import SimpleITK as sitk
+
     path = Path(path)
     reader, header = _reader(path)
     check_values(header, path)
@@ -101,6 +103,8 @@ def read_grid(path) -> Grid:
 
 def _reader(path: Path):
     """A reader of ITK that has read the header, which ours has read before; and our header."""
+    import SimpleITK as sitk
+
     if path.is_dir():
         raise ImageFileError(
             f"'{path}' is a folder, not an image file. Load a DICOM series in Slicer, or convert it"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
-import SimpleITK as sitk
 
 from ..errors import GeometryError
 from .geometry import Grid, Image
@@ -22,6 +21,8 @@ def resample(image: Image, target: Grid) -> Image:
     left-handed images need no case of their own. Only the part of the image that the target reaches
     is touched.
     """
+    import SimpleITK as sitk
+
     image = _reached(image, target)
     target_to_source = np.linalg.inv(image.ijk_to_lps) @ target.ijk_to_lps
     step = abs(target_to_source[:3, :3]).max(axis=1)
@@ -57,7 +58,7 @@ def _reached(image: Image, target: Grid) -> Image:
     return image.cropped(start.tolist(), (stop - start).tolist())
 
 
-def _binned(array: np.ndarray, shrink) -> sitk.Image:
+def _binned(array: np.ndarray, shrink):
     """Averages of shrink[axis] voxels along i, j, k; their origin and spacing stay in the array's
     index space.
 
@@ -65,6 +66,8 @@ def _binned(array: np.ndarray, shrink) -> sitk.Image:
     alike, so that every voxel counts and bins fall on the voxels of a grid with the same centre.
     Some slices at a time: nothing of the array's own size is copied.
     """
+    import SimpleITK as sitk
+
     missing = [-size % n for size, n in zip(array.shape[::-1], shrink)]
     before = [n // 2 for n in missing]
     per_slice = max(1, array.shape[1] * array.shape[2])
@@ -79,6 +82,8 @@ def _binned(array: np.ndarray, shrink) -> sitk.Image:
 
 def _binned_slab(array, first: int, length: int, shrink, before) -> np.ndarray:
     """The bins of the slices `first` to first + length, both perhaps outside of the array."""
+    import SimpleITK as sitk
+
     inside = slice(max(first, 0), min(first + length, len(array)))
     slab = _itk_image(array[inside])
     pads = [(b, -size % n - b) for b, size, n in zip(before, array.shape[::-1], shrink)]
@@ -89,8 +94,10 @@ def _binned_slab(array, first: int, length: int, shrink, before) -> np.ndarray:
     return sitk.GetArrayFromImage(sitk.BinShrink(slab, shrink))
 
 
-def _itk_image(array: np.ndarray) -> sitk.Image:
+def _itk_image(array: np.ndarray):
     """The array as an ITK image with identity geometry, in a pixel type that ITK can average."""
+    import SimpleITK as sitk
+
     # ITK knows neither; and a mean of true and false is neither.
     if array.dtype in (np.bool_, np.float16):
         array = array.astype(np.float32)

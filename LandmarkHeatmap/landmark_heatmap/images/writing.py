@@ -6,7 +6,6 @@ import errno
 import os
 
 import numpy as np
-import SimpleITK as sitk
 
 from ..errors import ImageFileError, LandmarkHeatmapError, printable
 from ..files import disk_is_full, replacing
@@ -29,6 +28,8 @@ def write_image(path, image: Image, new: bool = False) -> None:
     is not read back as it was written; OSError if the disk is full. An old file then stays as it was.
     FileExistsError if `new` and it exists.
     """
+    import SimpleITK as sitk
+
     if str(path).lower().endswith(_TWO_FILE_SUFFIXES):
         raise ImageFileError(f"'{path}': write .nrrd or .mha, which keep all in one file.")
     check_path(path)
@@ -57,7 +58,9 @@ def storable_array(array: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(array, dtype=native)
 
 
-def _itk_image(path, array: np.ndarray, image: Image) -> sitk.Image:
+def _itk_image(path, array: np.ndarray, image: Image):
+    import SimpleITK as sitk
+
     try:
         # ITK would take complex numbers, and then crash on them in some formats.
         if array.dtype.kind not in "iuf":
@@ -74,12 +77,14 @@ def _itk_image(path, array: np.ndarray, image: Image) -> sitk.Image:
     return itk_image
 
 
-def _check_written(path, written, itk_image: sitk.Image, array: np.ndarray, grid: Grid) -> None:
+def _check_written(path, written, itk_image, array: np.ndarray, grid: Grid) -> None:
     """Read it back, values (K, J, I) and place. Raises ImageFileError unless both are the same.
 
     In the formats that hold an image's place the values are compared as they are unpacked, block by
     block: a large image does not need its memory twice.
     """
+    import SimpleITK as sitk
+
     header = read_header(written)
     if header.values is not None:
         is_same = _is_stored(header, written, array)
@@ -94,8 +99,10 @@ def _check_written(path, written, itk_image: sitk.Image, array: np.ndarray, grid
         )
 
 
-def _check_place(path, written, itk_image: sitk.Image, grid: Grid) -> None:
+def _check_place(path, written, itk_image, grid: Grid) -> None:
     """Read the header back: some formats drop in silence what they cannot hold."""
+    import SimpleITK as sitk
+
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(written))
     told_of(path, reader.ReadImageInformation)

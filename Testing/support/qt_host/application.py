@@ -63,7 +63,7 @@ class Host(Hand):
         self.sample_data = []
         self._install()
         self.window = MainWindow(self.app)
-        self.window.resize(1200, 800)
+        self.window.resize_plainly()
         self.window.show()
 
     def _install(self):
@@ -150,7 +150,7 @@ class Host(Hand):
     def scroll_to(self, widget):
         """Scroll the panel until a widget is at its top, as far as that goes."""
         self.process()
-        area = self.window.centralWidget().widget(0)
+        area = self.window.panel_area()
         area.verticalScrollBar().setValue(widget.mapTo(area.widget(), self.point(0, 0)).y() - 6)
         self.process()
 

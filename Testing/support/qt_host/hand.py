@@ -6,7 +6,7 @@ import time
 
 from PySide6 import QtTest
 
-from .pythonqt import QtCore, QtGui
+from .pythonqt import QtCore, QtGui, QtWidgets
 
 
 class Hand:
@@ -35,11 +35,26 @@ class Hand:
         self.process()
 
     def click(self, button):
-        """Click a button with the left mouse key; it must be there to be clicked."""
+        """Click a button with the left mouse key; it must be there to be clicked.
+
+        The tab it is on is opened first, as a person would.
+        """
+        self.open_tab_of(button)
         assert button.isVisible(), f"{button.name} cannot be seen"
         assert button.enabled, f"{button.name} is disabled"
         QtTest.QTest.mouseClick(button, QtCore.Qt.LeftButton)
         self.process()
+
+    def open_tab_of(self, widget):
+        """Bring the tab to the front that a widget lies on, if it lies on one."""
+        page = widget
+        while page is not None:
+            stack = page.parent()
+            if isinstance(stack, QtWidgets.QStackedWidget) and stack.currentWidget() is not page:
+                tabs = stack.parent()
+                tabs.setCurrentWidget(page)
+                self.process()
+            page = stack
 
     def type(self, text, widget):
         QtTest.QTest.keyClicks(widget, text.rstrip("\n"))

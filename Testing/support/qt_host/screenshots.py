@@ -1,10 +1,12 @@
 """Pictures of the panel in its main states, beside the views, made by the host.
 
-    python3 dev.py screenshots [--output DIR]
+    python3 dev.py screenshots [--output DIR] [--all]
 
 Nothing is drawn for the picture: the shipped model detects in a synthetic hip that it was not
-trained on, and the reviewer's moves are made with the mouse and the keyboard. The windows are Qt's
-own plain style, not Slicer's.
+trained on, and the reviewer's moves are made with the mouse and the keyboard. What README shows is
+made at 1366 x 768; with --all, every state at 1366 x 768 and at 1920 x 1080, light and dark. The
+windows are Qt's own plain style, not Slicer's; what Slicer puts around a module's panel, its Data
+Probe included, is an empty frame of the same size.
 """
 
 from __future__ import annotations
@@ -22,34 +24,47 @@ from landmark_heatmap.synthetic.hip import make_synthetic_hip
 from LandmarkHeatmapLib.volumes import add_volume
 
 from .application import ROOT, the_host
-from .pythonqt import QtCore
+from .pythonqt import QtCore, QtGui
 
 SEED = 90_000
 BONE_HU = 250
 RAS = np.array([-1, -1, 1])
+SIZES = ((1366, 768), (1920, 1080))
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=ROOT / "Resources" / "Screenshots")
+    parser.add_argument("--all", action="store_true", help="every state, size and style")
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
-    Session(options.output).run()
+    session = Session(options.output)
+    if options.all:
+        for size in SIZES:
+            for is_dark in (False, True):
+                session.run(size, is_dark, f"-{size[0]}-{'dark' if is_dark else 'light'}")
+    else:
+        session.run(SIZES[0], False)
+    session.host.close_modules()  # which ends the worker
     return 0
 
 
 class Session:
-    """A clinician's visit, photographed."""
+    """A clinician's visits, photographed."""
 
     def __init__(self, output: Path):
         self.output = output
         self.host = the_host()
-        self.host.window.resize(1600, 1000)
         self.host.show_3d()
+
+    def run(self, size, is_dark: bool, suffix: str = "") -> None:
+        self.host.start_afresh()
+        self.suffix = suffix
+        self.host.app.setPalette(dark() if is_dark else QtGui.QPalette())
+        self.host.window.resize_as_slicer(*size)
         self.panel = self.host.open()
         self.ui = self.panel.ui
-
-    def run(self) -> None:
+        self.shoot("first", self.ui.imageTab)
         hip = make_synthetic_hip(SEED, whole_pelvis=True)
         volume = add_volume(slicer.mrmlScene, hip.image, "CT of the hip")
         volume.GetDisplayNode().SetWindowLevelMinMax(-200, 1200)
@@ -57,27 +72,29 @@ class Session:
         slicer.util.setSliceViewerLayers(background=volume, fit=True)
         add_surface(slicer.mrmlScene, volume, BONE_HU, opacity=1.0)
         self.look_from_front()
-        self.shoot("before", self.ui.inputsCollapsibleButton)
+        self.shoot("before", self.ui.imageTab)
 
         self.shoot_while_detecting()
         self.host.click(self.ui.detectButton)
         self.host.wait_until(lambda: self.panel.logic.results(volume), seconds=120)
-        self.host.wait_until(lambda: not self.ui.progressBar.isVisible())
+        self.host.wait_until(lambda: not self.panel.detection.queue.is_busy)
 
-        result = self.panel.logic.results(volume)[0]
-        self.review(result, hip.annotation)
-        self.shoot("review", self.ui.reviewCollapsibleButton)
-
+        self.review(self.panel.logic.results(volume)[0], hip.annotation)
+        self.shoot("review", self.ui.reviewTab)
+        self.host.press(QtCore.Qt.Key_E)
+        self.shoot("close-up", self.ui.reviewTab)
+        self.host.press(QtCore.Qt.Key_E)
+        self.shoot("display", self.ui.displayTab)
         with tempfile.TemporaryDirectory(prefix="landmarks-") as folder:
             self.ui.datasetPathLineEdit.currentPath = str(Path(folder) / "hips")
             self.ui.annotatorLineEdit.text = "AB"
-            self.host.scroll_to(self.ui.exportCollapsibleButton)
             self.host.click(self.ui.exportButton)
-            self.shoot("export", self.ui.exportCollapsibleButton)
-        self.host.close_modules()  # which ends the worker
+            self.shoot("export", self.ui.exportTab)
+        self.compare(hip.annotation)
+        self.shoot("measure", self.ui.measureTab)
 
     def review(self, result, truth) -> None:
-        """Confirm the first five with the key for it; drag the next to where it belongs."""
+        """Confirm five with the key for it; drag the next to where it belongs."""
         for _ in range(5):
             self.host.press(QtCore.Qt.Key_C)
         name = self.panel.review.session.current
@@ -86,6 +103,16 @@ class Session:
         place = result.annotation().position_lps(name) * RAS
         true = truth.position_lps(name) * RAS
         self.host.drag(view, view.position_of(place), view.position_of(true))
+
+    def compare(self, truth) -> None:
+        reference = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", "Truth")
+        reference.CreateDefaultDisplayNodes()
+        reference.GetDisplayNode().SetVisibility(False)
+        for name in truth.names:
+            reference.AddControlPointWorld(truth.position_lps(name) * RAS, name)
+        self.ui.referenceSelector.setCurrentNode(reference)
+        self.host.process()
+        self.host.click(self.ui.compareButton)
 
     def look_from_front(self) -> None:
         self.host.process(100)
@@ -102,15 +129,38 @@ class Session:
 
         self.ui.progressBar.connect("valueChanged(int)", look)
 
-    def shoot(self, name: str, section=None, settle_ms: int = 400) -> None:
-        if section is not None:
-            self.host.scroll_to(section)
+    def shoot(self, name: str, tab=None, settle_ms: int = 400) -> None:
+        if tab is not None:
+            self.ui.deskTabs.setCurrentWidget(tab)
         if settle_ms:
             self.host.process(settle_ms)
-        path = self.output / f"panel-{name}.png"
-        if not self.host.window.grab().save(str(path)):
+        path = self.output / f"panel-{name}{self.suffix}.png"
+        picture = self.host.window.grab().toImage()
+        # Fewer shades, so that a repository can hold the pictures.
+        picture = picture.convertToFormat(QtGui.QImage.Format_RGB555)
+        if not picture.convertToFormat(QtGui.QImage.Format_RGB888).save(str(path)):
             raise OSError(f"cannot write {path}")
         print(path)
+
+
+def dark() -> QtGui.QPalette:
+    """The colours of a dark desktop."""
+    palette, roles = QtGui.QPalette(), QtGui.QPalette
+    for role, colour in (
+        (roles.Window, "#353535"),
+        (roles.Base, "#2a2a2a"),
+        (roles.AlternateBase, "#323232"),
+        (roles.Button, "#424242"),
+        (roles.ToolTipBase, "#353535"),
+        (roles.Highlight, "#2a82da"),
+    ):
+        palette.setColor(role, QtGui.QColor(colour))
+    for role in (roles.WindowText, roles.Text, roles.ButtonText, roles.ToolTipText):
+        palette.setColor(role, QtGui.QColor("#e6e6e6"))
+        palette.setColor(roles.Disabled, role, QtGui.QColor("#8a8a8a"))
+    palette.setColor(roles.HighlightedText, QtGui.QColor("#ffffff"))
+    palette.setColor(roles.PlaceholderText, QtGui.QColor("#9a9a9a"))
+    return palette
 
 
 if __name__ == "__main__":

@@ -113,16 +113,16 @@ class qSlicerScriptedLoadableModuleWidget(QtWidgets.QWidget):
             self._python.exit()
 
     def reload(self):
-        """As after Reload: a new Python widget from the module as it is now in sys.modules."""
+        """As after Reload: a new Python widget from the module as it is now in sys.modules.
+
+        As in Slicer, it is set up and no more; that the module is open, it has to ask.
+        """
         while self.layout().count():
             item = self.layout().takeAt(0)
             if item.widget() is not None:
                 item.widget().deleteLater()
         self._python = None
-        entered, self._entered = self._entered, False
         self.self()
-        if entered:
-            self.enter()
 
     def cleanup(self):
         if self._python is not None:

@@ -12,6 +12,17 @@ from headless.views import shared_slice_views
 from .pythonqt import QtCore, QtWidgets
 from .views import LayoutManager
 
+# What a module has in Slicer with the Data Probe open: its default width, and the height that is left
+# in a window of 1000, and in one of 768, where the menus and tool bars take less.
+PANEL_WIDTH = 383
+_ROOM = ((768, 430), (1000, 600))
+
+
+def panel_height(window_height: int) -> int:
+    """The height that is left for a module's panel in a window of this height, pixels."""
+    (low, least), (high, most) = _ROOM
+    return round(least + (window_height - low) * (most - least) / (high - low))
+
 
 class MainWindow(QtWidgets.QMainWindow):
     """The module's panel at the left, the views at the right."""
@@ -22,13 +33,49 @@ class MainWindow(QtWidgets.QMainWindow):
         self.objectName = "qSlicerMainWindow"
         self._panel = QtWidgets.QScrollArea()
         self._panel.setWidgetResizable(True)
-        self._panel.setMinimumWidth(510)
-        split = QtWidgets.QSplitter()
-        split.addWidget(self._panel)
-        split.addWidget(app.layoutManager().viewport_widget)
-        split.setStretchFactor(1, 1)
-        self.setCentralWidget(split)
+        self._around = [self._frame("Module selection, help"), self._frame("Data Probe")]
+        left = QtWidgets.QWidget()
+        column = QtWidgets.QVBoxLayout(left)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        for widget in (self._around[0], self._panel, self._around[1]):
+            column.addWidget(widget)
+        left.setMinimumWidth(PANEL_WIDTH)
+        self._split = QtWidgets.QSplitter()
+        self._split.addWidget(left)
+        self._split.addWidget(app.layoutManager().viewport_widget)
+        self._split.setStretchFactor(1, 1)
+        self.setCentralWidget(self._split)
         self._selected = ""
+
+    @staticmethod
+    def _frame(what: str):
+        """A place of something of Slicer's that takes room from a module."""
+        frame = QtWidgets.QLabel(what)
+        frame.setAlignment(QtCore.Qt.AlignCenter)
+        frame.setFrameShape(QtWidgets.QFrame.StyledPanel)
+        frame.setEnabled(False)
+        frame.setVisible(False)
+        return frame
+
+    def resize_as_slicer(self, width, height):
+        """A window of this size, in which a module has as much room as it has in Slicer."""
+        room = panel_height(height)
+        for frame, share in zip(self._around, (0.45, 0.55)):
+            frame.setVisible(True)
+            frame.setFixedHeight(round((height - room) * share))
+        self.resize(width, height)
+        self._split.setSizes([PANEL_WIDTH, width - PANEL_WIDTH])
+
+    def resize_plainly(self):
+        """A window that leaves a module all of its height."""
+        for frame in self._around:
+            frame.setVisible(False)
+        self.resize(1200, 800)
+
+    def panel_area(self):
+        """The scroll area that the module's panel lies in."""
+        return self._panel
 
     def moduleSelector(self):
         return self
@@ -127,6 +174,8 @@ class App(QtWidgets.QApplication):
 
     def resumeRender(self):
         self._paused -= 1
+        if not self._paused:
+            self._layouts.render_what_waits()
 
     def renderPaused(self):
         return self._paused > 0

@@ -27,7 +27,7 @@ class _ViewWidget(QtWidgets.QWidget):
     def __init__(self, view, colour, parent=None):
         super().__init__(parent)
         self._view, self._colour = view, QtGui.QColor.fromRgbF(*colour)
-        self._picture = None
+        self._picture, self._waits, self.renders = None, False, 0
         self.setMouseTracking(True)
         self.setFocusPolicy(QtCore.Qt.StrongFocus)
         self.setMinimumSize(120, 120)
@@ -45,6 +45,7 @@ class _ViewWidget(QtWidgets.QWidget):
         return self._view.interactor
 
     def forceRender(self):
+        self.renders += 1
         self._picture = np.ascontiguousarray(self._view.render())
         self.update()
 
@@ -53,8 +54,14 @@ class _ViewWidget(QtWidgets.QWidget):
     # Qt
 
     def _later(self, *_):
-        if self.isVisible() and not slicer.app.renderPaused() and not self._timer.active:
+        self._waits = slicer.app.renderPaused()
+        if self.isVisible() and not self._waits and not self._timer.active:
             self._timer.start(0)
+
+    def render_what_waits(self):
+        """Rendering is allowed again: catch up with what was asked for meanwhile."""
+        if self._waits:
+            self._later()
 
     def showEvent(self, event):
         self._timer.start(0)
@@ -189,6 +196,10 @@ class LayoutManager(QtCore.QObject):
     def sliceWidget(self, name):
         return self._widgets.get(name)
 
+    def render_what_waits(self):
+        for widget in (*self._widgets.values(), *self._threed):
+            widget.render_what_waits()
+
     def mrmlSliceLogics(self):
         return self._application.logic.GetSliceLogics()
 
@@ -209,15 +220,20 @@ class LayoutManager(QtCore.QObject):
         return node
 
     def _follow(self, node, event):
-        alone = {
-            node.SlicerLayoutOneUpRedSliceView: "Red",
-            node.SlicerLayoutOneUpYellowSliceView: "Yellow",
-            node.SlicerLayoutOneUpGreenSliceView: "Green",
+        seen = {
+            node.SlicerLayoutOneUpRedSliceView: ("Red",),
+            node.SlicerLayoutOneUpYellowSliceView: ("Yellow",),
+            node.SlicerLayoutOneUpGreenSliceView: ("Green",),
+            node.SlicerLayoutSideBySideView: ("Red", "Yellow"),
         }.get(node.GetViewArrangement())
         for name, widget in self._widgets.items():
-            widget.setVisible(alone in (None, name))
+            widget.setVisible(seen is None or name in seen)
         for widget in self._threed:
-            widget.setVisible(alone is None)
+            widget.setVisible(seen is None)
+        # The second of two stands beside the first; of four, below.
+        row = 0 if seen and len(seen) == 2 else 1
+        self._grid.removeWidget(self._widgets["Yellow"])
+        self._grid.addWidget(self._widgets["Yellow"], row, 1)
 
     @property
     def layout(self):
