@@ -86,7 +86,7 @@ class LandmarkSet:
         for name in self.midline:
             if name not in self.names or name in paired:
                 raise AnnotationError(
-                    f"The midline names '{name}', which is"
+                    f"The midline names {quoted(name)}, which is"
                     f" {'in a mirror pair' if name in paired else 'no landmark'}."
                 )
         check_definitions(self.names, self.measurements, self.skeleton)

@@ -22,6 +22,7 @@ from .folder import check_case_name, is_dataset, read_landmark_set, revision_num
 from .record import STATES_OF_REVIEW, Review, image_name_in
 
 _LANDMARKS, _PREDICTION, _RECORD = "landmarks.mrk.json", "prediction.mrk.json", "record.json"
+_MEASUREMENTS = "measurements.csv"
 _IMAGE = re.compile(r"image(-[0-9]{1,9})?\.nrrd")
 _DESKTOP = (".DS_Store", "Thumbs.db", "desktop.ini")
 
@@ -119,7 +120,7 @@ def _faults_of_revision(revision: Path, landmarks: LandmarkSet, named: dict) -> 
             faults.append(Fault(revision / _PREDICTION, str(error)))
     if record is not None:
         faults += [Fault(path, reason) for reason in _contradictions(record, revision, annotation)]
-    return faults + _strangers(revision, (_LANDMARKS, _PREDICTION, _RECORD))
+    return faults + _strangers(revision, (_LANDMARKS, _PREDICTION, _RECORD, _MEASUREMENTS))
 
 
 def _contradictions(record: dict, revision: Path, annotation: Annotation):

@@ -15,6 +15,7 @@ from landmark_heatmap.annotation.landmarks import (
     Point,
     PointState,
 )
+from landmark_heatmap.annotation.measurements import Measurement
 from landmark_heatmap.dataset.cases import add_case
 from landmark_heatmap.dataset.check import check_dataset
 from landmark_heatmap.dataset.folder import create_dataset
@@ -134,3 +135,9 @@ def test_an_orphaned_image_is_used_when_it_is_exported_again(dataset):
     write_image(case / "image-2.nrrd", other)
     add_case(dataset, "one", other, ANNOTATION, RECORD)
     assert check_dataset(dataset) == [] and len(list(case.glob("image*"))) == 2
+
+
+def test_measurements_beside_the_landmarks_are_part_of_a_dataset(dataset):
+    distance = Measurement("width", "distance", ("A", "B"))
+    add_case(dataset, "one", IMAGE, ANNOTATION, RECORD, measurements=(distance,))
+    assert list(dataset.rglob("measurements.csv")) and check_dataset(dataset) == []

@@ -8,8 +8,8 @@ from pathlib import Path
 from landmark_heatmap.annotation.formats.text import decoded, finite_number, table_rows
 from landmark_heatmap.annotation.landmarks import PointState, check_name
 from landmark_heatmap.annotation.not_marked import is_empty_word
-from landmark_heatmap.errors import DatasetError
-from landmark_heatmap.files import read_bytes
+from landmark_heatmap.errors import DatasetError, quoted
+from landmark_heatmap.files import read_bytes, read_json
 
 # A hundred thousand images of forty landmarks each take half of this.
 _LARGEST_TABLE_BYTES = 128 * 2**20
@@ -77,6 +77,11 @@ def read_text(path: Path) -> str:
         raise DatasetError(f"'{path}' is not a text file: {error}.") from error
 
 
+def read_document(path: Path):
+    """The JSON document in a file. Raises DatasetError for what is none."""
+    return read_json(path, DatasetError, _LARGEST_TABLE_BYTES)
+
+
 def parsed(path: Path, parse, *arguments):
     """parse(the text of the file, *arguments). Its ValueErrors become DatasetErrors with the file."""
     text = read_text(path)
@@ -124,7 +129,9 @@ def point_of(cells, where: str, landmark: str):
 def finite(values, where: str, landmark: str) -> tuple:
     """The numbers of a point that a JSON file has. Raises DatasetError for anything else."""
     if not all(type(v) in (int, float) and abs(v) < float("inf") for v in values):
-        raise DatasetError(f"{where}: landmark '{landmark}' stands at {values!r}, no numbers.")
+        raise DatasetError(
+            f"{where}: landmark '{landmark}' stands at {quoted(values)}, no numbers."
+        )
     return tuple(map(float, values))
 
 

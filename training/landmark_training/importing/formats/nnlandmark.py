@@ -16,18 +16,15 @@ from pathlib import Path
 
 from landmark_heatmap.annotation.landmarks import PointState
 from landmark_heatmap.errors import DatasetError
-from landmark_heatmap.files import read_json
 from landmark_heatmap.images.imageio import image_stem, is_image_file
 
 from ..frames import SPACINGS, VoxelFrame, WorldFrame
-from ..table import Marks, Stated, Table, check_names, number_of
+from ..table import Marks, Stated, Table, check_names, number_of, read_document
 from .keypoints import coco
 
 TAKES = ("unit", "system", "spacing_mm", "spacing_of")
 _IN_VOXELS = ("all_landmarks_voxel.json", "landmark_coordinates.json")
 _IN_MM = "all_landmarks_mm.json"
-# Of some thousand cases in one file.
-_LARGEST_FILE_BYTES = 64 * 2**20
 # nnU-Net ends the name of an image with the number of its channel.
 _CHANNEL = re.compile(r"(.+)_(\d{4})")
 
@@ -147,7 +144,7 @@ def _cases(file: Path) -> dict:
 
 
 def _json(file: Path) -> dict:
-    document = read_json(file, DatasetError, _LARGEST_FILE_BYTES)
+    document = read_document(file)
     if not isinstance(document, dict):
         raise DatasetError(f"'{file}' is no JSON object.")
     return document

@@ -5,7 +5,6 @@ Visibility 0 is a point that was not labelled; 1 is hidden behind something, and
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from landmark_heatmap.annotation.landmarks import PointState
@@ -13,7 +12,7 @@ from landmark_heatmap.annotation.not_marked import Convention
 from landmark_heatmap.errors import DatasetError
 
 from ...frames import defined_frame
-from ...table import Marks, Stated, Table, check_names, finite, read_text
+from ...table import Marks, Stated, Table, check_names, finite, read_document
 
 TAKES = ("unit", "origin", "spacing_mm")
 _PARTS = ("images", "annotations", "categories")
@@ -24,8 +23,8 @@ def recognises(path: Path) -> bool:
     if not path.is_file() or path.suffix.lower() != ".json":
         return False
     try:
-        document = json.loads(read_text(path))
-    except (ValueError, RecursionError, DatasetError):
+        document = read_document(path)
+    except DatasetError:
         return False
     return isinstance(document, dict) and all(isinstance(document.get(p), list) for p in _PARTS)
 
@@ -34,7 +33,7 @@ def read(path: Path, stated: Stated) -> Table:
     """Raises DatasetError for an image with several objects, and for a point that is not whole."""
     if not recognises(path):
         raise DatasetError(f"'{path}' is no COCO file: it needs the lists {', '.join(_PARTS)}.")
-    document = json.loads(read_text(path))
+    document = read_document(path)
     frame = defined_frame("COCO", stated)
     try:
         images = {image["id"]: str(image["file_name"]) for image in document["images"]}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from landmark_heatmap.errors import DatasetError
 
-from ...table import Marks, Stated, Table, check_names, place, point_of, read_text
+from ...table import Marks, Stated, Table, check_names, count_of, place, point_of, read_text
 from ..csv_points import frame_of
 
 TAKES = ("unit", "origin", "system", "spacing_mm", "endings")
@@ -35,7 +35,11 @@ def _files(path: Path) -> list:
 def _read_file(path: Path, stated: Stated) -> Marks:
     lines = [(n, line.strip()) for n, line in enumerate(read_text(path).splitlines(), 1)]
     lines = [(n, line) for n, line in lines if line]
-    if len(lines) < 2 or not lines[0][1].lower().startswith("version") or not lines[1][1].isdigit():
+    if (
+        len(lines) < 2
+        or not lines[0][1].lower().startswith("version")
+        or count_of(lines[1][1]) is None
+    ):
         raise DatasetError(
             f"'{path}' is no .pts of Landmark Editor, which begins with 'Version 1.0' and the number of"
             " points."
