@@ -60,17 +60,24 @@ class View:
     def heat(self, heatmap: Image) -> np.ndarray:
         """(height, width): the heatmap's maximum along the line of sight; zero outside its crop."""
         heatmap = _straight(heatmap, self.grid)
-        along = 2 - self.through
+        axis = self._axis_of_sight(heatmap.grid)
+        along = 2 - axis
         flat = heatmap.array.max(axis=along, keepdims=True)
         # A border of zeros: resampling continues the edges outwards.
         border = [(1, 1)] * 3
         border[along] = (0, 0)
         # The one slice that is left is moved into this plane.
         corner = np.full(3, -1.0)
-        corner[self.through] = heatmap.grid.to_ijk(self.grid.to_lps(np.zeros(3)))[self.through]
+        corner[axis] = heatmap.grid.to_ijk(self.grid.to_lps(np.zeros(3)))[axis]
         matrix = heatmap.ijk_to_lps.copy()
         matrix[:3, 3] = heatmap.grid.to_lps(corner)
         return resample(Image(np.pad(flat, border), matrix), self.grid).array[0]
+
+    def _axis_of_sight(self, grid: Grid) -> int:
+        """Which axis of a grid that does not lie across one looks along: not that of the image, for a
+        heatmap that was straightened runs along this plane's own axes."""
+        directions = grid.ijk_to_lps[:3, :3] / grid.spacing_mm
+        return int(np.argmax(abs(self.grid.ijk_to_lps[:3, 2] @ directions)))
 
 
 def _straight(heatmap: Image, plane: Grid) -> Image:

@@ -282,6 +282,23 @@ class TestViews:
         assert (heat > 0).mean() < 0.1
         assert heat.shape == whole.picture(image, AS_IS).shape
 
+    @pytest.mark.parametrize("plane", PLANES)
+    @pytest.mark.parametrize("axis", [[1, 1, 1], [1, 0, 0], [0, 0.2, 1]])
+    def test_a_ball_in_a_turned_crop_is_a_disc_in_every_plane(self, plane, axis):
+        image = Grid((60, 60, 60), np.eye(4))
+        centre, turn = np.array([30.0, 27.0, 33.0]), turned_about(axis, 0.7)
+        matrix = np.eye(4)
+        matrix[:3, :3] = turn
+        matrix[:3, 3] = centre - turn @ np.full(3, 10.0)
+        square = sum((g - 10.0) ** 2 for g in np.indices((21, 21, 21)))
+        heatmap = Image(np.exp(-square / 8).astype(np.float32), matrix)
+        view = view_of(image, plane, centre, pixels=120)
+        heat = view.heat(heatmap)
+        x, y = view.to_pixels(centre)
+        rows, columns = np.indices(heat.shape)
+        disc = np.exp(-(((columns - x) ** 2 + (rows - y) ** 2) * view.mm(1) ** 2) / 8)
+        np.testing.assert_allclose(heat, disc, atol=0.12)
+
     def test_heat_is_smooth_between_voxels(self):
         image = Grid((40, 40, 40), np.diag([4.0, 4, 4, 1]))
         grids = np.indices((40, 40, 40))
@@ -290,6 +307,13 @@ class TestViews:
         view = view_of(image, "axial", image.to_lps([20, 20, 31]), 30.0, pixels=200)
         line = view.heat(heatmap)[100]
         assert len(np.unique(np.round(line, 5))) > 50
+
+
+def turned_about(axis, angle: float) -> np.ndarray:
+    """(3, 3), the rotation by an angle (Rodrigues)."""
+    x, y, z = np.array(axis) / np.linalg.norm(axis)
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
 
 
 class TestCommands:

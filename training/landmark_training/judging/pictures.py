@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib import cm
 from matplotlib.colors import Normalize
-from matplotlib.patches import Rectangle
 
 from landmark_heatmap.annotation.landmarks import Annotation
 from landmark_heatmap.detection.prediction import Prediction
@@ -29,7 +28,7 @@ from landmark_heatmap.pictures.views import PLANES, View, view_of
 
 # How much is seen around a point, in sigmas.
 _AROUND = 10.0
-_CLOSE = 3.5
+_CLOSE, _CLOSE_PIXELS = 3.5, 96
 _COLUMNS = 6
 _COLUMN_INCHES, _WHOLE_PIXELS = 1.5, 220
 # A sigma below this share of the image would not be seen in it: there the point is marked.
@@ -171,7 +170,8 @@ def _draw_channel(panels, image: Image, intensity, model: Applied, name: str, pl
     if point.is_absent:
         told, y = f"not in the image\npresence {point.presence:.2f}", 0.6
     else:
-        _draw_close(lower, point, whole, sigma_mm)
+        around = view_of(image.grid, plane, point.position_lps, _CLOSE * sigma_mm, _CLOSE_PIXELS)
+        _draw_close(lower, point, around, sigma_mm)
         shape = measure_channel(point, model.prediction.grid, sigma_mm)
         spread = "–" if shape.spread_ratio is None else f"{shape.spread_ratio:.2f}"
         told, y = f"height {shape.peak_ratio:.2f}   spread {spread}", -0.03
@@ -181,29 +181,12 @@ def _draw_channel(panels, image: Image, intensity, model: Applied, name: str, pl
 
 
 def _draw_close(axes, point, view: View, sigma_mm: float) -> None:
-    """The heatmap's own voxels around the point, smoothly interpolated, in mm."""
-    right, down = (axis for axis in range(3) if axis != view.through)
-    spacing = point.heatmap.grid.spacing_mm
-    centre = point.heatmap.grid.to_ijk(point.position_lps)
-    values = point.heatmap.array.max(axis=2 - view.through)
-    # The edges of the crop's voxels, in mm from the point.
-    left, bottom = (-(centre[axis] + 0.5) * spacing[axis] for axis in (right, down))
-    extent = [
-        left,
-        left + values.shape[1] * spacing[right],
-        bottom,
-        bottom + values.shape[0] * spacing[down],
-    ]
-    around = _CLOSE * sigma_mm
-    nothing = Rectangle((-around, -around), 2 * around, 2 * around, color=HEAT(0.0), zorder=-1)
-    axes.add_patch(nothing)
-    axes.imshow(
-        values, HEAT, vmin=0, vmax=HIGHEST, extent=extent, origin="lower", interpolation="bicubic"
-    )
-    angle, radius = np.linspace(0, 2 * np.pi, 90), sigma_mm * np.sqrt(2 * np.log(2))
-    axes.plot(radius * np.cos(angle), radius * np.sin(angle), "--", color="white", linewidth=0.7)
-    axes.set_xlim(-around, around)
-    axes.set_ylim((-around, around) if view.is_upward else (around, -around))
+    """The heatmap alone, seen along the same line as the whole image, smoothly interpolated."""
+    axes.imshow(view.heat(point.heatmap), HEAT, vmin=0, vmax=HIGHEST, interpolation="bicubic")
+    x, y = view.to_pixels(point.position_lps)
+    angle, radius = np.linspace(0, 2 * np.pi, 90), sigma_mm * np.sqrt(2 * np.log(2)) / view.mm(1)
+    ring = x + radius * np.cos(angle), y + radius * np.sin(angle)
+    axes.plot(*ring, "--", color="white", linewidth=0.7)
 
 
 def _short(name: str) -> str:
