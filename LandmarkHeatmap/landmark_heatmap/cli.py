@@ -41,6 +41,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     detect.add_argument("--model", required=True, help=_MODEL)
     detect.add_argument("--output", required=True, type=Path, metavar="DIR")
+    detect.add_argument(
+        "--spacing",
+        type=float,
+        metavar="MM",
+        help="the size of a pixel, as for the import of what the model was trained on (default: what the"
+        " files state; photographs state none)",
+    )
     detect.add_argument("--heatmaps", action="store_true", help="write the heatmaps as NRRD too")
     detect.add_argument("--device", default="auto", help="auto, cpu or cuda")
     detect.add_argument(
@@ -136,6 +143,7 @@ def _detect(options) -> int:
         options.overwrite,
         options.device,
         options.format,
+        spacing_mm=options.spacing,
     )
     return NOTHING_DONE if failures else 0
 

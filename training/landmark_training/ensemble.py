@@ -68,6 +68,7 @@ def _check_alike(models, paths) -> None:
             ("mirror pairs", own.landmarks.mirror_pairs != others.landmarks.mirror_pairs),
             ("intensities", own.intensity != others.intensity),
             ("stages", own.stages != others.stages),
+            ("units of length", own.unit != others.unit),
             ("axes of the mean shape", not _lie_alike(model, first)),
         ):
             if differs:

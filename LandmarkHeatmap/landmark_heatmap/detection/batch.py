@@ -10,19 +10,22 @@ import os
 import sys
 import time
 import traceback
-from collections import deque
+from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..annotation.annotation_files import MARKUPS_SUFFIX, read_annotation
 from ..errors import LandmarkHeatmapError, printable
-from ..images.geometry import Image
+from ..images.geometry import MM, Image
+from ..images.identity import files_sha256, placed_id
 from ..images.imageio import image_stem, is_image_file, read_image
+from ..images.series import DicomSeries, find_dicom, is_dicom_file
 from ..launch import Place, place
 from ..leftovers import tidy
 from ..lengths import number as told_number
-from .result_files import HEATMAPS_ENDING, MadeBy, Results, image_sha256
+from .result_files import HEATMAPS_ENDING, MadeBy, Results
+from .suits import told_unusual
 
 # Slicer's segmentations are NRRD files, too, and no images.
 _NO_IMAGES = (".seg.nrrd",)
@@ -32,9 +35,9 @@ _FEW_IMAGES = 5
 
 @dataclass(frozen=True)
 class Job:
-    """An image file, and where its results belong."""
+    """An image file, or the slices of a DICOM series; and where its results belong."""
 
-    image: Path
+    image: object
     results: Results
 
 
@@ -54,11 +57,15 @@ def find_jobs(paths, output: Path) -> list:
     for path in map(Path, paths):
         images = _images_below(path, output) if path.is_dir() else [path]
         for image in images:
-            below = image.parent.relative_to(path) if path.is_dir() else Path()
-            annotation = output / below / (image_stem(image) + MARKUPS_SUFFIX)
+            is_series = isinstance(image, DicomSeries)
+            name, folder = (
+                (image.name, image.folder) if is_series else (image_stem(image), image.parent)
+            )
+            below = folder.relative_to(path) if path.is_dir() else Path()
+            annotation = output / below / (name + MARKUPS_SUFFIX)
             # Names that differ in capitals only are one file on Windows and macOS.
             key = str(annotation).lower()
-            if key in taken and taken[key].resolve() == image.resolve():
+            if key in taken and _is_one(taken[key], image):
                 continue
             if key in taken:
                 raise LandmarkHeatmapError(
@@ -69,11 +76,17 @@ def find_jobs(paths, output: Path) -> list:
     return jobs
 
 
+def _is_one(image, other) -> bool:
+    """Whether two paths, or two series, are of the same files."""
+    files = (i.files if isinstance(i, DicomSeries) else (i,) for i in (image, other))
+    return len({tuple(path.resolve() for path in each) for each in files}) == 1
+
+
 def _images_below(folder: Path, output: Path) -> list:
     own = output.resolve()
     # Where results lie beside their images, everything is in `output`.
     own = None if folder.resolve().is_relative_to(own) else own
-    images = []
+    images, with_dicom = [], []
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
         is_hidden = any(part.startswith(".") for part in parts)
@@ -82,17 +95,38 @@ def _images_below(folder: Path, output: Path) -> list:
         is_own = own is not None and path.resolve().is_relative_to(own)
         if is_hidden or is_heatmap or is_segmentation or is_own:
             continue
-        if is_image_file(path) and path.is_file():
+        if not path.is_file():
+            continue
+        # Files of DICOM often have no ending at all.
+        if (not is_image_file(path) or path.suffix.lower() == ".dcm") and is_dicom_file(path):
+            with_dicom.append(path.parent)
+        elif is_image_file(path):
             images.append(path)
+    for each in dict.fromkeys(with_dicom):
+        found = find_dicom(each)
+        images += (*found.series, *found.images)
+        for note in found.notes:
+            print(printable(note), file=sys.stderr, flush=True)
+    images.sort(key=str)
     if not images:
         raise LandmarkHeatmapError(f"There is no image below '{folder}'.")
     return images
 
 
-def detect(paths, model, output, heatmaps=False, overwrite=False, device="auto", form=None) -> int:
+def detect(
+    paths,
+    model,
+    output,
+    heatmaps=False,
+    overwrite=False,
+    device="auto",
+    form=None,
+    spacing_mm=None,
+) -> int:
     """Detect the landmarks of image files and of all images below folders; as the command does.
 
-    form: of dataset/convert.py, in which all results are written as well. Returns how many of this
+    form: of dataset/convert.py, in which all results are written as well. spacing_mm: the size of a
+    voxel, where the files do not state it or are not to be believed. Returns how many of this
     process's images could not be done; each is named on stderr. If no landmark was found in any of
     them, that is all.
     Raises LandmarkHeatmapError before any work is done if the model or the device cannot be used,
@@ -107,7 +141,7 @@ def detect(paths, model, output, heatmaps=False, overwrite=False, device="auto",
         )
     jobs = find_jobs(paths, Path(output))
     here.set_threads()
-    batch = Batch(Predictor(model, here.device(device)), heatmaps, overwrite)
+    batch = Batch(Predictor(model, here.device(device)), heatmaps, overwrite, spacing_mm)
     mine = list(enumerate(jobs, 1))[here.rank :: here.size]
     for folder in {job.results.annotation.parent for _, job in mine}:
         tidy(folder)
@@ -125,8 +159,11 @@ def detect(paths, model, output, heatmaps=False, overwrite=False, device="auto",
 class Batch:
     """Applies a Predictor to one image after another, and writes the results."""
 
-    def __init__(self, predictor, heatmaps: bool = False, overwrite: bool = False):
+    def __init__(
+        self, predictor, heatmaps: bool = False, overwrite: bool = False, spacing_mm: float = None
+    ):
         self.predictor, self.heatmaps, self.overwrite = predictor, heatmaps, overwrite
+        self.spacing_mm, self._told = spacing_mm, Counter()
         self.seconds, self.computed, self.empty = 0.0, 0, 0
 
     def do(self, numbered, count: int) -> int:
@@ -143,6 +180,7 @@ class Batch:
                 print(
                     f"[{number}/{count}] {printable(job.image)}{self._time_left(left)}", flush=True
                 )
+                self._tell(job, work.image)
                 prediction = self._done(job, work)
                 self.computed += 1
                 if all(point.is_absent for point in prediction.points):
@@ -156,6 +194,10 @@ class Batch:
                 told = f"[{number}/{count}] {printable(job.image)} failed: {error}"
                 print(told, file=sys.stderr, flush=True)
                 failures += 1
+        for note, count in self._told.items():
+            if count > 1:
+                told = printable(f"The same of {count - 1} more: {note}")
+                print(told, file=sys.stderr, flush=True)
         if skipped:
             print(f"{skipped} of {len(numbered)} images were done before.", flush=True)
         if self.empty and self.empty == len(numbered) - failures:
@@ -163,13 +205,28 @@ class Batch:
             failures += self.empty
         return failures
 
+    def _tell(self, job: Job, image: Image) -> None:
+        """What has to be known of how the image was read; the same of many images only once."""
+        unusual = told_unusual(image.grid, self.predictor.description)
+        for note in filter(None, (image.note, unusual)):
+            self._told[note] += 1
+            if self._told[note] == 1:
+                told = printable(f"{job.image}: {note}")
+                print(told, file=sys.stderr, flush=True)
+
     def _read(self, numbered) -> _Work:
         """What there is to do, or None. Runs beside the network."""
         _, job = numbered
         try:
-            made_by = MadeBy(self.predictor.model.identity, image_sha256(job.image))
+            model, stated = self.predictor.model.identity, self.spacing_mm
+            made_by = MadeBy(model, files_sha256(job.image), stated)
+            if job.results.are_made(made_by, self.heatmaps):
+                return None
+            image = read_image(job.image, stated)
+            as_ever = stated is None and image.unit == MM and not image.note
+            made_by = replace(made_by, image=placed_id(image), is_read_as_ever=as_ever)
             missing = job.results.missing(made_by, self.heatmaps, self.overwrite)
-            return _Work(read_image(job.image), made_by, missing) if missing else None
+            return _Work(image, made_by, missing) if missing else None
         except Exception as error:
             raise _told(error) from error
 
@@ -238,7 +295,7 @@ def _print_points(prediction) -> None:
             # Finer than the network sees by as much as a position can be exact.
             pixel = 0.1 * float(min(prediction.grid.spacing_mm))
             x, y, z = (told_number(x, like=pixel, least=2) for x in point.position_lps)
-            where = f"LPS {x} {y} {z} mm"
+            where = f"LPS {x} {y} {z} {prediction.grid.unit}"
             print(f"  {printable(point.name)}: {where}, confidence {point.confidence:.2f}")
 
 

@@ -38,7 +38,7 @@ class Found:
         for heatmap, presence in zip(self.heatmaps, self.presences):
             if presence >= 0.5:
                 np.maximum(combined, heatmap, out=combined)
-        return Image(combined, self.grid.ijk_to_lps)
+        return Image(combined, self.grid.ijk_to_lps, self.grid.unit)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,7 @@ def located(names, found: Found, choice: Choice) -> tuple:
     return tuple(
         point_of(
             name,
-            Image(heatmap, found.grid.ijk_to_lps),
+            Image(heatmap, found.grid.ijk_to_lps, found.grid.unit),
             decode_peak(heatmap, peaks[chosen]),
             float(presence),
             found.stage,
@@ -153,7 +153,7 @@ def point_of(name, heatmap: Image, position_kji, presence: float, stage: Stage):
         presence,
         _confidence(heatmap.array, position_kji, heatmap.grid, stage),
         # A view would keep the whole heatmap in memory for as long as the prediction lives.
-        Image(shown.array.copy(), shown.ijk_to_lps),
+        Image(shown.array.copy(), shown.ijk_to_lps, shown.unit),
     )
 
 

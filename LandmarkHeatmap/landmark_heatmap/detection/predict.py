@@ -6,16 +6,17 @@ import numpy as np
 import torch
 
 from ..errors import PredictionError
-from ..images.geometry import Image
+from ..images.geometry import Image, in_pixels
 from ..model.description import ModelDescription, Stage
 from ..model.heatmap import gaussian_mass
 from ..model.model_file import Model, read_model
 from ..model.network import heatmaps_and_presences
 from .locate import Found, choose, located
 from .memory import check_coarse, check_fine
-from .prediction import Prediction
+from .prediction import Prediction, moved
 from .prepare import prepare_with_window, stage_grid
 from .refine import Refiner, Source, batch_on
+from .suits import check_unit
 
 
 class Predictor:
@@ -49,9 +50,15 @@ class Predictor:
     def predict(self, image: Image, progress=None) -> Prediction:
         """Detect all landmarks of one image.
 
-        progress: called with (what is being done, fraction done 0 to 1).
+        progress: called with (what is being done, fraction done 0 to 1). Of an image in px, a voxel is
+        1 px whatever its affine says; the result lies where the affine says.
         Raises PredictionError if the model cannot be applied to this image.
         """
+        check_unit(image.grid, self.description)
+        placed, image = image, in_pixels(image)
+        return moved(self._predicted(image, progress), placed.ijk_to_lps, image.ijk_to_lps)
+
+    def _predicted(self, image: Image, progress) -> Prediction:
         progress = progress or (lambda stage, fraction: None)
         coarse = self.description.stages[0]
         self._check_memory(image)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..annotation.landmarks import Annotation, LandmarkSet, Point, PointState, position_told
 from ..annotation.table import Table
-from ..images.geometry import Grid, Image
+from ..images.geometry import Grid, Image, apply_affine
 from ..model.description import ModelIdentity
 
 
@@ -100,7 +100,28 @@ class Prediction:
         for point in self.points:
             if not point.is_absent:
                 _add_maximum(combined, self.grid, point.heatmap)
-        return Image(combined, self.grid.ijk_to_lps)
+        return Image(combined, self.grid.ijk_to_lps, self.grid.unit)
+
+
+def moved(prediction: Prediction, to_lps: np.ndarray, from_lps: np.ndarray) -> Prediction:
+    """What was found in an image whose IJK to LPS was `from_lps`, where the image lies by `to_lps`."""
+    if np.array_equal(to_lps, from_lps):
+        return prediction
+    motion = np.asarray(to_lps) @ np.linalg.inv(from_lps)
+
+    def brought(image):
+        return None if image is None else replace(image, ijk_to_lps=motion @ image.ijk_to_lps)
+
+    points = tuple(
+        replace(
+            point,
+            position_lps=apply_affine(motion, point.position_lps),
+            heatmap=brought(point.heatmap),
+        )
+        for point in prediction.points
+    )
+    grid = replace(prediction.grid, ijk_to_lps=motion @ prediction.grid.ijk_to_lps)
+    return replace(prediction, points=points, grid=grid, combined=brought(prediction.combined))
 
 
 def _add_maximum(combined: np.ndarray, grid: Grid, heatmap: Image) -> None:

@@ -53,7 +53,7 @@ def prepare_with_window(image, stage: Stage, intensity: IntensityNormalisation) 
     """(as `prepare`, the window (low, high) of intensities that became -1 and 1)."""
     resampled = resample(image, stage_grid(image.grid, stage))
     window = intensity_window(resampled.array, intensity)
-    return Image(scaled(resampled.array, window), resampled.ijk_to_lps), window
+    return Image(scaled(resampled.array, window), resampled.ijk_to_lps, image.unit), window
 
 
 def intensity_window(array: np.ndarray, intensity: IntensityNormalisation) -> tuple:

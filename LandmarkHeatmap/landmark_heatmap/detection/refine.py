@@ -68,7 +68,7 @@ def crop_grid(image: Grid, centre_lps, stage: Stage, turn=None) -> Grid:
     matrix = np.eye(4)
     matrix[:3, :3] = axes * spacing / canonical.spacing_mm[:, None]
     matrix[:3, 3] = centre - matrix[:3, :3] @ (size - 1) / 2
-    return Grid(tuple(size.tolist()), canonical.ijk_to_lps @ matrix)
+    return Grid(tuple(size.tolist()), canonical.ijk_to_lps @ matrix, canonical.unit)
 
 
 def read_crop(source: Source, grid: Grid) -> np.ndarray:
@@ -146,7 +146,7 @@ class Refiner:
         presences = torch.sigmoid(belief.presence_logit)[:, 0].cpu().numpy()
         heatmaps = belief.heatmap.clamp_min(0).cpu().numpy().reshape(arrays.shape)
         return [
-            Crop(Image(heatmap, grid.ijk_to_lps), float(presence), decode_peak(heatmap))
+            Crop(Image(heatmap, grid.ijk_to_lps, grid.unit), float(presence), decode_peak(heatmap))
             for heatmap, grid, presence in zip(heatmaps, grids, presences)
         ]
 

@@ -6,14 +6,12 @@ that of another model, or of another image of the same name.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..annotation.annotation_files import MARKUPS_SUFFIX, read_made_by, write_annotation
 from ..errors import LandmarkHeatmapError
-from ..files import new_folder, read_json, sha256_of, write_json
-from ..images.headers import values_file_of
+from ..files import new_folder, read_json, write_json
 from ..images.imageio import write_image
 from ..model.description import ModelIdentity
 from .prediction import Prediction
@@ -26,17 +24,33 @@ _LONGEST_FILE_NAME = 100
 
 @dataclass(frozen=True)
 class MadeBy:
-    """model: which one. image_sha256: of the image's file."""
+    """model: which one. image_sha256: of the image's files. spacing_mm: that the user stated of it.
+    image: the id of its voxels and their place (images.identity), once it was read. is_read_as_ever:
+    whether earlier versions, which have no such id, read it as it is read now."""
 
     model: ModelIdentity
     image_sha256: str
+    spacing_mm: float = None
+    image: str = None
+    is_read_as_ever: bool = False
 
     def to_json(self) -> dict:
-        return {"model": self.model.to_json(), "imageSha256": self.image_sha256}
+        return {
+            "model": self.model.to_json(),
+            "imageSha256": self.image_sha256,
+            "spacingMm": self.spacing_mm,
+            "image": self.image,
+        }
 
     def made(self, document: dict) -> bool:
         """Whether `document` says that this model made it of this image."""
-        is_same_image = document.get("imageSha256") == self.image_sha256
+        is_same_file = document.get("imageSha256") == self.image_sha256
+        if "image" in document:
+            is_same_file = is_same_file and document.get("spacingMm") == self.spacing_mm
+        else:
+            is_same_file = is_same_file and self.is_read_as_ever
+        # The same image may have been saved once more.
+        is_same_image = is_same_file or self.image and document.get("image") == self.image
         return is_same_image and is_by(document, self.model)
 
 
@@ -89,6 +103,12 @@ class Results:
                     " another place."
                 )
 
+    def are_made(self, made_by: MadeBy, with_heatmaps: bool) -> bool:
+        """Whether all of them are there, and were made so."""
+        return all(
+            path.exists() and made_by.made(self.made_by(path)) for path in self.paths(with_heatmaps)
+        )
+
     def missing(self, made_by: MadeBy, with_heatmaps: bool, overwrite: bool) -> list:
         """The paths that have still to be written. Raises LandmarkHeatmapError for one in the way."""
         missing = []
@@ -128,17 +148,6 @@ def in_the_way(path) -> LandmarkHeatmapError:
         f"'{path}' is there already, and not from this model and image. Choose another place, or add"
         " --overwrite."
     )
-
-
-def image_sha256(path) -> str:
-    """The SHA-256 of an image file, with that of the file of its values, if its header names one.
-
-    Raises LandmarkHeatmapError for what is no file, or a header of a file elsewhere.
-    """
-    own, values = sha256_of(path), values_file_of(path)
-    if values is None:
-        return own
-    return hashlib.sha256(f"{own} {sha256_of(values)}".encode()).hexdigest()
 
 
 def _write_heatmaps(folder: Path, prediction: Prediction, made_by: dict, overwrite: bool) -> None:

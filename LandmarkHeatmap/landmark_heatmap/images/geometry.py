@@ -2,6 +2,7 @@
 
 Arrays have the axes (K, J, I), as SimpleITK and `slicer.util.array` give them. Affines are 4x4 and
 map voxel indices (i, j, k, 1) at voxel CENTRES to mm in LPS. A 2D image is a volume of one slice.
+Where the unit of an image is px, every length that is said to be in mm is one in pixels.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import numpy as np
 
 from ..errors import GeometryError
 
+# Units of length: a photograph, and an image that does not say how large its voxels are, has no mm.
+MM, PX = UNITS = ("mm", "px")
 # Flipping the first two world axes turns RAS into LPS and back: it is its own inverse.
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 # Left and right, posterior and anterior, superior and inferior: forwards and backwards along LPS.
@@ -26,11 +29,13 @@ class Grid:
     """A regular grid of voxels in space, without values.
 
     size_ijk: voxels along i, j, k. ijk_to_lps: 4x4, mm; any invertible affine, so oblique and
-    left-handed grids too. Raises GeometryError for a size or an affine that places nothing.
+    left-handed grids too. unit: of its lengths, 'mm' or 'px'. Raises GeometryError for a size or an
+    affine that places nothing.
     """
 
     size_ijk: tuple
     ijk_to_lps: np.ndarray
+    unit: str = MM
 
     def __post_init__(self):
         size = tuple(int(n) for n in self.size_ijk)
@@ -38,6 +43,8 @@ class Grid:
             raise GeometryError(f"A grid needs three sizes of at least 1, got {self.size_ijk}.")
         object.__setattr__(self, "size_ijk", size)
         object.__setattr__(self, "ijk_to_lps", checked_affine(self.ijk_to_lps))
+        if self.unit not in UNITS:
+            raise GeometryError(f"Unknown unit of length '{self.unit}'; it has to be mm or px.")
 
     def __repr__(self) -> str:
         return f"Grid({self.told()})"
@@ -54,7 +61,7 @@ class Grid:
         oblique = "" if abs(directions).max(0).min() > _STRAIGHT else ", oblique"
         lengths = spacing[0] if len(set(spacing)) == 1 else " x ".join(spacing)
         axes = ", ".join(f"{axis} to {letter}" for axis, letter in zip("ijk", towards))
-        return f"{size} voxels, {lengths} mm, {axes}{oblique}"
+        return f"{size} voxels, {lengths} {self.unit}, {axes}{oblique}"
 
     @property
     def spacing_mm(self) -> np.ndarray:
@@ -94,15 +101,21 @@ class Grid:
         """The sub-grid of `size_ijk` voxels whose first voxel is `start_ijk` of this one."""
         moved = self.ijk_to_lps.copy()
         moved[:3, 3] = self.to_lps(np.asarray(start_ijk, dtype=float))
-        return Grid(size_ijk, moved)
+        return Grid(size_ijk, moved, self.unit)
 
 
 @dataclass(frozen=True, eq=False)
 class Image:
-    """Values on a grid: array with the axes (K, J, I), affine from (i, j, k) to mm in LPS."""
+    """Values on a grid: array with the axes (K, J, I), affine from (i, j, k) to mm in LPS.
+
+    unit: of its lengths, 'mm' or 'px'. note: what has to be known of how a file was read, in words
+    without its name; empty for most.
+    """
 
     array: np.ndarray
     ijk_to_lps: np.ndarray
+    unit: str = MM
+    note: str = ""
 
     def __post_init__(self):
         if self.array.ndim != 3:
@@ -115,18 +128,19 @@ class Image:
         return f"Image({self.grid.told()}, {self.array.dtype})"
 
     @classmethod
-    def from_ras(cls, array, ijk_to_ras) -> Image:
+    def from_ras(cls, array, ijk_to_ras, unit: str = MM) -> Image:
         """An image whose affine maps to RAS, as Slicer's volume nodes state it."""
-        return cls(array, RAS_TO_LPS @ np.asarray(ijk_to_ras, dtype=float))
+        return cls(array, RAS_TO_LPS @ np.asarray(ijk_to_ras, dtype=float), unit)
 
     @property
     def grid(self) -> Grid:
-        return Grid(self.array.shape[::-1], self.ijk_to_lps)
+        return Grid(self.array.shape[::-1], self.ijk_to_lps, self.unit)
 
     def cropped(self, start_ijk, size_ijk) -> Image:
         """The part of `size_ijk` voxels from `start_ijk`; its array is a view of this one's."""
         window = tuple(slice(s, s + n) for s, n in zip(start_ijk, size_ijk))[::-1]
-        return Image(self.array[window], self.grid.cropped(start_ijk, size_ijk).ijk_to_lps)
+        moved = self.grid.cropped(start_ijk, size_ijk).ijk_to_lps
+        return Image(self.array[window], moved, self.unit, self.note)
 
 
 def apply_affine(matrix, points) -> np.ndarray:
@@ -150,6 +164,19 @@ def checked_affine(matrix) -> np.ndarray:
     return matrix
 
 
+def in_pixels(image: Image) -> Image:
+    """An image in px with voxels of 1 px: Slicer gives photographs a size by their dots per inch.
+
+    An image in mm is given back as it is, and so is one with such voxels.
+    """
+    lengths = image.grid.spacing_mm
+    if image.unit == MM or np.allclose(lengths, 1):
+        return image
+    matrix = image.ijk_to_lps.copy()
+    matrix[:3, :3] /= lengths
+    return Image(image.array, matrix, PX, image.note)
+
+
 def canonical_grid(grid: Grid) -> Grid:
     """The same voxels, with axes permuted and flipped so that i, j, k run closest to L, P, S.
 
@@ -169,7 +196,7 @@ def canonical_grid(grid: Grid) -> Grid:
         forward = directions[world, source] >= 0
         reorder[source, target] = 1 if forward else -1
         reorder[source, 3] = 0 if forward else grid.size_ijk[source] - 1
-    return Grid([grid.size_ijk[a] for a in axes], grid.ijk_to_lps @ reorder)
+    return Grid([grid.size_ijk[a] for a in axes], grid.ijk_to_lps @ reorder, grid.unit)
 
 
 def _canonical_order_2d(directions, size_ijk) -> tuple:
@@ -201,4 +228,4 @@ def spaced_grid(grid: Grid, spacing_mm) -> Grid:
     matrix = np.eye(4)
     matrix[:3, :3] = np.diag(scale)
     matrix[:3, 3] = (np.array(grid.size_ijk) - 1) / 2 - scale * (size - 1) / 2
-    return Grid(tuple(size), grid.ijk_to_lps @ matrix)
+    return Grid(tuple(size), grid.ijk_to_lps @ matrix, grid.unit)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import ImageFileError
+from .headers import Header
 
 # What ITK says, in part; and what it means for the person whose file it is.
 _WORDS = (
-    ("orthonormal", "its axes are not at right angles to each other (a shear), which this format or"
-     " ITK cannot read. Resample it in Slicer, and save it as .nrrd"),
+    ("orthonormal", "its sform is not rectangular: its axes are not at right angles to each other (a"
+     " shear, as an affine registration leaves it), which ITK and Slicer do not read. Resample it onto"
+     " a straight grid with the program that wrote it, or save it as .nrrd, which may have a shear"),
     ("spacing", "the spacing that it states is zero or negative"),
     ("direction", "the direction of its axes that it states is none: some axes fall into one"),
     ("allocat", "there is not enough memory for it"),
@@ -32,6 +37,28 @@ def check_path(path) -> None:
         raise ImageFileError(
             f"'{path}': the name of the file or of a folder is not in UTF-8. Rename it."
         ) from error
+
+
+@contextmanager
+def readable(path: Path, header: Header):
+    """The name by which ITK reads a file rightly: its own, or that of a copy that lives as long as this.
+
+    Raises ImageFileError if there is no room for a copy.
+    """
+    if not header.patches and not header.ending:
+        yield str(path)
+        return
+    try:
+        with tempfile.TemporaryDirectory(prefix="landmark-heatmap-") as folder:
+            copy = Path(folder) / ("image" + (header.ending or path.suffix.lower()))
+            shutil.copyfile(path, copy)
+            with open(copy, "r+b") as file:
+                for place, content in header.patches:
+                    file.seek(place)
+                    file.write(content)
+            yield str(copy)
+    except OSError as error:
+        raise ImageFileError(f"'{path}' cannot be read: {error.strerror or error}.") from error
 
 
 def affine_of(image) -> np.ndarray:

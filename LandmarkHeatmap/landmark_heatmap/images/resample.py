@@ -43,7 +43,7 @@ def resample(image: Image, target: Grid) -> Image:
         sitk.sitkFloat32,
         True,
     )
-    return Image(sitk.GetArrayFromImage(resampled), target.ijk_to_lps)
+    return Image(sitk.GetArrayFromImage(resampled), target.ijk_to_lps, target.unit)
 
 
 def _reached(image: Image, target: Grid) -> Image:

@@ -9,8 +9,9 @@ import numpy as np
 
 from ..errors import ImageFileError, LandmarkHeatmapError, printable
 from ..files import disk_is_full, replacing
-from .geometry import Grid, Image, apply_affine
+from .geometry import PX, Grid, Image, apply_affine
 from .headers import Header, read_header
+from .headers.units import UNIT_KEY
 from .headers.values import blocks_of
 from .itk import affine_of, check_path, told_of
 
@@ -18,6 +19,8 @@ from .itk import affine_of, check_path, told_of
 _TWO_FILE_SUFFIXES = (".nhdr", ".mhd")
 # How far a voxel may move, in voxels, when a format rounds the geometry (NIfTI keeps float32).
 _ROUNDING_VOXELS = 0.01
+# Formats that have place for the statement that lengths are in px, and those that mean it anyway.
+_PX_SUFFIXES = (".nrrd", ".mha", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 
 
 def write_image(path, image: Image, new: bool = False) -> None:
@@ -33,6 +36,10 @@ def write_image(path, image: Image, new: bool = False) -> None:
     if str(path).lower().endswith(_TWO_FILE_SUFFIXES):
         raise ImageFileError(f"'{path}': write .nrrd or .mha, which keep all in one file.")
     check_path(path)
+    if image.unit == PX and not str(path).lower().endswith(_PX_SUFFIXES):
+        raise ImageFileError(
+            f"'{path}': the image's lengths are in px, and this format would call them mm. Write .nrrd."
+        )
     array = storable_array(image.array)
     itk_image = _itk_image(path, array, image)
     # GDCM frees what it does not own when it packs, and ends the process.
@@ -74,6 +81,8 @@ def _itk_image(path, array: np.ndarray, image: Image):
     itk_image.SetSpacing(spacing.tolist())
     itk_image.SetDirection((image.ijk_to_lps[:3, :3] / spacing).ravel().tolist())
     itk_image.SetOrigin(image.ijk_to_lps[:3, 3].tolist())
+    if image.unit == PX:
+        itk_image.SetMetaData(UNIT_KEY, PX)
     return itk_image
 
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 
 from ..annotation.landmarks import LandmarkSet
 from ..errors import AnnotationError, ModelFileError, quoted
+from ..images.geometry import MM, UNITS
 from .values import length, number, record, sequence, text, whole
 
 MODEL_SCHEMA = "landmark-heatmap-model"
@@ -156,7 +157,8 @@ class ModelDescription:
 
     stages: coarse first. members: how many networks each stage has; of several, the mean of what they
     say counts. training, metrics: free-form records of where the weights came from and
-    what they reached, JSON data.
+    what they reached, JSON data. unit: of all lengths, 'mm'; or 'px', of
+    images that do not state how large their voxels are.
     """
 
     name: str
@@ -170,10 +172,15 @@ class ModelDescription:
     members: int = 1
     training: dict = field(default_factory=dict)
     metrics: dict = field(default_factory=dict)
+    unit: str = MM
 
     def __post_init__(self):
         object.__setattr__(self, "stages", tuple(self.stages))
         whole("members", self.members, 1, 64)
+        if not isinstance(self.unit, str) or self.unit not in UNITS:
+            raise ModelFileError(
+                f"Unknown unit of length {quoted(self.unit)}; mm or px is possible."
+            )
         for name, longest in _LONGEST.items():
             text(f"The model's '{name}'", getattr(self, name), longest)
         _check_names(self.landmarks)
@@ -199,7 +206,7 @@ class ModelDescription:
     def told(self) -> str:
         """Name, version, and what it is for, in words."""
         stages = ", ".join(
-            f"{stage.role} {' x '.join(f'{mm:.3g}' for mm in stage.spacing_mm)} mm"
+            f"{stage.role} {' x '.join(f'{mm:.3g}' for mm in stage.spacing_mm)} {self.unit}"
             for stage in self.stages
         )
         members = f", members: {self.members}" if self.members > 1 else ""
@@ -223,6 +230,7 @@ class ModelDescription:
             "text": self.text,
             "created": self.created,
             "members": self.members,
+            "unit": self.unit,
             "landmark_set": self.landmarks.to_json(),
             "intensity": asdict(self.intensity),
             "stages": [asdict(stage) for stage in self.stages],
@@ -250,6 +258,8 @@ class ModelDescription:
                 stages=tuple(map(_stage, sequence("stages", document["stages"], 1, 2))),
                 # Files from before there were ensembles do not say it.
                 members=document.get("members", 1),
+                # Nor do files from before there were units.
+                unit=document.get("unit", MM),
                 training=document["training"],
                 metrics=document["metrics"],
                 **{key: document[key] for key in _LONGEST},

@@ -11,7 +11,7 @@ import numpy as np
 from ..annotation.landmarks import LandmarkSet
 from ..detection.prediction import LandmarkPrediction, Prediction
 from ..errors import LandmarkHeatmapError
-from ..images.geometry import Grid, Image
+from ..images.geometry import UNITS, Grid, Image
 from ..model.description import ModelIdentity
 from .protocol import ProtocolError, a_dict, finite, fraction, text, whole
 
@@ -35,6 +35,7 @@ def described(image: Image, name: str, offset: int = 0) -> dict:
         "dtype": image.array.dtype.str,
         "shape": list(image.array.shape),
         "ijk_to_lps": image.ijk_to_lps.tolist(),
+        "unit": image.unit,
     }
 
 
@@ -43,15 +44,15 @@ def mapped(array: dict, folder: Path) -> Image:
 
     Raises ProtocolError for an ARRAY that its file does not hold; so does `loaded`.
     """
-    path, dtype, offset, shape, matrix = _found(array, folder)
-    return Image(np.memmap(path, dtype, "r", offset, shape), matrix)
+    path, dtype, offset, shape, matrix, unit = _found(array, folder)
+    return Image(np.memmap(path, dtype, "r", offset, shape), matrix, unit)
 
 
 def loaded(array: dict, folder: Path) -> Image:
     """The image of an ARRAY, read into memory, so that the file can go."""
-    path, dtype, offset, shape, matrix = _found(array, folder)
+    path, dtype, offset, shape, matrix, unit = _found(array, folder)
     values = np.fromfile(path, dtype, math.prod(shape), offset=offset)
-    return Image(values.reshape(shape), matrix)
+    return Image(values.reshape(shape), matrix, unit)
 
 
 def prediction_to_json(prediction: Prediction, path: Path) -> dict:
@@ -73,6 +74,7 @@ def prediction_to_json(prediction: Prediction, path: Path) -> dict:
         "points": points,
         "size_ijk": list(prediction.grid.size_ijk),
         "ijk_to_lps": prediction.grid.ijk_to_lps.tolist(),
+        "unit": prediction.grid.unit,
         "model": prediction.model.to_json(),
         "combined": combined,
     }
@@ -103,7 +105,11 @@ def _prediction(document: dict, folder: Path) -> Prediction:
     return Prediction(
         landmarks,
         points,
-        Grid(tuple(map(whole, document["size_ijk"])), _matrix(document["ijk_to_lps"])),
+        Grid(
+            tuple(map(whole, document["size_ijk"])),
+            _matrix(document["ijk_to_lps"]),
+            _unit(document),
+        ),
         ModelIdentity(*(text(document["model"][key]) for key in ("name", "version", "sha256"))),
         None if combined is None else _heatmap(combined, folder),
     )
@@ -130,7 +136,7 @@ def _heatmap(array: dict, folder: Path) -> Image:
 
 
 def _found(array: dict, folder: Path) -> tuple:
-    """(path, dtype, offset, shape, ijk_to_lps): of values that are all there."""
+    """(path, dtype, offset, shape, ijk_to_lps, unit): of values that are all there."""
     try:
         name = text(a_dict(array)["file"])
         if not name or name in (".", "..") or Path(name).name != name or "\0" in name:
@@ -145,9 +151,16 @@ def _found(array: dict, folder: Path) -> tuple:
             raise ValueError("'file' has to be a file")
         if offset + math.prod(shape) * dtype.itemsize > there.st_size:
             raise ValueError(f"its {there.st_size} bytes are fewer than 'shape' needs")
-        return path, dtype, offset, shape, _matrix(array["ijk_to_lps"])
+        return path, dtype, offset, shape, _matrix(array["ijk_to_lps"]), _unit(array)
     except (ValueError, KeyError, TypeError, SyntaxError, OSError) as error:
         raise ProtocolError(f"an array makes no sense: {str(error)[:200]}") from error
+
+
+def _unit(document: dict) -> str:
+    unit = text(document["unit"])
+    if unit not in UNITS:
+        raise ValueError("'unit' has to be mm or px")
+    return unit
 
 
 def _matrix(rows) -> np.ndarray:

@@ -20,8 +20,8 @@ client to worker                        worker to client
 {"message": "cancel", "job": 7}         {"message": "cancelled", "job": 7}
 
 ARRAY: {"file": name in the folder, "offset": bytes, "dtype": "<i2", "shape": [K, J, I],
-"ijk_to_lps": 4 x 4}. A job's number is never used twice, so what comes late belongs to nobody. The
-worker does one job at a time.
+"ijk_to_lps": 4 x 4, "unit": "mm" or "px"}. A job's number is never used twice, so what comes late
+belongs to nobody. The worker does one job at a time.
 
 Neither side believes the other: every value is checked as it is read. A request that names its job,
 but asks for what cannot be, is answered by `failed`; a line that is no request at all means that the

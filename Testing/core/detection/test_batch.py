@@ -20,6 +20,7 @@ from landmark_heatmap.annotation.annotation_files import read_annotation, write_
 from landmark_heatmap.detection import batch
 from landmark_heatmap.detection.predict import Predictor
 from landmark_heatmap.errors import LandmarkHeatmapError
+from landmark_heatmap.images import identity
 from landmark_heatmap.images.imageio import read_image
 from landmark_heatmap.launch import Place, place
 from places import MODULE_FOLDER
@@ -48,9 +49,9 @@ def read(monkeypatch):
     names = []
     real = batch.read_image
 
-    def recorded(path):
+    def recorded(path, spacing_mm):
         names.append(str(path))
-        return real(path)
+        return real(path, spacing_mm)
 
     monkeypatch.setattr(batch, "read_image", recorded)
     return names
@@ -176,7 +177,7 @@ def test_a_header_and_its_values_are_one_image(tmp_path):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "a.mhd").write_bytes(b"NDims = 2\nElementDataFile = a.raw\n")
         (tmp_path / folder / "a.raw").write_bytes(value)
-    first, second = (batch.image_sha256(tmp_path / f / "a.mhd") for f in ("one", "two"))
+    first, second = (identity.files_sha256(tmp_path / f / "a.mhd") for f in ("one", "two"))
     assert first != second
 
 
@@ -227,7 +228,7 @@ def test_the_next_image_is_read_while_this_one_is_worked_on_and_no_more(images, 
         def __init__(self, image):
             self.image = image
 
-    def reads(path):
+    def reads(path, spacing_mm):
         begun.append(path)
         image = read_image(path)
         alive.add(image)

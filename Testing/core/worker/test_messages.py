@@ -168,6 +168,7 @@ def test_what_a_worker_says_is_cut_to_what_can_be_shown():
         {"size_ijk": [0, 1, 1]},
         {"size_ijk": [10**400] * 3},
         {"ijk_to_lps": [[float("inf")] * 4] * 4},
+        {"unit": "furlong"},
         {"model": {}},
         {"model": []},
         {"landmark_set": {"landmarks": []}},
@@ -189,6 +190,7 @@ def test_a_prediction_of_wrong_kinds_is_refused(tmp_path, change):
         ],
         "size_ijk": [1, 1, 1],
         "ijk_to_lps": np.eye(4).tolist(),
+        "unit": "mm",
         "model": {"name": "", "version": "", "sha256": ""},
         "combined": None,
     }

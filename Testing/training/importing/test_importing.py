@@ -80,7 +80,7 @@ def test_a_photograph_does_not(tmp_path, capsys):
     with pytest.raises(DatasetError, match="--spacing MM"):
         run_import(*command, "--unit", "mm")
     run_import(*command, "--unit", "px")
-    assert "pixels of 1 mm (nothing says how large they are: --spacing)" in capsys.readouterr().out
+    assert "pixels of 1 px (nothing says how large they are: --spacing)" in capsys.readouterr().out
     assert value_at(tmp_path / "out", "a", "1") == 255
 
 

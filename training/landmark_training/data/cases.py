@@ -26,9 +26,10 @@ from landmark_heatmap.annotation.not_marked import convention_outside
 from landmark_heatmap.dataset.cases import read_cases
 from landmark_heatmap.dataset.folder import is_dataset, read_landmark_set
 from landmark_heatmap.errors import AnnotationError, DatasetError
-from landmark_heatmap.files import read_json, sha256_of
+from landmark_heatmap.files import read_json
+from landmark_heatmap.images import identity
 from landmark_heatmap.images.geometry import Grid
-from landmark_heatmap.images.imageio import image_stem, is_image_file
+from landmark_heatmap.images.imageio import image_stem, is_image_file, read_image
 
 # What an import knows of left and right, beside the images that it wrote.
 LANDMARK_SET_FILE = "landmark-set.json"
@@ -45,8 +46,8 @@ class Case:
 
 
 def image_id(path) -> str:
-    """Which image it is, and not its name, which may say who it is: the beginning of its SHA-256."""
-    return sha256_of(path)[:16]
+    """Which image it is, and not its name, which may say who it is: a digest of its voxels."""
+    return identity.image_id(read_image(path))
 
 
 def find_cases(folders) -> list:

@@ -8,6 +8,7 @@ import numpy as np
 
 from landmark_heatmap.annotation.landmarks import Annotation, PointState
 from landmark_heatmap.images.geometry import Image
+from landmark_heatmap.images.identity import placed_id
 
 from .cases import Case
 
@@ -21,20 +22,12 @@ def case_digest(case: Case, image: Image, label: Annotation) -> dict:
     """Of the voxels and where they lie, of every landmark that the label judges, and which of them
     were corrected."""
     return {
-        "image": _of_image(image),
+        "image": placed_id(image),
         "landmarks": {
             name: [label.state(name).value, _of_point(label, name)] for name in label.names
         },
         "corrected": sorted(name for name in case.corrected if name in label.names),
     }
-
-
-def _of_image(image: Image) -> str:
-    """Of what is seen, however its file is called or packed, header and data in one or in two."""
-    digest = hashlib.sha256(f"{image.array.dtype} {image.array.shape}".encode())
-    digest.update(np.ascontiguousarray(np.round(image.ijk_to_lps, _DECIMALS) + 0.0))
-    digest.update(np.ascontiguousarray(image.array).view(np.uint8))
-    return digest.hexdigest()[:_DIGITS]
 
 
 def _of_point(label: Annotation, name: str) -> str:

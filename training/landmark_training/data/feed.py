@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from landmark_heatmap.annotation.landmarks import Annotation
-from landmark_heatmap.images.geometry import Image
+from landmark_heatmap.images.geometry import Grid, Image
 
 from .. import parallel
 from ..planning.plan import Plan
@@ -21,7 +21,8 @@ from .targets import TargetShape, Wanted
 class TrainingCase:
     """A case as the run uses it: the image as the network sees it, and what it teaches.
 
-    image_id: the beginning of the SHA-256 of the image file.
+    image_id: of images.identity. known_as: all its ids, those of earlier versions, too.
+    grid: of the image as it is in its file.
     centred_mm: (L, D), along the array axes from the grid's centre, NaN where nothing is placed.
     absent: (L,) bool. weight: (L,), what each point counts. window: the intensities that became -1
     and 1.
@@ -30,6 +31,8 @@ class TrainingCase:
     name: str
     image_path: Path
     image_id: str
+    known_as: frozenset
+    grid: Grid
     prepared: Image
     label: Annotation
     centred_mm: torch.Tensor

@@ -12,6 +12,8 @@ from landmark_heatmap.annotation.names import told_near
 from landmark_heatmap.annotation.not_marked import told_conventions
 from landmark_heatmap.detection.prepare import intensity_window, prepare_with_window
 from landmark_heatmap.errors import DatasetError, LandmarkHeatmapError
+from landmark_heatmap.images.geometry import MM, PX
+from landmark_heatmap.images.identity import ids_of, image_id
 from landmark_heatmap.images.imageio import read_image
 from landmark_heatmap.model.description import IntensityNormalisation
 from landmark_heatmap.model.model_file import Model
@@ -23,7 +25,6 @@ from ..progress import doing, each
 from .cases import (
     defined_by,
     find_cases,
-    image_id,
     images_without_annotation,
     label_of,
     landmark_set_of,
@@ -63,10 +64,10 @@ def checked(data, left_out=()) -> Checked:
     """
     doing("looking for cases")
     found = find_cases(data)
+    grids, labels, digests, bad = [], [], {}, []
     if left_out:
         looked_at = each(found, "leaving out images")
-        found = [case for case in looked_at if image_id(case.image_path) not in left_out]
-    grids, labels, digests, bad = [], [], {}, []
+        found = [case for case in looked_at if not _is_one_of(case, left_out)]
     for case, apart in each(zip(found, told_apart(found)), "reading images"):
         try:
             # Read to be checked, and read again when it is needed: they may not all fit into memory.
@@ -80,6 +81,14 @@ def checked(data, left_out=()) -> Checked:
     if bad:
         raise DatasetError("These cases cannot be used:\n  " + "\n  ".join(bad))
     return Checked(found, labels, grids, digests)
+
+
+def _is_one_of(case, ids) -> bool:
+    """An image that cannot be read is none; it is told of when it is needed."""
+    try:
+        return not ids_of(case.image_path).isdisjoint(ids)
+    except LandmarkHeatmapError:
+        return False
 
 
 def planned(data, config: TrainConfig, parent: Model = None, say=print, left_out=()) -> Planned:
@@ -96,6 +105,7 @@ def planned(data, config: TrainConfig, parent: Model = None, say=print, left_out
         landmarks = with_stated(parent.description.landmarks, *stated)
         _check_names(cases.cases, cases.labels, landmarks)
     landmarks = defined_by(landmarks, data)
+    _check_unit(cases, parent)
     _tell_labels(cases.labels, landmarks, say)
     _tell_doubts(data, cases.cases, landmarks, say)
     before = parent and parent.description
@@ -119,6 +129,25 @@ def _check_names(cases, labels, landmarks) -> None:
                 f"The case '{case.name}' has {', '.join(unknown)}, which the model to start from"
                 f" does not know; train a new model instead.{meant}"
             )
+
+
+def _check_unit(cases: Checked, parent) -> None:
+    """That all lengths are in one unit, the parent's if there is one. Raises DatasetError."""
+    of_unit = {}
+    for case, grid in zip(cases.cases, cases.grids):
+        of_unit.setdefault(grid.unit, []).append(case.name)
+    if len(of_unit) > 1:
+        some = {unit: f"{len(names)} ({names[0]}, ...)" for unit, names in of_unit.items()}
+        raise DatasetError(
+            f"Of these cases, {some[MM]} are in mm, and {some[PX]} in px: nothing says how large a"
+            " pixel of those is. Import them again with --spacing MM, or train on the others alone."
+        )
+    (unit,) = of_unit
+    if parent is not None and parent.description.unit != unit:
+        raise DatasetError(
+            f"The model to start from knows lengths in {parent.description.unit}, and these cases are in"
+            f" {unit}. Import them with --spacing MM if their size is known; else train a new model."
+        )
 
 
 def _tell_labels(labels, landmarks, say) -> None:
@@ -158,7 +187,9 @@ def training_case(case, label, landmarks, plan: Plan) -> TrainingCase:
     return TrainingCase(
         case.name,
         case.image_path,
-        image_id(case.image_path),
+        image_id(image),
+        ids_of(case.image_path, image),
+        image.grid,
         prepared,
         label,
         torch.from_numpy(centred[:, :dimension][:, ::-1].copy()).float(),

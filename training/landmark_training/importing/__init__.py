@@ -21,7 +21,7 @@ from landmark_heatmap.annotation.landmarks import Landmark, LandmarkSet, PointSt
 from landmark_heatmap.annotation.not_marked import told_conventions
 from landmark_heatmap.errors import DatasetError, ImageFileError
 from landmark_heatmap.files import new_folder, write_json
-from landmark_heatmap.images.geometry import Image
+from landmark_heatmap.images.geometry import PX, Image
 from landmark_heatmap.images.imageio import read_image, write_image
 
 from ..data.cases import LANDMARK_SET_FILE, check_stated
@@ -95,6 +95,9 @@ def import_tables(
     if distances:
         say(f"Distances between the {len(paths)} readers, also in {output / READERS_FILE}:")
         say(told_distances(distances))
+    for note, names in _notes(cases).items():
+        others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        say(f"{names[0]}{others}: {note}")
     say(_told(cases, output))
     if has_picture:
         say(f"Do the points lie where they should? {output / CONTACT_SHEET}")
@@ -170,7 +173,7 @@ def _write(cases, output: Path, distances, landmarks) -> bool:
             image = read_image(case.image_path)
             if image.grid.size_ijk != case.grid.size_ijk:
                 raise ImageFileError(f"'{case.image_path}' is not as large as its header says.")
-            image = Image(image.array, case.grid.ijk_to_lps)
+            image = Image(image.array, case.grid.ijk_to_lps, case.grid.unit)
             write_image(folder / f"{case.name}.nrrd", image)
             write_annotation(folder / f"{case.name}{MARKUPS_SUFFIX}", case.annotation)
             if sheet is not None:
@@ -196,15 +199,27 @@ def _contact_sheet(count: int):
     return ContactSheet(count)
 
 
+def _notes(cases) -> dict:
+    """What has to be known of how images were read, each with the names of its cases."""
+    notes = {}
+    for case in cases:
+        if case.note:
+            notes.setdefault(case.note, []).append(case.name)
+    return notes
+
+
 def _told(cases, output: Path) -> str:
     """What was imported, and in which frame it was read, for the user to see that it is right."""
     states = [point.state for case in cases for point in case.annotation.points.values()]
     outside = sum(int((~case.inside).sum()) for case in cases)
     flat = all(case.grid.size_ijk[2] == 1 for case in cases)
+    units = sorted({case.grid.unit for case in cases})
     spacings = [case.grid.spacing_mm[: 2 if flat else 3] for case in cases]
-    smallest, largest = (told_mm(f(np.array(spacings), axis=0)) for f in (np.min, np.max))
+    smallest, largest = (
+        told_mm(f(np.array(spacings), axis=0), " or ".join(units)) for f in (np.min, np.max)
+    )
     size = smallest if smallest == largest else f"{smallest} to {largest}"
-    if any(case.assumes_spacing for case in cases):
+    if any(case.grid.unit == PX for case in cases):
         size += " (nothing says how large they are: --spacing)"
     landmarks = len({name for case in cases for name in case.annotation.names})
     frames = " or ".join(sorted({case.frame for case in cases}))

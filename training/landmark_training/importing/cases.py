@@ -10,7 +10,7 @@ import numpy as np
 from landmark_heatmap.annotation.landmarks import Annotation, Point, PointState
 from landmark_heatmap.annotation.not_marked import convention_outside
 from landmark_heatmap.errors import DatasetError
-from landmark_heatmap.images.geometry import Grid
+from landmark_heatmap.images.geometry import MM, Grid, apply_affine
 from landmark_heatmap.images.imageio import image_stem, is_image_file
 
 from .images import ImageFile, ImageFolder
@@ -24,7 +24,8 @@ _NAMED = 10
 class ImportCase:
     """A case as it will be written: its image, unread; the grid it gets; its points in LPS.
 
-    frame: what the numbers were. assumes_spacing: whether nothing said how large a pixel is.
+    frame: what the numbers were. note: on how the image was
+    read, in words.
     """
 
     name: str
@@ -32,8 +33,8 @@ class ImportCase:
     grid: Grid
     annotation: Annotation
     frame: str
-    assumes_spacing: bool
     where: str
+    note: str = ""
 
     @property
     def inside(self) -> np.ndarray:
@@ -146,6 +147,9 @@ def _case(marks: Marks, image: ImageFile, names) -> ImportCase:
             points[name] = Point(point, definition=definition)
         else:
             position = marks.frame.to_lps(point, grid)
+            if marks.frame.is_slicers:
+                brought = grid.ijk_to_lps @ np.linalg.inv(image.grid.ijk_to_lps) @ image.from_slicer
+                position = tuple(apply_affine(brought, position).tolist())
             outside = not grid.contains(np.array(position)) and convention_outside(point)
             if outside:
                 points[name], read_as[name] = Point(outside.state, definition=definition), outside
@@ -157,8 +161,8 @@ def _case(marks: Marks, image: ImageFile, names) -> ImportCase:
         grid,
         Annotation(points, read_as),
         marks.frame.told,
-        marks.frame.assumes_spacing(image),
         marks.where,
+        "" if grid.unit == MM != image.grid.unit else image.note,
     )
     if len(case.inside) and not case.inside.any():
         name, point = next((n, p) for n, p in marks.points.items() if isinstance(p, tuple))

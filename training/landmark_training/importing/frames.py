@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from landmark_heatmap.errors import DatasetError
-from landmark_heatmap.images.geometry import RAS_TO_LPS, Grid, apply_affine
+from landmark_heatmap.images.geometry import MM, PX, RAS_TO_LPS, Grid, apply_affine
+from landmark_heatmap.images.imageio import read_grid
 
 from .images import ImageFile
 
@@ -36,6 +37,8 @@ class PictureFrame:
     origin: str
     spacing_mm: float = None
 
+    is_slicers = False
+
     def __post_init__(self):
         positive = self.spacing_mm is None or (np.isfinite(self.spacing_mm) and self.spacing_mm > 0)
         if self.unit not in UNITS or self.origin not in ORIGINS or not positive:
@@ -59,15 +62,16 @@ class PictureFrame:
         if self.assumes_spacing(image):
             if self.unit == "mm":
                 raise DatasetError(
-                    f"Points in mm on '{image.path}': a photograph does not say how large its pixels"
-                    " are; state it with --spacing MM."
+                    f"Points in mm on '{image.path}', which does not say how large its pixels are (a"
+                    " photograph's dots per inch do not); state it with --spacing MM."
                 )
             spacing = (1.0, 1.0)
         elif self.spacing_mm is None:
             spacing = image.grid.spacing_mm[:2]
         else:
             spacing = (self.spacing_mm, self.spacing_mm)
-        return Grid(image.grid.size_ijk, np.diag([*spacing, 1.0, 1.0]))
+        unit = PX if self.assumes_spacing(image) else MM
+        return Grid(image.grid.size_ijk, np.diag([*spacing, 1.0, 1.0]), unit)
 
     def to_lps(self, numbers, grid: Grid) -> tuple:
         """(x, y) to LPS in mm on the grid that `grid` gave."""
@@ -110,21 +114,33 @@ def defined_frame(what: str, stated, spacing_mm: float = None) -> PictureFrame:
 class WorldFrame:
     """Three numbers in mm in the image's own world. system: 'RAS' or 'LPS'.
 
-    said: how the frame is told to the user, if not by `system`.
+    said: how the frame is told to the user, if not by `system`. spacing_mm: the size of a voxel, of
+    images that do not state it. is_slicers: whether the world is that in which Slicer shows the image,
+    by a photograph's dots per inch, say; its points are then brought to where the image lies here.
     """
 
     system: str
     said: str = ""
+    spacing_mm: float = None
+    is_slicers: bool = False
 
     @property
     def told(self) -> str:
         return self.said or f"mm in {self.system}"
 
     def assumes_spacing(self, image: ImageFile) -> bool:
-        return False
+        return self.spacing_mm is None and not image.states_spacing
 
     def grid(self, image: ImageFile) -> Grid:
-        return image.grid
+        """The image's own. Raises DatasetError for one without mm, unless their size is stated."""
+        if self.spacing_mm is None and (image.states_spacing or self.is_slicers):
+            return image.grid
+        if self.spacing_mm is None:
+            raise DatasetError(
+                f"Points in mm on '{image.path}', which does not say how large its voxels are; state it"
+                " with --spacing MM."
+            )
+        return read_grid(image.path, self.spacing_mm)
 
     def to_lps(self, numbers, grid: Grid) -> tuple:
         matrix = RAS_TO_LPS if self.system == "RAS" else np.eye(4)
@@ -147,6 +163,7 @@ class VoxelFrame:
     spacing_of: str = None
 
     told = "voxel indices"
+    is_slicers = False
 
     def assumes_spacing(self, image: ImageFile) -> bool:
         return not image.states_spacing and (self.image_mm or self.annotation_mm) is None
@@ -156,8 +173,9 @@ class VoxelFrame:
         if self.axes == 2:
             _check_2d(image)
         grid = image.grid
-        if not image.states_spacing:
-            grid = _spaced(grid, self.image_mm or self.annotation_mm or (1.0,) * self.axes)
+        stated = self.image_mm or self.annotation_mm
+        if not image.states_spacing and stated is not None:
+            grid = _spaced(grid, stated)
         own = grid.spacing_mm[: self.axes]
         if self.annotation_mm is None or np.allclose(own, self.annotation_mm, rtol=_SAME_SPACING):
             return grid
@@ -184,10 +202,10 @@ def _spaced(grid: Grid, spacing_mm) -> Grid:
     matrix = grid.ijk_to_lps.copy()
     axes = len(spacing_mm)
     matrix[:3, :axes] *= np.array(spacing_mm) / grid.spacing_mm[:axes]
-    return Grid(grid.size_ijk, matrix)
+    return Grid(grid.size_ijk, matrix, MM)
 
 
-def told_mm(spacing) -> str:
+def told_mm(spacing, unit: str = MM) -> str:
     """A spacing in words: one number if it is the same along all axes."""
     texts = [f"{s:.4g}" for s in spacing]
-    return f"{texts[0] if len(set(texts)) == 1 else ' x '.join(texts)} mm"
+    return f"{texts[0] if len(set(texts)) == 1 else ' x '.join(texts)} {unit}"

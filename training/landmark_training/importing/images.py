@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from landmark_heatmap.errors import DatasetError
-from landmark_heatmap.images.geometry import Grid
-from landmark_heatmap.images.imageio import image_stem, is_image_file, read_grid
+import numpy as np
 
-# What cameras and screens write: a spacing in such a file is that of a printer.
-_PHOTOGRAPHS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+from landmark_heatmap.errors import DatasetError
+from landmark_heatmap.images.geometry import MM, Grid
+from landmark_heatmap.images.imageio import image_stem, is_image_file, read_place
 
 
 @dataclass(frozen=True, eq=False)
 class ImageFile:
-    """An image on disk with its grid, its values unread."""
+    """An image on disk with its grid, its values unread. note, from_slicer: as of images.placing."""
 
     path: Path
     grid: Grid
+    note: str = ""
+    from_slicer: np.ndarray = field(default_factory=lambda: np.eye(4))
 
     @classmethod
     def read(cls, path: Path) -> ImageFile:
-        return cls(path, read_grid(path))
+        place = read_place(path)
+        return cls(path, place.grid, place.note, place.from_slicer)
 
     @property
     def states_spacing(self) -> bool:
-        return not self.path.name.lower().endswith(_PHOTOGRAPHS)
+        return self.grid.unit == MM
 
 
 class ImageFolder:

@@ -14,6 +14,7 @@ from landmark_heatmap.annotation.landmarks import PointState
 from landmark_heatmap.detection.predict import Predictor
 from landmark_heatmap.detection.prediction import Prediction
 from landmark_heatmap.errors import DatasetError, LandmarkHeatmapError
+from landmark_heatmap.images.identity import ids_of
 from landmark_heatmap.images.imageio import read_image
 from landmark_heatmap.judging.calibration import Calibration, calibrate, calibration_points
 from landmark_heatmap.judging.consistency import Consistency, measure_case, measure_shape, summarise
@@ -21,7 +22,7 @@ from landmark_heatmap.judging.evaluation import Evaluation, evaluate
 from landmark_heatmap.model.description import ModelDescription, ModelIdentity
 from landmark_heatmap.model.model_file import read_description
 
-from ..data.cases import find_cases, image_id, label_of, told_apart
+from ..data.cases import find_cases, label_of, told_apart
 from .runs import RunFolder, run_beside
 
 # Names in a warning; of more, the number is told.
@@ -159,7 +160,7 @@ def held_out_cases(run: RunFolder, wanted=None) -> list:
     # Two datasets may each have a case of the same name, of which one was held out.
     ids = read_description(run.model_path).training.get("validation_images")
     if ids:
-        cases = [case for case in cases if image_id(case.image_path) in ids]
+        cases = [case for case in cases if ids_of(case.image_path) & set(ids)]
     if len(cases) < len(run.validation_cases):
         raise DatasetError(
             f"Of the {len(run.validation_cases)} cases that '{run.path}' held out, {len(cases)} are"
@@ -173,7 +174,7 @@ def _flattering(model_path: Path, description: ModelDescription, cases) -> list:
     """Sentences about cases that the model knows already: they make it look better than it is."""
     trained, chosen, warnings = _known_to(model_path, description)
     # A model file knows images, a run's folder names.
-    ids = {case.name: {case.name, image_id(case.image_path)} for case in cases}
+    ids = {case.name: {case.name, *ids_of(case.image_path)} for case in cases}
     seen = [case for case, each in ids.items() if each & trained]
     used = [case for case, each in ids.items() if each & chosen and not each & trained]
     if seen:

@@ -12,6 +12,7 @@ import torch
 
 from landmark_heatmap import __version__
 from landmark_heatmap.annotation.landmarks import LandmarkSet
+from landmark_heatmap.detection.suits import EXTENTS, extents_of
 from landmark_heatmap.model.description import ModelDescription
 from landmark_heatmap.model.model_file import Model, read_model, write_model
 from landmark_heatmap.model.pose import align
@@ -77,6 +78,7 @@ def description_of_run(
         "validation_images": [case.image_id for case in held_out],
         "images_seen_before": _seen_by(parent),
         "started_from": None if parent is None else parent.identity.to_json(),
+        EXTENTS: extents_of(case.grid for case in cases),
         "config": plan.config.to_json(),
         "software": f"LandmarkHeatmap {__version__}, torch {torch.__version__},"
         f" Python {platform.python_version()}",
@@ -92,6 +94,7 @@ def description_of_run(
         intensity=plan.intensity,
         stages=tuple(stage for stage in (plan.stage, plan.fine) if stage),
         training=training,
+        unit=cases[0].grid.unit,
     )
 
 
@@ -103,10 +106,10 @@ def prior_of_run(cases, parent: Model, any_pose: bool) -> ShapePrior:
     """
     known = set(parent.description.training.get("training_images", ())) if parent else set()
     has_prior = parent is not None and parent.prior is not None
-    if not has_prior or known and known <= {case.image_id for case in cases}:
+    if not has_prior or known and known <= {i for case in cases for i in case.known_as}:
         positions = _positions_mm(cases)
         return fit_prior(positions, align(positions)[1] if any_pose else None)
-    new = [case for case in cases if case.image_id not in known]
+    new = [case for case in cases if not case.known_as & known]
     if not new:
         return parent.prior
     return parent.prior.merged(fit_prior(_positions_mm(new), parent.prior.shape))

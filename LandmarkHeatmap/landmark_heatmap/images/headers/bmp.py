@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...errors import ImageFileError, quoted
 from .header import Header, truncated
+from .units import NO_SIZE
 
 _NOT_PACKED = (0, 3)
 
@@ -34,4 +35,6 @@ def read(file, path: Path) -> Header:
     wanted = start + (width * bits + 31) // 32 * 4 * height
     if size < wanted:
         raise truncated(path, size, wanted)
-    return Header("BMPImageIO", (width, height), 3 if bits != 8 else 1, ratio=8 * 3)
+    return Header(
+        "BMPImageIO", (width, height), 3 if bits != 8 else 1, ratio=8 * 3, lengths=NO_SIZE
+    )

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from ...errors import ImageFileError
 from .header import Header
+from .units import NO_SIZE, Lengths
 
 _PREAMBLE = 132
 _ITEM, _END_OF_ITEM, _END_OF_SEQUENCE = (0xFFFE, 0xE000), (0xFFFE, 0xE00D), (0xFFFE, 0xE0DD)
-_PIXELS, _SYNTAX = (0x7FE0, 0x0010), (0x0002, 0x0010)
+PIXELS, _SYNTAX = (0x7FE0, 0x0010), (0x0002, 0x0010)
 _OPEN_END = 0xFFFFFFFF
 # Elements of these types have four bytes for their length, the others two.
 _LONG = (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")
@@ -23,6 +24,13 @@ _IMPLICIT, _BIG_ENDIAN = b"1.2.840.10008.1.2", b"1.2.840.10008.1.2.2"
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 _DEEPEST = 20
 _RATIO = 10_000
+SERIES, KIND_OF_IMAGE = (0x0020, 0x000E), (0x0008, 0x0008)
+POSITION, ORIENTATION, SIZE_OF_PIXEL = (0x0020, 0x0032), (0x0020, 0x0037), (0x0028, 0x0030)
+ROWS, COLUMNS, FRAMES = (0x0028, 0x0010), (0x0028, 0x0011), (0x0028, 0x0008)
+# Besides that of the pixels: of the detector, of a scanner for film, of a region of an ultrasound.
+_SIZES = (SIZE_OF_PIXEL, (0x0018, 0x1164), (0x0018, 0x2010), (0x0018, 0x602C))
+_KEPT = (SERIES, KIND_OF_IMAGE, POSITION, ORIENTATION, ROWS, COLUMNS, FRAMES, PIXELS, *_SIZES)
+_LONGEST_KEPT = 1024
 
 
 def recognises(beginning: bytes, path: Path) -> bool:
@@ -34,6 +42,17 @@ def read(file, path: Path) -> Header:
 
     The sizes are not read here: ITK tells them without reading the values.
     """
+    found = elements_of(file, path)
+    has_size = any(tag in found for tag in _SIZES)
+    lengths = Lengths() if has_size else NO_SIZE
+    return Header("GDCMImageIO", (1, 1), 1, ratio=_RATIO, lengths=lengths)
+
+
+def elements_of(file, path: Path) -> dict:
+    """{tag: bytes} of the elements that say which image it is and where; PIXELS if it has any.
+
+    Sizes of pixels are found in sequences, too. Raises ImageFileError as `read` does.
+    """
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         walk = _Walk(content, path)
         at = walk.group_of_the_file(_PREAMBLE)
@@ -44,14 +63,14 @@ def read(file, path: Path) -> Header:
             )
         order = ">" if walk.syntax == _BIG_ENDIAN else "<"
         walk.elements(at, len(content), order, walk.syntax != _IMPLICIT)
-    return Header("GDCMImageIO", (1, 1), 1, ratio=_RATIO)
+        return walk.found
 
 
 class _Walk:
     """Through the elements of a file; each has to end where there still are bytes."""
 
     def __init__(self, content, path: Path):
-        self._content, self._path, self.syntax = content, path, b""
+        self._content, self._path, self.syntax, self.found = content, path, b"", {}
 
     def group_of_the_file(self, at: int) -> int:
         """Read the elements that say how the others are written; returns where those begin."""
@@ -71,17 +90,24 @@ class _Walk:
             if tag == _END_OF_ITEM:
                 return start
             if length == _OPEN_END:
+                self._keep(tag, start, start, depth)
                 # What has no type is written without types.
-                at = self._items(start, order, explicit and kind != b"UN", tag == _PIXELS, depth)
+                at = self._items(start, order, explicit and kind != b"UN", tag == PIXELS, depth)
             else:
                 at = self._end(start, length)
-                if kind == b"SQ" or not explicit and tag != _PIXELS and self._is_item(start, order):
+                self._keep(tag, start, at, depth)
+                if kind == b"SQ" or not explicit and tag != PIXELS and self._is_item(start, order):
                     self._sequence(start, at, order, explicit, depth)
         return at
 
     def _is_item(self, at: int, order: str) -> bool:
         """Where types are not written, a sequence is known by its first item."""
         return self._content[at : at + 4] == struct.pack(order + "HH", *_ITEM)
+
+    def _keep(self, tag, start: int, end: int, depth: int) -> None:
+        if tag in (_SIZES if depth else _KEPT):
+            end = start if tag == PIXELS else min(end, start + _LONGEST_KEPT)
+            self.found.setdefault(tag, self._content[start:end])
 
     def _sequence(self, at: int, end: int, order: str, explicit: bool, depth: int) -> None:
         while at < end:

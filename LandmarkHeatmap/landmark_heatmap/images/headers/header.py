@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import ImageFileError, quoted
+from .exif import UPRIGHT
+from .units import Lengths
 
 # Deflate packs 1032 bytes into one at the most.
 DEFLATE_RATIO = 1032
@@ -36,7 +38,12 @@ class Header:
     """reader: the name of the ImageIO of ITK that reads it. sizes: along each axis of the file.
 
     voxel_bytes: how many bytes each voxel takes. values: None where a format has them in pieces.
-    ratio: how many bytes of voxels one byte of the file can become at the most.
+    ratio: how many bytes of voxels one byte of the file can become at the most. lengths: what its
+    numbers are. orientation: of EXIF, how a picture is turned to be shown, 1 to 8. white_is_zero:
+    whether the highest value is black. forms: of NIfTI, ((name, IJK to RAS in the file's unit), ...).
+    grey_bytes: of grey with opacity, how many bytes the grey has.
+    patches: ((place, bytes), ...) that make a copy of the file one that ITK reads rightly; ending: that
+    such a copy needs, where ITK does not know the file's own. note: what the user has to know.
     """
 
     reader: str
@@ -44,6 +51,14 @@ class Header:
     voxel_bytes: float
     values: Values = None
     ratio: float = DEFLATE_RATIO
+    lengths: Lengths = Lengths()
+    orientation: int = UPRIGHT
+    white_is_zero: bool = False
+    forms: tuple = ()
+    grey_bytes: int = None
+    patches: tuple = ()
+    ending: str = ""
+    note: str = ""
 
     @property
     def length(self) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...errors import ImageFileError, quoted
 from .header import Header, Values, beside
+from .units import NO_SIZE, PX, UNIT_KEY, Lengths, lengths_in
 
 _FIRST = re.compile(rb"\s*(ObjectType|NDims|Comment|ObjectSubType|TransformType|Name|ID)\s*=")
 _LARGEST_HEADER = 2**20
@@ -20,6 +21,7 @@ _BYTES = {
 }  # fmt: skip
 _TRUE, _FALSE = ("true", "t", "1", "y", "yes"), ("false", "f", "0", "n", "no", "")
 _MOST_CHANNELS = 10_000
+_SPACINGS = ("ElementSpacing", "ElementSize")
 # Two statements of these would be read as the one by us, and as the other by ITK.
 _ONCE = ("NDims", "DimSize", "ElementType", "CompressedData", "HeaderSize")
 
@@ -57,7 +59,13 @@ def read(file, path: Path) -> Header:
     start = _start(path, fields, place, 0 if detached else start, length, packing)
     packed = _whole_number(path, fields, "CompressedDataSize", 0) or None
     values = Values(place, start, packing, length, packed if packing == "zlib" else None)
-    return Header("MetaImageIO", sizes, voxel, values)
+    return Header("MetaImageIO", sizes, voxel, values, lengths=_lengths(path, fields))
+
+
+def _lengths(path, fields) -> Lengths:
+    if fields.get(UNIT_KEY) == PX or not any(key in fields for key in _SPACINGS):
+        return NO_SIZE
+    return lengths_in(path, [fields.get("DistanceUnits", "")])
 
 
 def values_file(file, path: Path):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ...errors import ImageFileError, quoted
 from .header import Header, Values, beside
+from .nifti_forms import lengths_and_forms
 
 # The size of the header, which stands at its beginning, tells the version and the byte order.
 _NIFTI_1, _NIFTI_2 = 348, 540
@@ -29,6 +30,8 @@ _BITS_OF_TYPE = {
     1280: 64, 1536: 128, 1792: 128, 2048: 256, 2304: 32,
 }  # fmt: skip
 _ENDINGS = (".nii", ".nii.gz", ".hdr", ".hdr.gz")
+# The NIfTI library goes by the name, in small letters or in capitals.
+_READ_BY_ITK = (*_ENDINGS, *(ending.upper() for ending in _ENDINGS))
 
 
 def recognises(beginning: bytes, path: Path) -> bool:
@@ -68,7 +71,16 @@ def read(file, path: Path) -> Header:
     while len(sizes) > 1 and sizes[-1] in (0, 1):
         sizes = sizes[:-1]
     values = _values(path, mark, start[0], is_packed, math.prod(sizes) * (bits[0] // 8))
-    return Header("NiftiImageIO", sizes, bits[0] // 8, values)
+    lengths, forms = lengths_and_forms(header, order, version, path)
+    return Header(
+        "NiftiImageIO",
+        sizes,
+        bits[0] // 8,
+        values,
+        lengths=lengths,
+        forms=forms,
+        ending="" if path.name.endswith(_READ_BY_ITK) else _ending(path),
+    )
 
 
 def values_file(file, path: Path):
@@ -112,13 +124,18 @@ def _unpacked(beginning: bytes, path) -> bytes:
 def _check_name(path: Path) -> None:
     """That ITK will read this file, and not its sibling."""
     name = path.name
-    if not name.endswith((*_ENDINGS, *(ending.upper() for ending in _ENDINGS))):
+    is_read = name.endswith(_READ_BY_ITK) or name.lower().endswith(_ENDINGS[:2])
+    if not is_read:
         raise ImageFileError(f"'{path}' is a NIfTI file: rename it to end in .nii or .nii.gz.")
     if name.lower().endswith(".gz") and path.with_name(name[:-3]).exists():
         raise ImageFileError(
             f"'{path}' lies beside '{name[:-3]}', whose values would be read in its place. Move or"
             " rename one of the two."
         )
+
+
+def _ending(path: Path) -> str:
+    return next(ending for ending in _ENDINGS[1::-1] if path.name.lower().endswith(ending))
 
 
 def _values_name(path: Path, is_packed: bool) -> str:

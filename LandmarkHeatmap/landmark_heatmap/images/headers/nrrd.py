@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...errors import ImageFileError, quoted
 from .header import Header, Values, beside
+from .units import NO_SIZE, PX, UNIT_KEY, Lengths, lengths_in
 
 _MAGIC = re.compile(rb"NRRD000[1-5]\r?\n")
 _LARGEST_HEADER = 2**22
@@ -76,7 +77,31 @@ def read(file, path: Path) -> Header:
     values = detached or path
     length = math.prod(sizes) * _BYTES[kind]
     start = _start(path, fields, values, 0 if detached else start, length, packing)
-    return Header("NrrdImageIO", sizes, _BYTES[kind], Values(values, start, packing, length))
+    values = Values(values, start, packing, length)
+    return Header("NrrdImageIO", sizes, _BYTES[kind], values, lengths=_lengths(path, fields))
+
+
+def _lengths(path, fields) -> Lengths:
+    """The unit of the axes along which there are lengths: a colour, or a time, has another one."""
+    directions = re.findall(_VECTOR, fields.get("spacedirections", ""))
+    spacings = fields.get("spacings", "").split()
+    has_size = any(each != "none" for each in directions) or any(map(_is_length, spacings))
+    if fields.get(UNIT_KEY) == PX or not has_size:
+        return NO_SIZE
+    along = _quoted_words(fields.get("units", ""))
+    if spacings and len(along) == len(spacings):
+        along = [word for word, spacing in zip(along, spacings) if _is_length(spacing)]
+    return lengths_in(
+        path, [w for w in (*along, *_quoted_words(fields.get("spaceunits", ""))) if w]
+    )
+
+
+def _is_length(spacing: str) -> bool:
+    return spacing.lower() != "nan"
+
+
+def _quoted_words(text: str) -> list:
+    return re.findall('"([^"]*)"', text) or text.split()
 
 
 def values_file(file, path: Path):
@@ -108,7 +133,12 @@ def _fields(file, path: Path):
         if not line or not (line.endswith(b"\n") or "datafile" in fields):
             raise ImageFileError(f"'{path}' is truncated: it ends within its header.")
         key, colon, value = text.partition(":")
-        if text.startswith("#") or value.startswith("="):
+        if text.startswith("#"):
+            continue
+        if value.startswith("="):
+            # A statement of somebody's own; so is ours.
+            if key == UNIT_KEY:
+                fields[key] = value[1:].strip()
             continue
         key, value = "".join(key.lower().split()), value.strip()
         if not colon or key not in _FIELDS or len(text) > _LONGEST_FIELD:

@@ -5,15 +5,22 @@ from __future__ import annotations
 import os
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 from ...errors import ImageFileError, quoted
+from .exif import orientation_in
 from .header import Header
+from .units import NO_SIZE
 
 _MAGIC = b"\x89PNG\r\n\x1a\n"
 # Values in each pixel, by the number that the header has for the kind of colour.
 _COLOURS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
 _FRAME = 12
+# ITK cannot read grey with opacity. Its bytes lie as those of another kind do, which it can: grey of
+# twice the bits, and of 16 bits red, green, blue and opacity of 8. {bits: (bits, kind)}.
+_GREY_AND_OPACITY, _READ_AS = 4, {8: (16, 0), 16: (8, 6)}
+_HEADER_AT, _LARGEST_EXIF = 12, 2**20
 
 
 def recognises(beginning: bytes, path: Path) -> bool:
@@ -33,6 +40,10 @@ def read(file, path: Path) -> Header:
             raise ImageFileError(f"'{path}' is truncated: {size} bytes where it needs more.")
         if header is None:
             header = _header(file, path, length, kind)
+        if kind == b"eXIf":
+            header = replace(
+                header, orientation=orientation_in(file.read(min(length, _LARGEST_EXIF)))
+            )
         if kind == b"IEND":
             end = at
         at += _FRAME + length
@@ -49,4 +60,9 @@ def _header(file, path, length: int, kind: bytes) -> Header:
         raise ImageFileError(f"'{path}': its header states {quoted((bits, colour))}.")
     # Pixels of less than a byte become one each in memory.
     voxel = max(bits, 8) // 8 * _COLOURS[colour]
-    return Header("PNGImageIO", (width, height), voxel, ratio=1032 * 8 * 3)
+    header = Header("PNGImageIO", (width, height), voxel, ratio=1032 * 8 * 3, lengths=NO_SIZE)
+    if colour != _GREY_AND_OPACITY or bits not in _READ_AS:
+        return header
+    patched = kind + content[:8] + bytes(_READ_AS[bits]) + content[10:]
+    patched += struct.pack(">I", zlib.crc32(patched))
+    return replace(header, grey_bytes=bits // 8, patches=((_HEADER_AT, patched),))

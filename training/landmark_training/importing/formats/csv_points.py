@@ -63,7 +63,7 @@ def frame_of(axes: int, stated: Stated, where: str):
                 f"{where}: points of x, y, z have to be in mm in the image's world; leave --unit,"
                 " --origin and --spacing out."
             )
-        return WorldFrame(stated.system)
+        return WorldFrame(stated.system, spacing_mm=stated.spacing_mm)
     if stated.system is not None:
         raise DatasetError(f"{where}: points of x and y lie on a picture; leave --system out.")
     if stated.unit is None or stated.origin is None:

@@ -87,14 +87,10 @@ def _frame(points: dict, in_voxels: bool, spacing: dict, stated: Stated, where: 
     if not in_voxels:
         if lengths == {2}:
             raise DatasetError(f"{where}: landmarks in mm need 3 numbers, and have 2.")
-        return WorldFrame(stated.system)
+        return WorldFrame(stated.system, spacing_mm=stated.spacing_mm)
     axes = 2 if lengths == {2} else 3
     if stated.spacing_mm is not None:
-        if axes == 3:
-            raise DatasetError(
-                f"{where}: --spacing is of pixels; the voxels of 3D images say theirs."
-            )
-        return VoxelFrame(2, None, (stated.spacing_mm,) * 2, "annotation")
+        return VoxelFrame(axes, None, (stated.spacing_mm,) * axes, "annotation")
     said = [_spacing(spacing, of, axes, where) for of in SPACINGS]
     return VoxelFrame(axes, *said, stated.spacing_of)
 

@@ -28,19 +28,19 @@ def recognises_markups(path: Path) -> bool:
 
 
 def read_fcsv(path: Path, stated: Stated) -> Table:
-    return _read(path, ".fcsv")
+    return _read(path, ".fcsv", stated)
 
 
 def read_markups(path: Path, stated: Stated) -> Table:
-    return _read(path, MARKUPS_SUFFIX)
+    return _read(path, MARKUPS_SUFFIX, stated)
 
 
-def _read(path: Path, ending: str) -> Table:
+def _read(path: Path, ending: str, stated: Stated) -> Table:
     """Raises AnnotationError, naming file and point, for a file that leaves a point in doubt."""
     files = _files(path, ending)
     if not files:
         raise DatasetError(f"'{path}' is no {ending}, and no folder with some.")
-    marks = tuple(_read_file(file, ending) for file in files)
+    marks = tuple(_read_file(file, ending, stated) for file in files)
     names = dict.fromkeys(name for each in marks for name in each.points)
     return Table(marks, tuple(names))
 
@@ -50,7 +50,7 @@ def _files(path: Path, ending: str) -> list:
     return [file for file in files if file.name.lower().endswith(ending) and file.is_file()]
 
 
-def _read_file(path: Path, ending: str) -> Marks:
+def _read_file(path: Path, ending: str, stated: Stated) -> Marks:
     annotation = read_annotation(path)
     points = {name: _placed(point) for name, point in annotation.points.items()}
     read_as = {
@@ -63,7 +63,8 @@ def _read_file(path: Path, ending: str) -> Marks:
     }
     definitions = {name: point.definition for name, point in annotation.points.items()}
     # The annotation is in LPS, whatever the file was in.
-    frame = WorldFrame("LPS", f"mm in RAS or LPS, as each {ending} says")
+    told = f"mm in RAS or LPS, as each {ending} says"
+    frame = WorldFrame("LPS", told, stated.spacing_mm, is_slicers=True)
     stem = path.name[: -len(ending)]
     return Marks(stem, points, frame, f"'{path}'", None, True, definitions, read_as)
 

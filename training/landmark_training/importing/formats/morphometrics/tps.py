@@ -83,7 +83,7 @@ def _frame(path: Path, block: Block, stated: Stated):
             raise DatasetError(f"{where}: points of x, y, z in which world? --system RAS, or LPS.")
         if scale is not None or stated.unit == "px":
             raise DatasetError(f"{where}: points of x, y, z have to be in mm, without a SCALE.")
-        return WorldFrame(stated.system)
+        return WorldFrame(stated.system, spacing_mm=stated.spacing_mm)
     if stated.system is not None:
         raise DatasetError(f"{where}: points of x and y lie on a picture; leave --system out.")
     frame = PictureFrame(stated.unit or "px", stated.origin or "bottom-left", stated.spacing_mm)
