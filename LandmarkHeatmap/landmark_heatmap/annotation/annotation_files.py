@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..errors import AnnotationError, quoted
 from ..files import read_json, write_json
+from ..images.geometry import MM, PX
 from .formats.fcsv import read_fcsv
 from .formats.slicer_csv import read_csv
 from .formats.slicer_points import TO_LPS, position_of, refuse_position, slicer_convention
@@ -37,6 +38,8 @@ _STATUS_OF_STATE = {
 _STATE_KEY = "landmarkHeatmapState"
 _CONFIDENCE_KEY = "landmarkHeatmapConfidence"
 _CONFIDENCE = "confidence"
+# Of the whole list: that lengths are in px, which Slicer has no word for; it is mm elsewhere.
+_UNIT_KEY = "landmarkHeatmapUnit"
 # Of the whole list. Slicer drops it when it saves: what a person had in hand is nobody's result.
 _MADE_BY_KEY = "landmarkHeatmapMadeBy"
 
@@ -69,7 +72,19 @@ def read_annotation(path, landmarks: LandmarkSet = None) -> Annotation:
             read_as[name] = convention
     if not points:
         raise AnnotationError(f"'{path}' holds no points.")
-    return without_zeros([Annotation(points, read_as)])[0]
+    return without_zeros([Annotation(points, read_as, _unit_of(path))])[0]
+
+
+def _unit_of(path) -> str:
+    """px if a file of ours says so. Raises AnnotationError for another unit."""
+    if not path.name.lower().endswith(MARKUPS_SUFFIX):
+        return MM
+    unit = read_json(path, AnnotationError)["markups"][0].get(_UNIT_KEY, MM)
+    if unit not in (MM, PX):
+        raise AnnotationError(
+            f"'{path}': its positions are in {quoted(unit)}; mm or px is possible."
+        )
+    return unit
 
 
 def without_zeros(annotations) -> list:
@@ -87,7 +102,7 @@ def without_zeros(annotations) -> list:
 
 
 def write_annotation(path, annotation: Annotation, made_by: dict = None, new: bool = False) -> None:
-    """Write Slicer's .mrk.json in LPS and mm, atomically.
+    """Write Slicer's .mrk.json in LPS and the annotation's unit, atomically.
 
     Slicer shows definitions as descriptions and keeps the confidence as a measurement of each
     control point. made_by: what `read_made_by` will give. new: nothing is replaced.
@@ -133,6 +148,8 @@ def markups_document(annotation: Annotation) -> dict:
             for number, (name, point) in enumerate(annotation.points.items(), 1)
         ],
     }
+    if annotation.unit == PX:
+        markup[_UNIT_KEY] = PX
     confidences = [point.confidence for point in annotation.points.values()]
     if any(confidence is not None for confidence in confidences):
         markup["measurements"] = [

@@ -9,6 +9,7 @@ from enum import Enum
 import numpy as np
 
 from ..errors import AnnotationError, quoted
+from ..images.geometry import MM
 from .measurements import Measurement, check_definitions
 from .table import Table
 
@@ -251,11 +252,12 @@ class Annotation:
     """The landmarks of one image by name. A name that is not there has not been judged.
 
     read_as: the Convention (not_marked.py) of each point that its file did not say to be plainly
-    placed; it is no part of what the annotation says.
+    placed; it is no part of what the annotation says. unit: of the positions, 'mm' or 'px'.
     """
 
     points: dict = field(default_factory=dict)
     read_as: dict = field(default_factory=dict, compare=False, repr=False)
+    unit: str = MM
 
     def __repr__(self) -> str:
         states = [point.state for point in self.points.values()]
@@ -297,4 +299,4 @@ class Annotation:
             name: Point(convention.state, definition=self.points[name].definition) for name in names
         }
         read_as = {**self.read_as, **dict.fromkeys(names, convention)}
-        return Annotation({**self.points, **found}, read_as)
+        return Annotation({**self.points, **found}, read_as, self.unit)

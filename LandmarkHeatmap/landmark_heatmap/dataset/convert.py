@@ -22,6 +22,7 @@ from ..annotation.formats.row_table import write_rows
 from ..annotation.formats.slicer_points import TO_LPS
 from ..annotation.formats.tps import MISSING, write_blocks
 from ..annotation.landmarks import Annotation
+from ..annotation.on_image import on_image, stated_spacing
 from ..errors import AnnotationError, LandmarkHeatmapError
 from ..files import replacing
 from ..images.geometry import Grid
@@ -37,11 +38,13 @@ _NO_SCALE_MM = 1.0
 
 @dataclass(frozen=True, eq=False)
 class Item:
-    """An annotation to be written. image: the path of its image, or None where it is not known."""
+    """An annotation to be written. image: the path of its image, or None where it is not known.
+    spacing_mm: the size of its voxels that was stated when the annotation was made."""
 
     name: str
     annotation: Annotation
     image: Path = None
+    spacing_mm: float = None
 
 
 def find_items(inputs, images=None) -> list:
@@ -60,7 +63,7 @@ def find_items(inputs, images=None) -> list:
         files = _files_below(path) if path.is_dir() else [path]
         if not files:
             raise AnnotationError(f"'{path}' holds no annotations ({', '.join(_SUFFIXES)}).")
-        items += [Item(_stem(f), read_annotation(f), _image_of(f, images)) for f in files]
+        items += [_item(file, images) for file in files]
     names = [item.name.lower() for item in items]
     for item in items:
         if names.count(item.name.lower()) > 1:
@@ -140,9 +143,19 @@ def _file_each(items, form: str, output: Path, system: str) -> tuple:
     return {output / (n + ending): text.encode("utf-8") for n, text in texts.items()}, told
 
 
+def _item(file: Path, images) -> Item:
+    annotation, image = read_annotation(file), _image_of(file, images)
+    stated = stated_spacing(file)
+    if image is not None and stated is None:
+        annotation = on_image(annotation, image)
+    return Item(_stem(file), annotation, image, stated)
+
+
 def _grids(items) -> list:
     """The grid of each item's image, None in 3D without one. Raises for 2D without, and for both."""
-    grids = [None if item.image is None else read_grid(item.image) for item in items]
+    grids = [
+        None if item.image is None else read_grid(item.image, item.spacing_mm) for item in items
+    ]
     for item, grid in zip(items, grids):
         positions = item.annotation.positions_lps(item.annotation.names)
         positions = positions[np.isfinite(positions).all(1)]

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..annotation.annotation_files import MARKUPS_SUFFIX, read_annotation
+from ..annotation.on_image import stated_spacing
 from ..errors import LandmarkHeatmapError, printable
 from ..images.geometry import MM, Image
 from ..images.identity import files_sha256, placed_id
@@ -307,7 +308,8 @@ def _write_as(form: str, jobs, output: Path, overwrite: bool) -> None:
     items = []
     for job in done:
         below = job.results.annotation.relative_to(output).as_posix()[: -len(MARKUPS_SUFFIX)]
-        items.append(Item(below, read_annotation(job.results.annotation), job.image))
+        annotation = read_annotation(job.results.annotation)
+        items.append(Item(below, annotation, job.image, stated_spacing(job.results.annotation)))
     folder = output / form
     target = folder / f"landmarks.{form}" if form in ONE_FILE else folder
     for sentence in convert(items, form, target, overwrite=overwrite):

@@ -85,7 +85,8 @@ class Prediction:
                     landmark.definition,
                 )
                 for landmark, point in zip(self.landmarks.landmarks, self.points)
-            }
+            },
+            unit=self.grid.unit,
         )
 
     def combined_heatmap(self) -> Image:

@@ -23,6 +23,7 @@ import numpy as np
 from ..annotation.landmarks import Annotation, PointState
 from ..annotation.names import told_near
 from ..errors import AnnotationError, LandmarkHeatmapError
+from ..images.geometry import MM, PX
 from ..lengths import fitting_thresholds, number
 from .bootstrap import INTERVAL_PERCENT, Figure, median, ratio, resampled
 
@@ -93,7 +94,8 @@ class Evaluation:
 
     landmarks: a Summary each, in order. overall: the Summary of all points together. cases: a
     CaseResult each. without_prediction: names of cases all of whose points count as missed.
-    ignored: names of predictions that have no reference; they are in no figure.
+    ignored: names of predictions that have no reference; they are in no figure. unit: of all
+    lengths, 'mm' or 'px'.
     """
 
     landmarks: tuple
@@ -103,6 +105,7 @@ class Evaluation:
     ignored: tuple
     resamples: int
     seed: int
+    unit: str = MM
 
     @property
     def compared(self) -> int:
@@ -111,7 +114,9 @@ class Evaluation:
 
     def __repr__(self) -> str:
         mean = self.overall.mean_mm
-        told = "no point compared" if mean.value is None else f"MRE {number(mean.value)} mm"
+        told = (
+            "no point compared" if mean.value is None else f"MRE {number(mean.value)} {self.unit}"
+        )
         if mean.interval is not None:
             told += " ({} to {})".format(*(number(x, like=mean.value) for x in mean.interval))
         return f"Evaluation(cases: {len(self.cases)}, landmarks: {len(self.landmarks)}, {told})"
@@ -124,7 +129,7 @@ class Evaluation:
 
     def to_json(self) -> dict:
         return {
-            "units": "mm",
+            "units": self.unit,
             "interval": {
                 "percent": INTERVAL_PERCENT,
                 "method": "percentile bootstrap over cases",
@@ -183,7 +188,24 @@ def evaluate(
         tuple(name for name, _, reference in cases if reference is None),
         resamples,
         seed,
+        _unit_of(judged),
     )
+
+
+def _unit_of(cases) -> str:
+    """px if any of a case's two says so: Slicer has no word for it, and drops it when it saves.
+
+    Raises AnnotationError if some cases are in px, and others in mm.
+    """
+    units = {}
+    for name, *both in cases:
+        unit = PX if any(a is not None and a.unit == PX for a in both) else MM
+        units.setdefault(unit, name)
+    if len(units) > 1:
+        raise AnnotationError(
+            f"The case '{units[PX]}' is in px, and '{units[MM]}' in mm: evaluate them separately."
+        )
+    return units.popitem()[0]
 
 
 def thresholds_for(references) -> tuple:

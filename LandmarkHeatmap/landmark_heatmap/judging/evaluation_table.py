@@ -9,9 +9,9 @@ from .evaluation import Evaluation, Outcome, Summary
 
 def format_table(evaluation: Evaluation) -> str:
     """The evaluation as plain text: a line for each landmark, one for all, and what the words mean."""
-    thresholds = list(evaluation.overall.success_rates)
-    header = ["landmark", "MRE mm", "95 % interval", "median mm", "SD mm"]
-    header += [f"<= {threshold:g} mm" for threshold in thresholds]
+    unit, thresholds = evaluation.unit, list(evaluation.overall.success_rates)
+    header = ["landmark", f"MRE {unit}", "95 % interval", f"median {unit}", f"SD {unit}"]
+    header += [f"<= {threshold:g} {unit}" for threshold in thresholds]
     header += ["compared", "missed", "false", "absent", "no ref."]
     summaries = (*evaluation.landmarks, evaluation.overall)
     # One number of decimals for all, so that a column can be looked down.
@@ -50,12 +50,15 @@ def _line(cells, widths) -> str:
 def _explanation(evaluation: Evaluation) -> list:
     overall = evaluation.overall
     lines = [
-        f"Cases: {len(evaluation.cases)}. MRE: mean radial error, in mm, of the compared points."
+        f"Cases: {len(evaluation.cases)}. MRE: mean radial error, in {evaluation.unit}, of the"
+        " compared points."
     ]
     for threshold, figure in overall.success_rates.items():
         if figure.interval is not None:
             low, high = map(_percent, figure.interval)
-            lines.append(f"Within {threshold:g} mm: {_percent(figure.value)} ({low} to {high}).")
+            lines.append(
+                f"Within {threshold:g} {evaluation.unit}: {_percent(figure.value)} ({low} to {high})."
+            )
     lines += [
         "Success rates count missed points as failures. false: found where the reference says",
         "absent; absent: so the reference says, and nothing was found; no ref.: not judged in the",

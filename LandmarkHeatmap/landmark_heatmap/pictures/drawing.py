@@ -91,7 +91,12 @@ def draw_scale(axes, view: View) -> None:
     for colour, width in (("black", 4), ("white", 2)):
         axes.plot([x, x + length], [y, y], color=colour, linewidth=width, solid_capstyle="butt")
     label = axes.annotate(
-        f"{length_mm:g} mm", (x, y), (0, 3), textcoords="offset points", fontsize=7, color="white"
+        f"{length_mm:g} {view.grid.unit}",
+        (x, y),
+        (0, 3),
+        textcoords="offset points",
+        fontsize=7,
+        color="white",
     )
     outlined(label)
 

@@ -130,4 +130,8 @@ def view_of(
     to_grid = np.eye(4)
     to_grid[:3, :3] = steps
     to_grid[:3, 3] = centre - steps @ [(count[0] - 1) / 2, (count[1] - 1) / 2, 0]
-    return View(Grid((count[0], count[1], 1), grid.ijk_to_lps @ to_grid), through, bool(is_upward))
+    return View(
+        Grid((count[0], count[1], 1), grid.ijk_to_lps @ to_grid, grid.unit),
+        through,
+        bool(is_upward),
+    )

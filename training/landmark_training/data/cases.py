@@ -23,9 +23,10 @@ from landmark_heatmap.annotation.landmarks import (
 from landmark_heatmap.annotation.mirror_pairs import infer_mirror_pairs
 from landmark_heatmap.annotation.names import near
 from landmark_heatmap.annotation.not_marked import convention_outside
+from landmark_heatmap.annotation.on_image import on_image
 from landmark_heatmap.dataset.cases import read_cases
 from landmark_heatmap.dataset.folder import is_dataset, read_landmark_set
-from landmark_heatmap.errors import AnnotationError, DatasetError
+from landmark_heatmap.errors import AnnotationError, DatasetError, ImageFileError
 from landmark_heatmap.files import read_json
 from landmark_heatmap.images import identity
 from landmark_heatmap.images.geometry import Grid
@@ -99,8 +100,17 @@ def _pairs(folder: Path) -> list:
         seen[stem] = path
         if stem not in images:
             raise DatasetError(f"'{path}' has no image of the same name below '{folder}'.")
-        cases.append(Case(stem, images[stem], read_annotation(path)))
+        cases.append(Case(stem, images[stem], _annotation(path, images[stem])))
     return cases
+
+
+def _annotation(path: Path, image: Path) -> Annotation:
+    annotation = read_annotation(path)
+    try:
+        return on_image(annotation, image)
+    except ImageFileError:
+        # It is told of, with all others, when the images are read.
+        return annotation
 
 
 def told_apart(cases) -> list:
@@ -208,7 +218,7 @@ def label_of(case_annotation: Annotation, grid: Grid) -> Annotation:
                 points[name] = Point(PointState.ABSENT)
         elif point.state is PointState.ABSENT:
             points[name] = point
-    return Annotation(points)
+    return Annotation(points, unit=grid.unit)
 
 
 def without_never_placed(landmarks: LandmarkSet, annotations) -> tuple:

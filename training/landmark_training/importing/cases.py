@@ -147,8 +147,9 @@ def _case(marks: Marks, image: ImageFile, names) -> ImportCase:
             points[name] = Point(point, definition=definition)
         else:
             position = marks.frame.to_lps(point, grid)
-            if marks.frame.is_slicers:
-                brought = grid.ijk_to_lps @ np.linalg.inv(image.grid.ijk_to_lps) @ image.from_slicer
+            if marks.frame.is_slicers or marks.frame.is_px:
+                brought = grid.ijk_to_lps @ np.linalg.inv(image.grid.ijk_to_lps)
+                brought = brought @ image.from_slicer if marks.frame.is_slicers else brought
                 position = tuple(apply_affine(brought, position).tolist())
             outside = not grid.contains(np.array(position)) and convention_outside(point)
             if outside:
@@ -159,7 +160,7 @@ def _case(marks: Marks, image: ImageFile, names) -> ImportCase:
         marks.case or image_stem(image.path),
         image.path,
         grid,
-        Annotation(points, read_as),
+        Annotation(points, read_as, grid.unit),
         marks.frame.told,
         marks.where,
         "" if grid.unit == MM != image.grid.unit else image.note,

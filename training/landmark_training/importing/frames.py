@@ -37,7 +37,7 @@ class PictureFrame:
     origin: str
     spacing_mm: float = None
 
-    is_slicers = False
+    is_slicers = is_px = False
 
     def __post_init__(self):
         positive = self.spacing_mm is None or (np.isfinite(self.spacing_mm) and self.spacing_mm > 0)
@@ -117,12 +117,14 @@ class WorldFrame:
     said: how the frame is told to the user, if not by `system`. spacing_mm: the size of a voxel, of
     images that do not state it. is_slicers: whether the world is that in which Slicer shows the image,
     by a photograph's dots per inch, say; its points are then brought to where the image lies here.
+    is_px: whether they are pixels of an image that has no mm.
     """
 
     system: str
     said: str = ""
     spacing_mm: float = None
     is_slicers: bool = False
+    is_px: bool = False
 
     @property
     def told(self) -> str:
@@ -133,7 +135,7 @@ class WorldFrame:
 
     def grid(self, image: ImageFile) -> Grid:
         """The image's own. Raises DatasetError for one without mm, unless their size is stated."""
-        if self.spacing_mm is None and (image.states_spacing or self.is_slicers):
+        if self.spacing_mm is None and (image.states_spacing or self.is_px or self.is_slicers):
             return image.grid
         if self.spacing_mm is None:
             raise DatasetError(
@@ -163,7 +165,7 @@ class VoxelFrame:
     spacing_of: str = None
 
     told = "voxel indices"
-    is_slicers = False
+    is_slicers = is_px = False
 
     def assumes_spacing(self, image: ImageFile) -> bool:
         return not image.states_spacing and (self.image_mm or self.annotation_mm) is None

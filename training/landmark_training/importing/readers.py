@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
-from landmark_heatmap.annotation.landmarks import Annotation, Point, PointState
+from landmark_heatmap.annotation.landmarks import Point, PointState
 from landmark_heatmap.errors import DatasetError
 from landmark_heatmap.lengths import length
 
@@ -48,7 +48,7 @@ def mean_of_readers(readers) -> list:
                 )
         names = max((case.annotation.names for case in same), key=len)
         points = {name: _mean([c.annotation.points.get(name) for c in same]) for name in names}
-        cases.append(replace(same[0], annotation=Annotation(points)))
+        cases.append(replace(same[0], annotation=replace(same[0].annotation, points=points)))
     return cases
 
 

@@ -13,6 +13,7 @@ from enum import Enum
 
 import numpy as np
 
+from landmark_heatmap.images.geometry import MM
 from landmark_heatmap.judging.bootstrap import INTERVAL_PERCENT, Figure, mean
 from landmark_heatmap.judging.evaluation import CaseResult, Evaluation, Outcome
 
@@ -54,6 +55,7 @@ class Comparison:
     """error_mm: difference of the cases' mean errors, over the points that both models locate.
     wrong: difference in points that are missed or false. wrong_points: (new, old), in all.
     case_errors_mm: case to (new, old) mean error. points: how many both locate.
+    unit: of the errors.
     """
 
     names: tuple
@@ -62,6 +64,7 @@ class Comparison:
     wrong_points: tuple
     case_errors_mm: dict
     points: int
+    unit: str = MM
 
     @property
     def verdict(self) -> Verdict:
@@ -90,7 +93,7 @@ class Comparison:
         difference = self.error_mm
         if difference.mean.value is None:
             return "there is no point that both locate"
-        clause = f"the mean error changes by {_signed(difference.mean.value)} mm"
+        clause = f"the mean error changes by {_signed(difference.mean.value)} {self.unit}"
         if difference.mean.interval is not None:
             low, high = map(_signed, difference.mean.interval)
             clause += f" ({INTERVAL_PERCENT} % interval {low} to {high})"
@@ -155,6 +158,7 @@ def compare(new: Evaluation, old: Evaluation, names, resamples: int = 2000, seed
         tuple(int(n) for n in wrong.sum(0)),
         errors,
         points,
+        new.unit,
     )
 
 

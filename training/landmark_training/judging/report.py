@@ -132,7 +132,7 @@ def _cards(report: Report) -> str:
         other = f"{report.labels[1]}: {texts[1][0]}" if len(texts) > 1 else ""
         return label, *texts[0], other
 
-    threshold = _first_threshold(report)
+    threshold, unit = _first_threshold(report), report.model.evaluation.unit
     wrong = [
         sum(judgement.evaluation.overall.counts[o] for o in (Outcome.MISSED, Outcome.FALSE))
         for judgement in report.judgements
@@ -140,10 +140,10 @@ def _cards(report: Report) -> str:
     told = f"{report.labels[1]}: {wrong[1]}" if len(wrong) > 1 else ""
     return page.cards(
         [
-            entry("Mean error, mm", lambda j: j.evaluation.overall.mean_mm),
-            entry("Median error, mm", lambda j: j.evaluation.overall.median_mm),
+            entry(f"Mean error, {unit}", lambda j: j.evaluation.overall.mean_mm),
+            entry(f"Median error, {unit}", lambda j: j.evaluation.overall.median_mm),
             entry(
-                f"Within {threshold:g} mm, %",
+                f"Within {threshold:g} {unit}, %",
                 lambda j: j.evaluation.overall.success_rates[threshold],
                 percent=True,
             ),
@@ -220,8 +220,9 @@ def _worst_case(case, landmark: str, error_mm: float, predictor: Predictor, repo
     applied = applied_to(image, predictor, report.labels[0])
     png = case_picture(image, predictor.description.intensity, applied, reference, landmark)
     result = next(r for r in report.model.evaluation.cases if r.name == case.name)
-    told = f"{case.name}: landmark {landmark} is {page.number(error_mm)} mm off"
-    told += f"; mean of the case {page.number(float(np.mean(list(result.errors_mm.values()))))} mm"
+    mean, unit = float(np.mean(list(result.errors_mm.values()))), report.model.evaluation.unit
+    told = f"{case.name}: landmark {landmark} is {page.number(error_mm)} {unit} off"
+    told += f"; mean of the case {page.number(mean)} {unit}"
     for outcome in (Outcome.MISSED, Outcome.FALSE):
         names = [name for name, each in result.outcomes.items() if each is outcome]
         told += f"; {OUTCOMES[outcome]}: {', '.join(names)}" if names else ""
@@ -234,7 +235,8 @@ def _training(report: Report) -> str:
     config = dict(run.config if run is not None else record.get("config", {}))
     stages = "; ".join(
         f"{stage.role} {stage.network.dimension}D, voxels of"
-        f" {' x '.join(f'{s:.3g}' for s in stage.spacing_mm)} mm, sigma {stage.sigma_mm:.3g} mm,"
+        f" {' x '.join(f'{s:.3g}' for s in stage.spacing_mm)} {description.unit},"
+        f" sigma {stage.sigma_mm:.3g} {description.unit},"
         f" {stage.network.head} head, features {', '.join(map(str, stage.network.features))}"
         for stage in description.stages
     )
@@ -317,9 +319,9 @@ def _method(report: Report) -> str:
     return page.section(
         "How this was computed",
         page.paragraph(
-            "The error is the distance in mm between prediction and reference. Success rates count"
-            " missed points as failures; false points are those found where the reference says"
-            " absent. Points that nobody judged are in no figure. Intervals hold"
+            f"The error is the distance in {evaluation.unit} between prediction and reference."
+            " Success rates count missed points as failures; false points are those found where the"
+            " reference says absent. Points that nobody judged are in no figure. Intervals hold"
             f" {INTERVAL_PERCENT} %: percentiles of {evaluation.resamples} bootstrap resamples of"
             f" the {len(evaluation.cases)} cases, seed {evaluation.seed}. Small numbers behind a"
             " figure are its interval.",

@@ -48,8 +48,9 @@ def accuracy(report) -> str:
 
 def _landmark_table(evaluation) -> str:
     thresholds = list(evaluation.overall.success_rates)
-    header = ["Landmark", "Mean error, mm", "Median, mm", "SD, mm"]
-    header += [f"≤ {threshold:g} mm, %" for threshold in thresholds]
+    unit = evaluation.unit
+    header = ["Landmark", f"Mean error, {unit}", f"Median, {unit}", f"SD, {unit}"]
+    header += [f"≤ {threshold:g} {unit}, %" for threshold in thresholds]
     header += list(OUTCOMES.values())
     rows = [
         [

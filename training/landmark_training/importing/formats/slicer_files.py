@@ -12,6 +12,7 @@ from landmark_heatmap.annotation.annotation_files import MARKUPS_SUFFIX, read_an
 from landmark_heatmap.annotation.landmarks import PointState
 from landmark_heatmap.annotation.not_marked import Convention
 from landmark_heatmap.errors import DatasetError
+from landmark_heatmap.images.geometry import MM
 
 from ..frames import WorldFrame
 from ..table import Marks, Stated, Table
@@ -64,7 +65,7 @@ def _read_file(path: Path, ending: str, stated: Stated) -> Marks:
     definitions = {name: point.definition for name, point in annotation.points.items()}
     # The annotation is in LPS, whatever the file was in.
     told = f"mm in RAS or LPS, as each {ending} says"
-    frame = WorldFrame("LPS", told, stated.spacing_mm, is_slicers=True)
+    frame = WorldFrame("LPS", told, stated.spacing_mm, annotation.unit == MM, annotation.unit != MM)
     stem = path.name[: -len(ending)]
     return Marks(stem, points, frame, f"'{path}'", None, True, definitions, read_as)
 
