@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
+
+from landmark_heatmap.annotation.on_image import moved
 from landmark_heatmap.dataset.cases import add_case
 from landmark_heatmap.dataset.folder import (
     create_dataset,
@@ -13,6 +16,7 @@ from landmark_heatmap.dataset.folder import (
     suggest_case_name,
 )
 from landmark_heatmap.dataset.record import CaseRecord
+from landmark_heatmap.images.geometry import in_pixels
 
 from .result.detection_result import DetectionResult
 from .volumes import image_of
@@ -31,7 +35,7 @@ def export_case(
     name there; by default the one under which this volume was exported there before, or a new
     number, which says nothing about the patient. A case that is there already gets a further
     revision. What the landmarks define as measurements is written, too. Everything is in the
-    volume's own coordinates.
+    volume's own coordinates; of a photograph, in its pixels.
     Raises DatasetError for a folder, landmarks or a name that do not fit.
     """
     result.follow_volume()
@@ -42,15 +46,24 @@ def export_case(
         model=result.model,
         image_note=result.image_note,
     )
-    image = image_of(result.volume_node) if with_image else None
+    shown = image_of(result.volume_node)
+    image = in_pixels(shown)
+    # Nothing is computed, nor rounded, of a volume that has mm.
+    motion = np.eye(4)
+    if image is not shown:
+        motion = image.ijk_to_lps @ np.linalg.inv(shown.ijk_to_lps)
+    annotation, predicted = (
+        moved(each, motion, image.unit)
+        for each in (result.annotation(), result.predicted_annotation())
+    )
     case = case or suggest_case(result.volume_node, folder)
     revision = add_case(
         folder,
         case,
-        image,
-        result.annotation(),
+        image if with_image else None,
+        annotation,
         record,
-        result.predicted_annotation(),
+        predicted,
         result.landmarks.measurements,
     )
     cases = {**_cases(result.volume_node), dataset_id(folder): case}

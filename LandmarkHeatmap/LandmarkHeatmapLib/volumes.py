@@ -3,25 +3,41 @@ are left to MRML, which applies them to the volume and to all that is published 
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import slicer
 import vtk
 
-from landmark_heatmap.errors import GeometryError
-from landmark_heatmap.images.geometry import Image
+from landmark_heatmap.errors import GeometryError, ImageFileError
+from landmark_heatmap.images.geometry import MM, Image
+from landmark_heatmap.images.headers import read_header
 from landmark_heatmap.images.imageio import to_grey
 
 
 def image_of(volume_node) -> Image:
     """The image of a scalar or vector volume node, in LPS; its array is a view if it has one component.
 
+    Its unit is px where the file that it was loaded from does not state how large a voxel is: what
+    Slicer shows such an image with is no size.
     Raises GeometryError for a volume without voxels.
     """
     data = volume_node.GetImageData()
     if data is None or 0 in data.GetDimensions():
         raise GeometryError(f"The volume '{volume_node.GetName()}' holds no image.")
     array = to_grey(slicer.util.arrayFromVolume(volume_node))
-    return Image.from_ras(array, ijk_to_ras(volume_node))
+    return Image.from_ras(array, ijk_to_ras(volume_node), unit_of(volume_node))
+
+
+def unit_of(volume_node) -> str:
+    """'mm' or 'px', as the file says that the volume was loaded from; mm where there is none."""
+    storage = volume_node.GetStorageNode()
+    path = storage.GetFileName() if storage is not None else None
+    try:
+        return read_header(path).lengths.unit if path and Path(path).is_file() else MM
+    except (ImageFileError, OSError):
+        # Slicer reads what is not read here.
+        return MM
 
 
 def ijk_to_ras(volume_node) -> np.ndarray:

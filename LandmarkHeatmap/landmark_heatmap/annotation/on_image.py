@@ -23,17 +23,20 @@ def on_image(annotation: Annotation, image) -> Annotation:
     place = read_place(image)
     if place.grid.unit == MM:
         return annotation
-    if np.allclose(place.from_slicer, np.eye(4)):
-        return replace(annotation, unit=PX)
+    return moved(annotation, place.from_slicer, PX)
+
+
+def moved(annotation: Annotation, motion: np.ndarray, unit: str) -> Annotation:
+    """All points brought elsewhere by a 4x4 affine, in LPS, where their unit is `unit`."""
+    if np.array_equal(motion, np.eye(4)):
+        return replace(annotation, unit=unit)
     points = {
         name: point
         if point.position_lps is None
-        else replace(
-            point, position_lps=tuple(apply_affine(place.from_slicer, point.position_lps).tolist())
-        )
+        else replace(point, position_lps=tuple(apply_affine(motion, point.position_lps).tolist()))
         for name, point in annotation.points.items()
     }
-    return replace(annotation, points=points, unit=PX)
+    return replace(annotation, points=points, unit=unit)
 
 
 def stated_spacing(path):

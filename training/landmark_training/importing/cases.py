@@ -12,6 +12,7 @@ from landmark_heatmap.annotation.not_marked import convention_outside
 from landmark_heatmap.errors import DatasetError
 from landmark_heatmap.images.geometry import MM, Grid, apply_affine
 from landmark_heatmap.images.imageio import image_stem, is_image_file
+from landmark_heatmap.images.series import find_dicom
 
 from .images import ImageFile, ImageFolder
 from .table import Marks, Stated, Table, check_names
@@ -107,7 +108,9 @@ def _found_images(all_marks, stated: Stated) -> list:
 def _images_by_name(all_marks, stated: Stated) -> list:
     if stated.images is None:
         raise DatasetError(f"{all_marks[0].where}: where are the images? Give --images.")
-    if stated.images.is_file() and is_image_file(stated.images):
+    is_one_series = stated.images.is_dir() and all_marks[0].is_own_file and len(all_marks) == 1
+    is_one_series = is_one_series and bool(find_dicom(stated.images).series)
+    if is_one_series or stated.images.is_file() and is_image_file(stated.images):
         if not all(marks.is_own_file for marks in all_marks):
             raise DatasetError(
                 f"'{stated.images}' is one image, and {all_marks[0].where} names the image itself;"

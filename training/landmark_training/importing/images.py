@@ -11,6 +11,7 @@ import numpy as np
 from landmark_heatmap.errors import DatasetError
 from landmark_heatmap.images.geometry import MM, Grid
 from landmark_heatmap.images.imageio import image_stem, is_image_file, read_place
+from landmark_heatmap.images.series import find_dicom
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +60,7 @@ class ImageFolder:
         here = [path for path in candidates if path.parent == self._folder]
         below = [path for path in candidates if self._agree(path, named)]
         found = exact or here or below
+        found = found or self._folders_of_slices(named)
         if len(found) > 1:
             found = [path for path in found if path.name == named.name] or found
         if len(found) > 1:
@@ -67,6 +69,12 @@ class ImageFolder:
                 f"'{name}' could be any of {paths}; give the folder of those that are meant."
             )
         return found[0] if found else None
+
+    def _folders_of_slices(self, named: PurePosixPath) -> list:
+        """The folders of this name that hold the slices of a DICOM series."""
+        folders = (path for path in sorted(self._folder.rglob("*")) if path.name == named.name)
+        folders = (path for path in folders if path.is_dir() and self._agree(path, named))
+        return [path for path in folders if find_dicom(path).series]
 
     def _agree(self, path: Path, named: PurePosixPath) -> bool:
         """Whether the last folders of both are the same, as far as both have any."""
