@@ -40,6 +40,8 @@ def extents_of(grids) -> dict:
 def told_unusual(grid: Grid, model: ModelDescription) -> str:
     """In words, that an image is far larger or smaller than all of the training; empty if it is not,
     or the model does not say."""
+    if grid.unit != model.unit:
+        return ""
     record = model.training.get(EXTENTS)
     try:
         smallest, largest = float(record["smallest"]), float(record["largest"])

@@ -15,6 +15,7 @@ from pathlib import Path
 from ..errors import GeometryError, ImageFileError
 from .geometry import Grid, Image
 from .headers import Header, check_values, read_header
+from .headers.dicom import DICOM_READER
 from .headers.header import check_claim
 from .itk import affine_of, check_path, readable, told_of
 from .pixels import shown, to_grey
@@ -138,6 +139,12 @@ def _opened(path: Path):
         axes, components = reader.GetDimension(), reader.GetNumberOfComponents()
         if axes not in (2, 3):
             raise ImageFileError(f"'{path}' has {axes} dimensions; 2 or 3 are possible.")
+        if header.reader == DICOM_READER and axes == 3 and reader.GetSize()[2] > 1:
+            # GDCM takes times for slices, and slices for evenly spaced.
+            raise ImageFileError(
+                f"'{path}' is a DICOM file of {reader.GetSize()[2]} frames (enhanced, or multi-frame),"
+                " whose places are not read here. Load it in Slicer, and save it as .nrrd."
+            )
         if components > _MOST_COMPONENTS:
             raise ImageFileError(
                 f"'{path}' has {components} values in each voxel, which are no colours: a series, or"

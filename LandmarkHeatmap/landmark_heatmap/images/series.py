@@ -26,7 +26,6 @@ from .placing import Placed
 _SAME_DISTANCE = 0.05
 # The cosine of two directions that are one.
 _SAME_DIRECTION = 1 - 1e-4
-_ITK_READER = "GDCMImageIO"
 _RATIO = 10_000
 _DIGITS = 8
 
@@ -152,12 +151,14 @@ def place_of_series(path, spacing_mm: float = None) -> Placed:
     matrix[:3, 2] = (last.position - first.position) / (len(slices) - 1)
     matrix[:3, 3] = first.position
     lengths = np.linalg.norm(matrix[:3, :3], axis=0)
-    note = ""
+    notes = [first.note]
     if matrix[:3, 2] @ first.normal < _SAME_DIRECTION * lengths[2]:
-        note = "its slices are shifted against each other, as by a tilted gantry; each is where it says"
+        notes.append("its slices are shifted, as by a tilted gantry; each is where it says it is")
     if spacing_mm is not None:
         matrix[:3, :3] *= spacing_mm / lengths
-    return Placed(Grid((*first.size, len(slices)), matrix), note, np.eye(4))
+    return Placed(
+        Grid((*first.size, len(slices)), matrix), "; ".join(filter(None, notes)), np.eye(4)
+    )
 
 
 def read_series(path, spacing_mm: float = None) -> Image:
@@ -170,7 +171,7 @@ def read_series(path, spacing_mm: float = None) -> Image:
     room = sum(file.stat().st_size for file in series.files)
     check_claim(series, math.prod(grid.size_ijk), room, _RATIO)
     reader = sitk.ImageSeriesReader()
-    reader.SetImageIO(_ITK_READER)
+    reader.SetImageIO(dicom.DICOM_READER)
     for file in series.files:
         check_path(file)
     reader.SetFileNames([str(file) for file in series.files])
@@ -193,6 +194,7 @@ class _Slice:
     position: np.ndarray
     direction: np.ndarray
     spacing: np.ndarray
+    note: str
 
     @classmethod
     def read(cls, path: Path) -> _Slice:
@@ -211,6 +213,7 @@ class _Slice:
             _numbers(found, dicom.POSITION, 3),
             None if direction is None else direction.reshape(2, 3),
             _numbers(found, dicom.SIZE_OF_PIXEL, 2),
+            dicom.note_of(found),
         )
 
     @property

@@ -83,3 +83,20 @@ def test_a_folder_of_something_else_is_told(tmp_path):
     (tmp_path / "notes.txt").write_text("nothing")
     with pytest.raises(ImageFileError, match="without a DICOM series"):
         read_image(tmp_path)
+
+
+def test_frames_in_one_file_are_refused(tmp_path):
+    import SimpleITK as sitk
+
+    path = tmp_path / "frames.dcm"
+    sitk.WriteImage(sitk.GetImageFromArray(VOLUME.astype(np.uint16)), str(path))
+    with pytest.raises(ImageFileError, match="4 frames.*Slicer"):
+        read_image(path)
+
+
+def test_values_of_which_the_lowest_is_white_are_told_of(tmp_path):
+    path = header_files.dicom_slice(tmp_path / "a.dcm", VOLUME[0])
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"MONOCHROME2", b"MONOCHROME1"))
+    assert "MONOCHROME1" in read_image(path).note
+    assert read_image(header_files.dicom_slice(tmp_path / "b.dcm", VOLUME[0])).note == ""

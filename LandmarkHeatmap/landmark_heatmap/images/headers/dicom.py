@@ -24,12 +24,26 @@ _IMPLICIT, _BIG_ENDIAN = b"1.2.840.10008.1.2", b"1.2.840.10008.1.2.2"
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 _DEEPEST = 20
 _RATIO = 10_000
+DICOM_READER = "GDCMImageIO"
 SERIES, KIND_OF_IMAGE = (0x0020, 0x000E), (0x0008, 0x0008)
 POSITION, ORIENTATION, SIZE_OF_PIXEL = (0x0020, 0x0032), (0x0020, 0x0037), (0x0028, 0x0030)
 ROWS, COLUMNS, FRAMES = (0x0028, 0x0010), (0x0028, 0x0011), (0x0028, 0x0008)
+COLOURS = (0x0028, 0x0004)
+_WHITE_IS_LOWEST = b"MONOCHROME1"
 # Besides that of the pixels: of the detector, of a scanner for film, of a region of an ultrasound.
 _SIZES = (SIZE_OF_PIXEL, (0x0018, 0x1164), (0x0018, 0x2010), (0x0018, 0x602C))
-_KEPT = (SERIES, KIND_OF_IMAGE, POSITION, ORIENTATION, ROWS, COLUMNS, FRAMES, PIXELS, *_SIZES)
+_KEPT = (
+    SERIES,
+    KIND_OF_IMAGE,
+    POSITION,
+    ORIENTATION,
+    ROWS,
+    COLUMNS,
+    FRAMES,
+    COLOURS,
+    PIXELS,
+    *_SIZES,
+)
 _LONGEST_KEPT = 1024
 
 
@@ -45,7 +59,15 @@ def read(file, path: Path) -> Header:
     found = elements_of(file, path)
     has_size = any(tag in found for tag in _SIZES)
     lengths = Lengths() if has_size else NO_SIZE
-    return Header("GDCMImageIO", (1, 1), 1, ratio=_RATIO, lengths=lengths)
+    return Header(DICOM_READER, (1, 1), 1, ratio=_RATIO, lengths=lengths, note=note_of(found))
+
+
+def note_of(found: dict) -> str:
+    """What has to be known of the values. found: of `elements_of`."""
+    if found.get(COLOURS, b"").strip(b"\0 ") != _WHITE_IS_LOWEST:
+        return ""
+    # A volume in Slicer holds such values as they are, too; and the same model sees both.
+    return "its lowest values are white (MONOCHROME1); they are taken as they are, as in Slicer's volumes"
 
 
 def elements_of(file, path: Path) -> dict:
