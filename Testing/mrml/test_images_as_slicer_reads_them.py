@@ -9,6 +9,7 @@ from landmark_heatmap.images.geometry import Image
 from landmark_heatmap.images.imageio import read_image, read_place, write_image
 from LandmarkHeatmapLib.export import export_case
 from LandmarkHeatmapLib.result.detection_result import DetectionResult
+from LandmarkHeatmapLib.review.rows import rows_of
 from LandmarkHeatmapLib.volumes import add_volume, image_of
 from mrml_examples import make_prediction
 
@@ -109,3 +110,18 @@ def test_a_photograph_is_exported_in_its_pixels(scene, tmp_path):
     assert placed
     for name in placed:
         assert np.allclose(written.position_lps(name)[:2], 2 * before.position_lps(name)[:2])
+
+
+def test_how_far_a_landmark_of_a_photograph_was_moved_is_in_pixels(scene, tmp_path):
+    path = header_files.jpeg(tmp_path / "a.jpg", ARRAY[0].astype(np.uint8))
+    node = add_volume(scene, Image(ARRAY[:1], np.diag([0.5, 0.5, 1, 1])), "photograph")
+    storage = scene.AddNewNodeByClass("vtkMRMLVolumeArchetypeStorageNode")
+    storage.SetFileName(str(path))
+    node.SetAndObserveStorageNodeID(storage.GetID())
+    result = DetectionResult.publish(node, make_prediction(image_of(node)))
+    name = result.landmarks.names[0]
+    x, y, z = result.annotation().position_lps(name)
+    result.move(name, [-(x + 1.5), -y, z])
+    assert result.unit == "px" and result.moved_mm(name) == pytest.approx(3)
+    row = next(row for row in rows_of(result) if row.name == name)
+    assert row.unit == "px" and row.moved_mm == pytest.approx(3)

@@ -12,6 +12,7 @@ from landmark_heatmap.annotation.landmarks import Annotation, LandmarkSet, Point
 from landmark_heatmap.dataset.record import Review
 from landmark_heatmap.detection.prediction import Prediction
 from landmark_heatmap.errors import PredictionError
+from landmark_heatmap.images.geometry import MM, PX
 from landmark_heatmap.model.description import ModelIdentity
 
 from ..display.anatomy import ANATOMY
@@ -163,6 +164,12 @@ class DetectionResult:
         """Which part of a volume with several components was used; empty for just one."""
         return state.read(self.node)["image_note"]
 
+    @property
+    def unit(self) -> str:
+        """Of lengths in the image, 'mm' or 'px'."""
+        # Scenes from before there were units do not say it.
+        return state.read(self.node).get("unit", MM)
+
     def confidence(self, name: str) -> float:
         """0 to 1, as predicted."""
         return state.read(self.node)["confidences"][self.landmarks.index(name)]
@@ -186,12 +193,20 @@ class DetectionResult:
         }
 
     def moved_mm(self, name: str) -> float:
-        """How far a landmark lies from where it was predicted; NaN if it has no place in one.
+        """How far a landmark lies from where it was predicted; NaN if it has no place in one."""
+        return float(self.all_moved_mm()[self.landmarks.index(name)])
+
+    def all_moved_mm(self) -> np.ndarray:
+        """(L,) the same of all landmarks; in pixels, if that is the unit.
 
         In the volume's own coordinates: a parent transform that scales does not count.
         """
-        index = self.landmarks.index(name)
-        return float(np.linalg.norm((self.positions_lps() - self.predicted_positions_lps())[index]))
+        moved = self.positions_lps() - self.predicted_positions_lps()
+        if self.unit == PX:
+            # What Slicer takes for the size of a photograph's pixels is none.
+            to_ijk = np.linalg.inv(ijk_to_ras(self.volume_node)[:3, :3])
+            moved = moved * markups.RAS_OF_LPS @ to_ijk.T
+        return np.linalg.norm(moved, axis=1)
 
     def positions_lps(self) -> np.ndarray:
         """(L, 3) where the landmarks are, LPS, in the volume's own coordinates; NaN if nowhere."""

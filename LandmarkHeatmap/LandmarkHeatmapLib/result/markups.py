@@ -9,7 +9,7 @@ import vtk
 from landmark_heatmap.detection.prediction import Prediction
 
 _DEFINED = slicer.vtkMRMLMarkupsNode.PositionDefined
-_RAS_OF_LPS = np.array([-1, -1, 1])
+RAS_OF_LPS = np.array([-1, -1, 1])
 CONFIDENCE = "confidence"
 _GLYPH, _FLAT_GLYPH = 3.0, 4.0
 
@@ -27,7 +27,7 @@ def add_list(scene, name: str, prediction: Prediction, is_flat: bool = False):
     confidences = vtk.vtkDoubleArray()
     confidences.SetName(CONFIDENCE)
     for landmark, point in zip(prediction.landmarks.landmarks, prediction.points):
-        ras = np.asarray(point.position_lps) * _RAS_OF_LPS
+        ras = np.asarray(point.position_lps) * RAS_OF_LPS
         index = node.AddControlPoint(vtk.vtkVector3d(*ras), landmark.name)
         node.SetNthControlPointDescription(index, landmark.definition)
         confidences.InsertNextValue(point.confidence)
@@ -97,13 +97,13 @@ def ras_positions_in(node, other) -> np.ndarray:
 
 def positions_in(node, other) -> np.ndarray:
     """As `ras_positions_in`, in LPS."""
-    return ras_positions_in(node, other) * _RAS_OF_LPS
+    return ras_positions_in(node, other) * RAS_OF_LPS
 
 
 def world_of(node, position_lps) -> np.ndarray:
     """The world position (3,), RAS, of a point in a node's own coordinates, LPS, mm."""
     world = np.empty(3)
-    node.TransformPointToWorld(np.asarray(position_lps) * _RAS_OF_LPS, world)
+    node.TransformPointToWorld(np.asarray(position_lps) * RAS_OF_LPS, world)
     return world
 
 
@@ -138,7 +138,7 @@ def copy_point(source, target, index: int) -> None:
     """Give a control point the position, or the lack of one, that it has in another list."""
     position = positions_in(source, target)[index]
     if np.isfinite(position).all():
-        target.SetNthControlPointPosition(index, *(position * _RAS_OF_LPS))
+        target.SetNthControlPointPosition(index, *(position * RAS_OF_LPS))
     else:
         make_missing(target, index)
 

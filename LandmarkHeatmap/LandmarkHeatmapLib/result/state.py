@@ -40,6 +40,7 @@ def initial(volume_node, prediction: Prediction) -> dict:
         "image_note": component_note(volume_node),
         "volume_ijk_to_ras": ijk_to_ras(volume_node).tolist(),
         "volume_size_ijk": size_ijk(volume_node),
+        "unit": prediction.grid.unit,
         "said": {},
     }
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from landmark_heatmap.dataset.record import Review
 from landmark_heatmap.errors import LandmarkHeatmapError
 
@@ -16,21 +14,23 @@ ORDERS = ("anatomy", "name", "need", "confidence", "moved")
 
 @dataclass(frozen=True)
 class Row:
-    """One landmark of the list. moved_mm: from where it was predicted; NaN without a place."""
+    """One landmark of the list. moved_mm: from where it was predicted, in `unit`; NaN without
+    a place."""
 
     name: str
     definition: str
     confidence: float
     review: Review
     moved_mm: float
+    unit: str
 
 
 def rows_of(result) -> list:
     """A Row for each landmark of a result, as in the model."""
     reviews = result.reviews()
-    moved = np.linalg.norm(result.positions_lps() - result.predicted_positions_lps(), axis=1)
+    moved, unit = result.all_moved_mm(), result.unit
     return [
-        Row(mark.name, mark.definition, confidence, reviews[mark.name], float(distance))
+        Row(mark.name, mark.definition, confidence, reviews[mark.name], float(distance), unit)
         for mark, confidence, distance in zip(
             result.landmarks.landmarks, result.confidences(), moved
         )

@@ -8,6 +8,7 @@ import qt
 from slicer.i18n import tr as _
 
 from landmark_heatmap.dataset.record import Review
+from landmark_heatmap.images.geometry import PX
 from landmark_heatmap.lengths import number as told_number
 
 from ..section import Signal
@@ -24,10 +25,11 @@ ROWS_SEEN = 10
 _NAME_PADDING = 16
 
 
-def _moved(mm: float) -> str:
+def _moved(row) -> str:
     """A tenth is enough, unless the whole image is small."""
-    fine = mm if 0 < mm < 0.1 else 10.0
-    return told_number(mm, like=fine, missing="")
+    fine = row.moved_mm if 0 < row.moved_mm < 0.1 else 10.0
+    told = told_number(row.moved_mm, like=fine, missing="")
+    return f"{told} px" if told and row.unit == PX else told
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,8 @@ COLUMNS = (
     ),
     Column(
         "Moved",
-        "How far it was moved from where the model had it, in mm.",
-        lambda row: _moved(row.moved_mm),
+        "How far it was moved from where the model had it, in mm; of photographs in px.",
+        _moved,
         order="moved",
     ),
 )
