@@ -72,7 +72,8 @@ def test_an_import_has_the_pixels_of_the_photograph_as_it_is_shown(story):
         for name in NAMES:
             i, j = np.rint(annotation.position_lps(name)[:2]).astype(int)
             assert kept.array[0, j, i] > 170
-    assert read_description(model).unit == "px"
+    description = read_description(model)
+    assert description.unit == "px" and description.training["spacing_source"] == "none"
 
 
 def test_the_same_points_are_found_in_every_file_of_one_picture(story, tmp_path, capsys):
@@ -116,6 +117,7 @@ def test_images_of_two_units_are_not_trained_on_together(story, tmp_path):
     frame = ("--unit", "px", "--origin", "top-left", "--spacing", "0.1")
     table = text_file(tmp_path / "t.csv", "id,Eye_L_x,Eye_L_y\nbare0.jpg,26,20\n")
     run_import(table, "--images", story[0], "--output", tmp_path / "mm", *frame)
+    assert read_image(tmp_path / "mm" / "bare0.nrrd").is_size_stated
     with pytest.raises(DatasetError, match="1 .bare0.*in mm, and 8 .*in px"):
         fit([story[1], tmp_path / "mm"], tmp_path / "run", TINY, say=lambda text: None)
 

@@ -109,13 +109,14 @@ class Image:
     """Values on a grid: array with the axes (K, J, I), affine from (i, j, k) to mm in LPS.
 
     unit: of its lengths, 'mm' or 'px'. note: what has to be known of how a file was read, in words
-    without its name; empty for most.
+    without its name; empty for most. is_size_stated: whether a person said how large its voxels are.
     """
 
     array: np.ndarray
     ijk_to_lps: np.ndarray
     unit: str = MM
     note: str = ""
+    is_size_stated: bool = False
 
     def __post_init__(self):
         if self.array.ndim != 3:

@@ -95,7 +95,9 @@ def read_image(path, spacing_mm: float = None) -> Image:
     try:
         place = placed(header, size, affine, spacing_mm)
         array = shown(sitk.GetArrayFromImage(image), header)
-        return Image(array, place.grid.ijk_to_lps, place.grid.unit, place.note)
+        return Image(
+            array, place.grid.ijk_to_lps, place.grid.unit, place.note, place.is_size_stated
+        )
     except GeometryError as error:
         raise ImageFileError(f"'{path}' cannot be placed in space: {error}") from error
 

@@ -33,11 +33,13 @@ def check_spacing(spacing_mm) -> None:
 @dataclass(frozen=True, eq=False)
 class Placed:
     """Where an image lies: its grid; the note on how it was read; and, of an image in px, (4, 4) from
-    where Slicer shows a point of it, in LPS and mm, to where that is on the grid."""
+    where Slicer shows a point of it, in LPS and mm, to where that is on the grid. is_size_stated:
+    whether a person said how large a voxel is."""
 
     grid: Grid
     note: str
     from_slicer: np.ndarray
+    is_size_stated: bool = False
 
 
 def placed(header: Header, size, itk_affine, spacing_mm: float = None) -> Placed:
@@ -73,9 +75,10 @@ def placed(header: Header, size, itk_affine, spacing_mm: float = None) -> Placed
             f"it is turned as its EXIF orientation {header.orientation} says; Slicer shows it as it is"
             " stored"
         )
+    is_stated = spacing_mm is not None or lengths.is_stated
     turned = upright_indices(header.orientation, sizes)
     from_slicer = matrix @ turned @ np.linalg.inv(itk_affine) if lengths.unit == PX else np.eye(4)
-    return Placed(Grid(sizes, matrix, unit), "; ".join(filter(None, notes)), from_slicer)
+    return Placed(Grid(sizes, matrix, unit), "; ".join(filter(None, notes)), from_slicer, is_stated)
 
 
 def _size_note(header: Header, axes: int, itk_affine, matrix) -> str:

@@ -178,7 +178,7 @@ def read_series(path, spacing_mm: float = None) -> Image:
     array = to_grey(sitk.GetArrayFromImage(told_of(series, reader.Execute)))
     if array.shape[::-1] != grid.size_ijk:
         raise ImageFileError(f"'{series}' is not as large as its headers say.")
-    return Image(array, grid.ijk_to_lps, grid.unit, note)
+    return Image(array, grid.ijk_to_lps, grid.unit, note, spacing_mm is not None)
 
 
 @dataclass(frozen=True, eq=False)

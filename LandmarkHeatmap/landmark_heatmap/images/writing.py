@@ -11,7 +11,7 @@ from ..errors import ImageFileError, LandmarkHeatmapError, printable
 from ..files import disk_is_full, replacing
 from .geometry import PX, Grid, Image, apply_affine
 from .headers import Header, read_header
-from .headers.units import UNIT_KEY
+from .headers.units import STATED, UNIT_KEY
 from .headers.values import blocks_of
 from .itk import affine_of, check_path, told_of
 
@@ -19,8 +19,10 @@ from .itk import affine_of, check_path, told_of
 _TWO_FILE_SUFFIXES = (".nhdr", ".mhd")
 # How far a voxel may move, in voxels, when a format rounds the geometry (NIfTI keeps float32).
 _ROUNDING_VOXELS = 0.01
+# Formats that have place for a statement of ours.
+_KEEPING_SUFFIXES = (".nrrd", ".mha")
 # Formats that have place for the statement that lengths are in px, and those that mean it anyway.
-_PX_SUFFIXES = (".nrrd", ".mha", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+_PX_SUFFIXES = (*_KEEPING_SUFFIXES, ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 
 
 def write_image(path, image: Image, new: bool = False) -> None:
@@ -83,6 +85,8 @@ def _itk_image(path, array: np.ndarray, image: Image):
     itk_image.SetOrigin(image.ijk_to_lps[:3, 3].tolist())
     if image.unit == PX:
         itk_image.SetMetaData(UNIT_KEY, PX)
+    elif image.is_size_stated and str(path).lower().endswith(_KEEPING_SUFFIXES):
+        itk_image.SetMetaData(UNIT_KEY, STATED)
     return itk_image
 
 

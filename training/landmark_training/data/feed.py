@@ -22,7 +22,7 @@ class TrainingCase:
     """A case as the run uses it: the image as the network sees it, and what it teaches.
 
     image_id: of images.identity. known_as: all its ids, those of earlier versions, too.
-    grid: of the image as it is in its file.
+    grid: of the image as it is in its file. is_size_stated: as of Image.
     centred_mm: (L, D), along the array axes from the grid's centre, NaN where nothing is placed.
     absent: (L,) bool. weight: (L,), what each point counts. window: the intensities that became -1
     and 1.
@@ -33,6 +33,7 @@ class TrainingCase:
     image_id: str
     known_as: frozenset
     grid: Grid
+    is_size_stated: bool
     prepared: Image
     label: Annotation
     centred_mm: torch.Tensor

@@ -190,6 +190,7 @@ def training_case(case, label, landmarks, plan: Plan) -> TrainingCase:
         image_id(image),
         ids_of(case.image_path, image),
         image.grid,
+        image.is_size_stated,
         prepared,
         label,
         torch.from_numpy(centred[:, :dimension][:, ::-1].copy()).float(),

@@ -173,7 +173,12 @@ def _write(cases, output: Path, distances, landmarks) -> bool:
             image = read_image(case.image_path)
             if image.grid.size_ijk != case.grid.size_ijk:
                 raise ImageFileError(f"'{case.image_path}' is not as large as its header says.")
-            image = Image(image.array, case.grid.ijk_to_lps, case.grid.unit)
+            image = Image(
+                image.array,
+                case.grid.ijk_to_lps,
+                case.grid.unit,
+                is_size_stated=case.is_size_stated,
+            )
             write_image(folder / f"{case.name}.nrrd", image)
             write_annotation(folder / f"{case.name}{MARKUPS_SUFFIX}", case.annotation)
             if sheet is not None:

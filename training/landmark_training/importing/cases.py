@@ -26,7 +26,7 @@ class ImportCase:
     """A case as it will be written: its image, unread; the grid it gets; its points in LPS.
 
     frame: what the numbers were. note: on how the image was
-    read, in words.
+    read, in words. is_size_stated: whether the user, or the table, said how large a pixel is.
     """
 
     name: str
@@ -36,6 +36,7 @@ class ImportCase:
     frame: str
     where: str
     note: str = ""
+    is_size_stated: bool = False
 
     @property
     def inside(self) -> np.ndarray:
@@ -167,6 +168,7 @@ def _case(marks: Marks, image: ImageFile, names) -> ImportCase:
         marks.frame.told,
         marks.where,
         "" if grid.unit == MM != image.grid.unit else image.note,
+        image.is_size_stated or grid.unit == MM and not _is_own_size(grid, image),
     )
     if len(case.inside) and not case.inside.any():
         name, point = next((n, p) for n, p in marks.points.items() if isinstance(p, tuple))
@@ -176,3 +178,9 @@ def _case(marks: Marks, image: ImageFile, names) -> ImportCase:
             f" {marks.frame.told}. Is that what the numbers are, and is it their image?"
         )
     return case
+
+
+def _is_own_size(grid: Grid, image: ImageFile) -> bool:
+    """Whether the voxels are as large as the file itself says."""
+    own = image.grid
+    return own.unit == MM and np.allclose(own.spacing_mm, grid.spacing_mm, rtol=1e-6)

@@ -22,11 +22,12 @@ class ImageFile:
     grid: Grid
     note: str = ""
     from_slicer: np.ndarray = field(default_factory=lambda: np.eye(4))
+    is_size_stated: bool = False
 
     @classmethod
     def read(cls, path: Path) -> ImageFile:
         place = read_place(path)
-        return cls(path, place.grid, place.note, place.from_slicer)
+        return cls(path, place.grid, place.note, place.from_slicer, place.is_size_stated)
 
     @property
     def states_spacing(self) -> bool:

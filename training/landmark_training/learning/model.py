@@ -13,6 +13,7 @@ import torch
 from landmark_heatmap import __version__
 from landmark_heatmap.annotation.landmarks import LandmarkSet
 from landmark_heatmap.detection.suits import EXTENTS, extents_of
+from landmark_heatmap.images.geometry import PX
 from landmark_heatmap.model.description import ModelDescription
 from landmark_heatmap.model.model_file import Model, read_model, write_model
 from landmark_heatmap.model.pose import align
@@ -78,6 +79,7 @@ def description_of_run(
         "validation_images": [case.image_id for case in held_out],
         "images_seen_before": _seen_by(parent),
         "started_from": None if parent is None else parent.identity.to_json(),
+        "spacing_source": _spacing_source(cases),
         EXTENTS: extents_of(case.grid for case in cases),
         "config": plan.config.to_json(),
         "software": f"LandmarkHeatmap {__version__}, torch {torch.__version__},"
@@ -96,6 +98,14 @@ def description_of_run(
         training=training,
         unit=cases[0].grid.unit,
     )
+
+
+def _spacing_source(cases) -> str:
+    """Where the size of a voxel came from: a person stated it, a device measured it, or nothing says."""
+    if cases[0].grid.unit == PX:
+        return "none"
+    stated = {case.is_size_stated for case in cases}
+    return "partly stated" if len(stated) > 1 else "stated" if stated == {True} else "measured"
 
 
 def prior_of_run(cases, parent: Model, any_pose: bool) -> ShapePrior:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from ...errors import ImageFileError, quoted
 from .header import Header, Values, beside
-from .units import NO_SIZE, PX, UNIT_KEY, Lengths, lengths_in
+from .units import NO_SIZE, PX, STATED, UNIT_KEY, Lengths, lengths_in
 
 _FIRST = re.compile(rb"\s*(ObjectType|NDims|Comment|ObjectSubType|TransformType|Name|ID)\s*=")
 _LARGEST_HEADER = 2**20
@@ -65,7 +66,8 @@ def read(file, path: Path) -> Header:
 def _lengths(path, fields) -> Lengths:
     if fields.get(UNIT_KEY) == PX or not any(key in fields for key in _SPACINGS):
         return NO_SIZE
-    return lengths_in(path, [fields.get("DistanceUnits", "")])
+    lengths = lengths_in(path, [fields.get("DistanceUnits", "")])
+    return replace(lengths, is_stated=fields.get(UNIT_KEY) == STATED)
 
 
 def values_file(file, path: Path):

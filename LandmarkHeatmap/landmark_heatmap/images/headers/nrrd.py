@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from ...errors import ImageFileError, quoted
 from .header import Header, Values, beside
-from .units import NO_SIZE, PX, UNIT_KEY, Lengths, lengths_in
+from .units import NO_SIZE, PX, STATED, UNIT_KEY, Lengths, lengths_in
 
 _MAGIC = re.compile(rb"NRRD000[1-5]\r?\n")
 _LARGEST_HEADER = 2**22
@@ -91,9 +92,9 @@ def _lengths(path, fields) -> Lengths:
     along = _quoted_words(fields.get("units", ""))
     if spacings and len(along) == len(spacings):
         along = [word for word, spacing in zip(along, spacings) if _is_length(spacing)]
-    return lengths_in(
-        path, [w for w in (*along, *_quoted_words(fields.get("spaceunits", ""))) if w]
-    )
+    words = (*along, *_quoted_words(fields.get("spaceunits", "")))
+    lengths = lengths_in(path, [word for word in words if word])
+    return replace(lengths, is_stated=fields.get(UNIT_KEY) == STATED)
 
 
 def _is_length(spacing: str) -> bool:

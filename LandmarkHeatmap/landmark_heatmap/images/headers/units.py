@@ -28,17 +28,20 @@ _UNKNOWN = ("", "?", "unknown", "none")
 class Lengths:
     """unit: 'mm', or 'px' where a header does not state how large a voxel is. in_mm: one length of the
     file in mm. said: the unit that the file states, if that is another one. is_applied: whether ITK,
-    and so Slicer, converts it as well."""
+    and so Slicer, converts it as well. is_stated: whether a person said it, and no device."""
 
     unit: str = MM
     in_mm: float = 1.0
     said: str = ""
     is_applied: bool = False
+    is_stated: bool = False
 
 
 NO_SIZE = Lengths(PX)
 # Our own statement in files that have place for one: their formats have no word for px.
 UNIT_KEY = "landmark_heatmap_unit"
+# What it says besides px: that a person stated the size of a voxel.
+STATED = "mm-stated"
 
 
 def lengths_in(path, words) -> Lengths:
