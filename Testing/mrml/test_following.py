@@ -217,7 +217,7 @@ def test_a_publication_that_fails_leaves_nothing_behind(scene):
     class Failing:
         def __init__(self, prediction):
             self.landmarks, self.points = prediction.landmarks, prediction.points
-            self.model = prediction.model
+            self.model, self.grid = prediction.model, prediction.grid
 
         def combined_heatmap(self):
             raise MemoryError("as with a very large image")
