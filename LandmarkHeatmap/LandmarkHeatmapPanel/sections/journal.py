@@ -27,7 +27,7 @@ class JournalSection(Section):
         self.restored = Signal()
         self.journals = ReviewJournals(journals_folder())
         self._volume, self._found = None, []
-        self._text = FixedText(self.ui.unfinishedLabel, lines=2)
+        self._text = FixedText(self.ui.unfinishedLabel)
         self.ui.unfinishedWidget.setVisible(False)
         self.ui.restoreReviewButton.connect("clicked(bool)", self._on_restore_button)
         self.ui.discardReviewButton.connect("clicked(bool)", self._on_discard_button)
@@ -95,9 +95,9 @@ def journals_folder() -> Path:
 def offer(found) -> str:
     """What is told of unfinished reviews, the newest of which is offered."""
     newest = found[0]
-    text = _("Not exported or saved: review of {when}, {judged} of {total} judged.").format(
-        when=_local_time(newest.created), judged=newest.judged, total=len(newest.marks)
-    )
+    text = _(
+        "Unfinished: {judged} of {total} judged, {when}. Neither exported nor saved with the scene."
+    ).format(when=_local_time(newest.created), judged=newest.judged, total=len(newest.marks))
     if newest.damaged:
         text += " " + _("{count} damaged steps are left out.").format(count=newest.damaged)
     if len(found) > 1:

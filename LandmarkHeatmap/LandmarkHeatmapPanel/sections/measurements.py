@@ -26,8 +26,9 @@ from ..section import Section
 from ..widgets import fill, showing_errors
 
 SHIPPED = Path(__file__).resolve().parents[2] / "Resources" / "Measurements"
-HEADERS = ("Measurement", "Value", "From")
-NAME, VALUE, FROM = range(3)
+# The name last: names are never cut, and a long one leaves the value in sight.
+HEADERS = ("Value", "From", "Measurement")
+NAME = 2
 
 
 class MeasurementSection(Section):
@@ -58,9 +59,9 @@ class MeasurementSection(Section):
         table.setColumnCount(len(HEADERS))
         table.setHorizontalHeaderLabels([_(header) for header in HEADERS])
         header, sides = table.horizontalHeader(), table.verticalHeader()
-        header.setSectionResizeMode(NAME, qt.QHeaderView.Stretch)
-        for column in (VALUE, FROM):
+        for column in range(len(HEADERS)):
             header.setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
+        header.stretchLastSection = True
         header.setHighlightSections(False)
         line = table.fontMetrics().lineSpacing() + 2
         sides.setVisible(False)
@@ -206,14 +207,14 @@ def _what_was_added(document, before, after) -> str:
 
 
 def rows_of(table) -> list:
-    """((name, value with its unit, from), tool tip) of each row of a table node of measurements."""
+    """((value with its unit, from, name), tool tip) of each row of a table node of measurements."""
     if table is None or not table.GetNumberOfColumns():
         return []
     columns = [table.GetTable().GetColumn(n) for n in range(table.GetNumberOfColumns())]
     rows = []
     for row in range(table.GetNumberOfRows()):
         name, value, unit, origin, points = (column.GetValue(row) for column in columns)
-        rows.append(((name, told_value(value, unit), _(origin)), f"{name}: {points}"))
+        rows.append(((told_value(value, unit), _(origin), name), f"{name}: {points}"))
     return rows
 
 

@@ -24,7 +24,8 @@ class SurroundingsSection(Section):
 
     def __init__(self, ui, state, logic):
         super().__init__(ui, state, logic)
-        self._result = self._skeleton = self._steps = None
+        self._result = self._skeleton = None
+        self._making = self._steps = None
         self._timer = qt.QTimer()
         self._timer.setInterval(0)
         self._timer.connect("timeout()", self._on_timer)
@@ -70,7 +71,7 @@ class SurroundingsSection(Section):
 
     def stop(self) -> None:
         self._timer.stop()
-        self._steps = None
+        self._making = self._steps = None
 
     def _follow(self, result) -> None:
         if self._skeleton is not None:
