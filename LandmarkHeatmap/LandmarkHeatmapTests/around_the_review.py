@@ -41,7 +41,7 @@ class AroundTheReviewTests:
         # What is made after a scene was saved is not saved.
         self.waitFor(lambda: not panel.desk.surroundings.is_busy)
         slicer.util.saveScene(str(self.folder / "scene.mrb"))
-        # Entered again, it looks by itself, whether or not it was told of the saving.
+        # Left, it looks by itself, whether or not it was told of the saving.
         slicer.util.selectModule("Data")
         slicer.util.selectModule("LandmarkHeatmap")
         self.assertEqual(list(journals.folder.glob("*")), [])

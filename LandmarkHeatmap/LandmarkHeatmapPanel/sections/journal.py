@@ -55,6 +55,10 @@ class JournalSection(Section):
             button.setVisible(bool(text) and not problem)
         self.ui.unfinishedWidget.setVisible(bool(text))
 
+    def detach(self) -> None:
+        """The end of the review changes the points' locks: what was saved is no longer seen then."""
+        self.settle_saved()
+
     def settle(self, result) -> None:
         """The result was exported."""
         self.journals.settle(result)

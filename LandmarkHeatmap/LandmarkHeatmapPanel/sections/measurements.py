@@ -61,7 +61,6 @@ class MeasurementSection(Section):
         header, sides = table.horizontalHeader(), table.verticalHeader()
         for column in range(len(HEADERS)):
             header.setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
-        header.stretchLastSection = True
         header.setHighlightSections(False)
         line = table.fontMetrics().lineSpacing() + 2
         sides.setVisible(False)

@@ -139,6 +139,15 @@ def test_a_scene_that_was_saved_while_another_module_was_open_counts(host, panel
     assert kept(panel) == []
 
 
+def test_a_saving_that_nobody_told_of_is_seen_when_the_module_is_left(
+    host, panel, result, tmp_path
+):
+    host.press(Qt.Key_C)
+    assert slicer.util.saveScene(str(tmp_path / "scene.mrb"))
+    slicer.util.selectModule("")
+    assert kept(panel) == []
+
+
 def test_the_journals_lie_beside_the_users_settings_and_nobody_else_reads_them(host, panel, result):
     host.press(Qt.Key_C)
     (path,) = kept(panel)
