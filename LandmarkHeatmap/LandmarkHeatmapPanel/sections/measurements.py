@@ -61,6 +61,8 @@ class MeasurementSection(Section):
         header, sides = table.horizontalHeader(), table.verticalHeader()
         for column in range(len(HEADERS)):
             header.setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
+        left = qt.Qt.AlignLeft | qt.Qt.AlignVCenter
+        table.horizontalHeaderItem(NAME).setTextAlignment(left)
         header.setHighlightSections(False)
         line = table.fontMetrics().lineSpacing() + 2
         sides.setVisible(False)
