@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 from pathlib import Path
 
@@ -60,8 +61,11 @@ class JournalSection(Section):
         self.settle_saved()
 
     def settle(self, result) -> None:
-        """The result was exported."""
-        self.journals.settle(result)
+        """The result was exported; that its journal cannot be removed does not make it fail."""
+        try:
+            self.journals.settle(result)
+        except OSError as error:
+            logging.warning("The journal of '%s' stays: %s", result.node.GetName(), error)
 
     def settle_saved(self) -> None:
         self.journals.settle_saved()
