@@ -20,6 +20,7 @@ from slicer.ScriptedLoadableModule import (
 
 from LandmarkHeatmapPanel.logic import LandmarkHeatmapLogic
 from LandmarkHeatmapPanel.sample_data import register
+from LandmarkHeatmapTests.around_the_review import AroundTheReviewTests
 from LandmarkHeatmapTests.desk import DeskTests
 from LandmarkHeatmapTests.detection import DetectionTests
 from LandmarkHeatmapTests.export_and_scene import ExportAndSceneTests
@@ -112,6 +113,7 @@ class LandmarkHeatmapTest(
     DeskTests,
     DetectionTests,
     ReviewTests,
+    AroundTheReviewTests,
     OverlayAndViewsTests,
     ExportAndSceneTests,
     PanelTest,

@@ -13,7 +13,7 @@ A section (`section.Section`) is one part of it, in a file of its own in `sectio
 - it keeps nothing that the scene or the user's settings could keep.
 
 To add a section: its widgets into Resources/UI/LandmarkHeatmap.ui, on the tab where the work is that
-it serves (distances and angles: `measureTab`; what is shown after Detect: `Desk._begin_review`), what
+it serves (what is shown after Detect: `Desk._begin_review`), what
 it remembers as a field of LandmarkHeatmapParameterNode (state.py), a file with a class in `sections/`,
 a line in `Desk`. What takes more than a section's file has a folder: `detecting/` the queue,
 `reviewing/` table and keys. `logic`, `models` and `detecting/packages` are what scripts reach through

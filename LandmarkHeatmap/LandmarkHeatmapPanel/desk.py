@@ -16,8 +16,11 @@ from .sections.comparison import CompareSection
 from .sections.detection import DetectionSection
 from .sections.export import ExportSection
 from .sections.inputs import InputSection, ModelDrop
+from .sections.journal import JournalSection
+from .sections.measurements import MeasurementSection
 from .sections.overlay import OverlaySection
 from .sections.review import ReviewSection
+from .sections.surroundings import SurroundingsSection
 from .state import State
 from .texts import FixedText, OnResize
 
@@ -53,18 +56,25 @@ class Desk(VTKObservationMixin):
         given = (self.ui, self.state, self.logic)
         self.inputs = InputSection(*given)
         self.detection = DetectionSection(*given)
+        self.journal = JournalSection(*given)
         self.review = ReviewSection(*given)
         self.overlay = OverlaySection(*given)
+        self.surroundings = SurroundingsSection(*given)
         self.export = ExportSection(*given)
         self.comparison = CompareSection(*given)
-        # In the order in which they follow a change: the overlay shows what the review chose.
+        self.measurements = MeasurementSection(*given)
+        # In the order in which they follow a change: the journal is there before the review's first
+        # step, and the overlay shows what the review chose.
         self.sections = (
             self.inputs,
             self.detection,
+            self.journal,
             self.review,
             self.overlay,
+            self.surroundings,
             self.export,
             self.comparison,
+            self.measurements,
         )
 
     def _connect_sections(self) -> None:
@@ -74,6 +84,8 @@ class Desk(VTKObservationMixin):
             section.told.connect(self._status.show)
         self.detection.ran_on.connect(self.inputs.show_device)
         self.detection.ended.connect(self._show_detected)
+        self.journal.restored.connect(self._show_result)
+        self.export.exported.connect(self.journal.settle)
         self.review.corrected.connect(self._on_corrected)
         self.review.placing.connect(lambda is_placing: self._keys.while_placing(is_placing))
 
@@ -91,6 +103,7 @@ class Desk(VTKObservationMixin):
         """Only what shows it follows, for a drag tells of many changes."""
         if self.state.node:
             self.export.update()
+            self.journal.show()
 
     def _show_detected(self, results) -> None:
         """That of the volume at hand; who has moved on to another one is not taken away from it."""
@@ -98,16 +111,23 @@ class Desk(VTKObservationMixin):
             return
         volume = self.state.node.inputVolume
         mine = [result for result in results if result.volume_node is volume]
-        with slicer.util.RenderBlocker():
-            if mine or (results and volume is None):
-                self.state.choose((mine or results)[-1])
-                self._begin_review()
-            else:
+        if mine or (results and volume is None):
+            self._show_result((mine or results)[-1])
+        else:
+            with slicer.util.RenderBlocker():
                 self.update()
+
+    def _show_result(self, result) -> None:
+        """Choose it and begin its review; nobody may have told of what was restored in it."""
+        with slicer.util.RenderBlocker():
+            self.state.choose(result)
+            self.update()
+            self._begin_review()
 
     def _begin_review(self) -> None:
         """After Detect: what is shown of a new result, one step after another."""
         self.review.begin()
+        self.surroundings.begin()
         self.ui.deskTabs.setCurrentWidget(self.ui.reviewTab)
 
     # --- the life of the panel
@@ -138,6 +158,7 @@ class Desk(VTKObservationMixin):
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self._on_scene_start_close)
         self.addObserver(scene, scene.EndCloseEvent, self._on_scene_end_close)
+        self.addObserver(scene, scene.EndSaveEvent, self._on_scene_saved)
         self.addObserver(scene, scene.EndBatchProcessEvent, self._on_scene_end_batch)
         self.addObserver(scene, scene.NodeAddedEvent, self._on_nodes_changed)
         self.addObserver(scene, scene.NodeRemovedEvent, self._on_nodes_changed)
@@ -152,6 +173,9 @@ class Desk(VTKObservationMixin):
     def _on_scene_end_close(self, caller, event):
         if self.parent.isEntered:
             self.follow_scene()
+
+    def _on_scene_saved(self, caller, event):
+        self.journal.settle_saved()
 
     def _on_scene_end_batch(self, caller, event):
         """A scene was read, or much has changed at once: everything may be another."""

@@ -15,6 +15,9 @@ from .widgets import keep_setting, setting
 
 # What the worker calls them, and what the user reads.
 DEVICES = {"auto": "Automatic", "cpu": "Processor", "cuda": "Graphics card (GPU)"}
+# What of the image the 3D views show around the landmarks; nothing is the empty key.
+SURFACE, RENDERED = "surface", "rendering"
+ANATOMIES = {SURFACE: "A quick surface", RENDERED: "Volume rendering", "": "Nothing"}
 
 
 @parameterNodeWrapper
@@ -86,3 +89,14 @@ class State:
     @device.setter
     def device(self, device: str) -> None:
         keep_setting("Device", device)
+
+    @property
+    def anatomy(self) -> str:
+        """A key of ANATOMIES. The user's, whatever the scene: without a graphics card a volume takes
+        seconds to be rendered."""
+        kept = setting("Anatomy", SURFACE)
+        return kept if kept in ANATOMIES else SURFACE
+
+    @anatomy.setter
+    def anatomy(self, anatomy: str) -> None:
+        keep_setting("Anatomy", anatomy)

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import time
 import unittest
+import unittest.mock
 from pathlib import Path
 
 import slicer
@@ -23,6 +24,8 @@ class PanelTest:
         for key in ("LandmarkHeatmap/DatasetFolders", "LandmarkHeatmap/DatasetFolder"):
             self.keepSetting(key)
         self.keepSetting("LandmarkHeatmap/Annotator")
+        self.keepSetting("LandmarkHeatmap/Anatomy")
+        self.keepJournalsApart()
 
     def runTest(self):
         """All tests: what 'Reload and Test' calls."""
@@ -59,6 +62,21 @@ class PanelTest:
             self.addCleanup(settings.setValue, key, settings.value(key))
         else:
             self.addCleanup(settings.remove, key)
+
+    def keepJournalsApart(self):
+        """What a test reviews is not offered to the user later, nor the other way round."""
+        from LandmarkHeatmapLib.journal.journals import ReviewJournals
+        from LandmarkHeatmapPanel.sections import journal
+
+        folder = self.folder / "Reviews"
+        patch = unittest.mock.patch.object(journal, "journals_folder", lambda: folder)
+        patch.start()
+        self.addCleanup(patch.stop)
+        slicer.util.selectModule("LandmarkHeatmap")
+        desk = slicer.util.getModuleWidget("LandmarkHeatmap").desk
+        # A test may make a panel of its own: what was there before is the first one's.
+        self.addCleanup(setattr, desk.journal, "journals", desk.journal.journals)
+        desk.journal.journals = ReviewJournals(folder)
 
     def waitFor(self, condition, seconds=20):
         end = time.monotonic() + seconds

@@ -8,6 +8,7 @@ from headless.views import ThreeDView
 from landmark_heatmap.detection.prediction import LandmarkPrediction, Prediction
 from landmark_heatmap.images.geometry import Grid, Image
 from landmark_heatmap.model.description import ModelIdentity
+from landmark_heatmap.synthetic.hip import make_synthetic_hip
 from LandmarkHeatmapLib.display.anatomy import (
     ANATOMY,
     AnatomySteps,
@@ -66,6 +67,15 @@ def own_points(node):
     """(N, 3) of a model, RAS, in its own coordinates."""
     points = node.GetPolyData().GetPoints()
     return np.array([points.GetPoint(i) for i in range(0, points.GetNumberOfPoints(), 7)])
+
+
+def test_bone_that_is_a_small_part_of_the_image_is_found_by_its_landmarks():
+    hip = make_synthetic_hip(90_000, whole_pelvis=True)
+    array, affine = coarse_copy(hip.image.array, hip.image.ijk_to_lps, 128)
+    to_ijk = np.linalg.inv(affine)
+    positions = np.array([hip.annotation.position_lps(name) for name in hip.annotation.names])
+    level = level_through(array, positions @ to_ijk[:3, :3].T + to_ijk[:3, 3])
+    assert max(thresholds(array)) < 100 < level < 400
 
 
 @pytest.mark.parametrize("on", ["flesh", "bone"])
@@ -242,6 +252,19 @@ def test_where_volume_rendering_is_loaded_it_shows_what_the_landmarks_lie_on(
     assert display.GetVisibility()
     set_anatomy_shown(result, False, application.logic)
     assert not display.GetVisibility()
+    # A surface gives way to the rendering, and without the logic that is nobody's to change.
+    show_anatomy(result)
+    surface = model_of(result, ANATOMY).GetDisplayNode()
+    set_anatomy_shown(result, True)
+    assert surface.GetVisibility() and not display.GetVisibility()
+    set_anatomy_shown(result, True, application.logic)
+    assert display.GetVisibility() and not surface.GetVisibility()
+    set_anatomy_shown(result, False)
+    assert display.GetVisibility()
+    set_anatomy_shown(result, True)
+    show_anatomy(result, application.logic)
+    assert display.GetVisibility() and not surface.GetVisibility()
+    set_anatomy_shown(result, False, application.logic)
     # What somebody has set up is shown as it is.
     own = vtk.vtkPiecewiseFunction()
     own.AddPoint(0, 1)

@@ -52,7 +52,9 @@ class AnatomySteps:
     def _all(self):
         result = self._result
         volume = result.volume_node
-        if is_flat(volume) or 0 in size_ijk(volume) or model_of(result, ANATOMY) is not None:
+        if is_flat(volume) or 0 in size_ijk(volume):
+            return
+        if self._logic is None and model_of(result, ANATOMY) is not None:
             show_model(model_of(result, ANATOMY), True)
             return
         array, affine = coarse_copy(
@@ -70,6 +72,7 @@ class AnatomySteps:
             return
         if self._logic is not None:
             _render(self._logic, volume, array, level)
+            show_model(model_of(result, ANATOMY), False)
             return
         surface = isosurface(array, affine, level)
         yield "surface found"
@@ -88,13 +91,17 @@ def _halved(array, affine) -> tuple:
 
 
 def set_anatomy_shown(result, is_shown: bool, application_logic=None) -> None:
-    """Hide what `show_anatomy` made, or show it again; nothing is made."""
-    show_model(model_of(result, ANATOMY), is_shown)
-    logic = volume_rendering_logic(application_logic)
+    """Hide what `show_anatomy` made, or show it again; nothing is made.
+
+    application_logic: without it, the rendering of the volume is left as it is, for it may be the
+    user's own; with it, the surface gives way to a rendering that there is.
+    """
+    logic, display = volume_rendering_logic(application_logic), None
     if logic is not None:
         display = logic.GetFirstVolumeRenderingDisplayNode(result.volume_node)
-        if display is not None and bool(display.GetVisibility()) != is_shown:
-            display.SetVisibility(is_shown)
+    if display is not None and bool(display.GetVisibility()) != is_shown:
+        display.SetVisibility(is_shown)
+    show_model(model_of(result, ANATOMY), is_shown and display is None)
 
 
 def volume_rendering_logic(application_logic):

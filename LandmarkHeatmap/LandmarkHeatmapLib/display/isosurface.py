@@ -79,25 +79,34 @@ def level_through(array, indices_ijk):
     """The intensity at which the surface of what is shown passes by most of the landmarks.
 
     Thresholds that part an image well, into two classes or three, are many an anatomist's: skin, or
-    bone. Among them the landmarks decide, and of equals the highest. indices_ijk: (L, 3) voxel
-    indices in `array`, (k, j, i). None for an image without contrast.
+    bone. Where what the landmarks lie on is a small part of the image, none of them may be, and the
+    middle of what is around the landmarks is another. Among them the landmarks decide, and of equals
+    the highest. indices_ijk: (L, 3) voxel indices in `array`, (k, j, i). None for an image without
+    contrast.
     """
-    levels = thresholds(array)
+    levels, ranges = thresholds(array), _ranges_around(array, indices_ijk)
     if not levels:
         return None
-    return max(levels, key=lambda level: (_passed(array, indices_ijk, level), level))
+    if len(ranges):
+        levels.append(float(np.median(ranges.mean(axis=1))))
+
+    def passed(level):
+        return int(((ranges[:, 0] < level) & (level < ranges[:, 1])).sum())
+
+    return max(levels, key=lambda level: (passed(level), level))
 
 
-def _passed(array, indices_ijk, level: float) -> int:
-    """How many landmarks have voxels on both sides of a level around them."""
-    passed = 0
+def _ranges_around(array, indices_ijk) -> np.ndarray:
+    """(N, 2): the least and the highest intensity around each landmark that lies in the image."""
+    found = []
     for index in indices_ijk:
         centre = np.rint(index[::-1]).astype(int)
         if (centre < 0).any() or (centre >= array.shape).any():
             continue
         around = array[tuple(slice(max(0, c - _AROUND), c + _AROUND + 1) for c in centre)]
-        passed += bool(around.min() < level < around.max())
-    return passed
+        if np.isfinite(around).all():
+            found.append((around.min(), around.max()))
+    return np.array(found, dtype=float).reshape(-1, 2)
 
 
 def thresholds(array) -> list:

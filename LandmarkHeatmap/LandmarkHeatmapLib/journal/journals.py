@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -141,7 +142,9 @@ class ReviewJournals:
             if number >= max_count or written < oldest:
                 file = JournalFile.claim(path)
                 if file is not None:
-                    file.remove()
+                    # It is tried again at the next start.
+                    with suppress(OSError):
+                        file.remove()
 
 
 def _read(path: Path):

@@ -16,16 +16,20 @@ from landmark_heatmap.dataset.record import Review
 from landmark_heatmap.errors import LandmarkHeatmapError
 from LandmarkHeatmapLib.export import export_case, suggest_case
 
-from ..section import Section
+from ..section import Section, Signal
 from ..texts import FixedText
 from ..widgets import keep_setting, setting, showing_errors
 
 
 class ExportSection(Section):
-    """Dataset folder and annotator belong to the user; the case name to the scene."""
+    """Dataset folder and annotator belong to the user; the case name to the scene.
+
+    exported(result): it is on the disk.
+    """
 
     def __init__(self, ui, state, logic):
         super().__init__(ui, state, logic)
+        self.exported = Signal()
         self._volume = self._revision = self._suggested_for = None
         self._completeness = FixedText(self.ui.partialLabel, lines=2)
         self._exported = FixedText(self.ui.exportedLabel, lines=3)
@@ -102,6 +106,7 @@ class ExportSection(Section):
                 self._revision = export_case(
                     result, folder, node.caseName, self.ui.annotatorLineEdit.text, node.withImage
                 )
+            self.exported.emit(result)
             self._on_annotator_edited()
             self.ui.datasetPathLineEdit.addCurrentPathToHistory()
             wrote = _("Wrote {case}, {revision}, with the image, to {folder}.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import shutil
 import sys
 import types
 from contextlib import contextmanager
@@ -166,6 +167,8 @@ class Host(Hand):
             view.reset()
         self.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
         QtCore.QSettings().clear()
+        kept = Path(self.app.slicerUserSettingsFilePath).parent / "LandmarkHeatmap"
+        shutil.rmtree(kept, ignore_errors=True)
         self.user.forget()
         self.app.clipboard().clear()
         self.process()

@@ -91,7 +91,11 @@ class Session:
             self.host.click(self.ui.exportButton)
             self.shoot("export", self.ui.exportTab)
         self.compare(hip.annotation)
+        self.shoot("compare", self.ui.measureTab)
+        self.measure(hip.annotation.names)
         self.shoot("measure", self.ui.measureTab)
+        self.come_back_after_a_crash(hip.image)
+        self.shoot("restore", self.ui.imageTab)
 
     def review(self, result, truth) -> None:
         """Confirm five with the key for it; drag the next to where it belongs."""
@@ -112,7 +116,27 @@ class Session:
             reference.AddControlPointWorld(truth.position_lps(name) * RAS, name)
         self.ui.referenceSelector.setCurrentNode(reference)
         self.host.process()
+        self.ui.compareCollapsibleButton.collapsed = False
+        self.host.process()
         self.host.click(self.ui.compareButton)
+
+    def measure(self, names) -> None:
+        self.ui.compareCollapsibleButton.collapsed = True
+        for box, name in zip((self.ui.measureFirstComboBox, self.ui.measureSecondComboBox), names):
+            box.setCurrentText(name)
+        self.ui.measureThirdComboBox.setCurrentText(names[2])
+        self.host.click(self.ui.addDistanceButton)
+        self.host.click(self.ui.addAngleButton)
+
+    def come_back_after_a_crash(self, image) -> None:
+        """What was done since the export is lost with the scene."""
+        self.ui.deskTabs.setCurrentWidget(self.ui.reviewTab)
+        self.host.press(QtCore.Qt.Key_C)
+        slicer.mrmlScene.Clear(False)
+        volume = add_volume(slicer.mrmlScene, image, "CT of the hip")
+        volume.GetDisplayNode().SetWindowLevelMinMax(-200, 1200)
+        slicer.util.setSliceViewerLayers(background=volume, fit=True)
+        self.host.process(50)
 
     def look_from_front(self) -> None:
         self.host.process(100)

@@ -184,5 +184,9 @@ class App(QtWidgets.QApplication):
         return QtCore.QSettings()
 
     @property
+    def slicerUserSettingsFilePath(self):
+        return QtCore.QSettings().fileName()
+
+    @property
     def temporaryPath(self):
         return self._folder.name
