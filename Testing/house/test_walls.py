@@ -66,6 +66,15 @@ PANEL_FILES = [MODULE_FILE, *(path for folder in IN_SLICER_ONLY for path in fold
 SECTIONS = MODULE_FOLDER / PANEL / "sections"
 DESK = MODULE_FOLDER / PANEL / "desk.py"
 LONGEST_FILE = 350
+# All code of the project, the tests and what they stand on included.
+OUR_FILES = [
+    ROOT / "dev.py",
+    *(
+        path
+        for folder in (MODULE_FOLDER, ROOT / "training", ROOT / "Testing")
+        for path in sorted(folder.rglob("*.py"))
+    ),
+]
 # What Slicer brings along; torch and safetensors are not among it.
 BUNDLED = {"numpy", "SimpleITK", "slicer", "vtk", "qt", "ctk"}
 
@@ -229,12 +238,26 @@ def test_an_import_downwards_or_in_the_same_wing_is_none_upwards():
     assert imports_upwards(source, package / "model" / "pose.py", package) == []
 
 
-@pytest.mark.parametrize(
-    "folder", [*WINGS, MODULE_FOLDER / MODULE_TESTS], ids=lambda folder: folder.name
-)
-def test_every_file_can_be_read_in_a_sitting(folder):
-    lines = {p: len(p.read_text(encoding="utf-8").splitlines()) for p in folder.rglob("*.py")}
-    assert {str(path) for path, count in lines.items() if count > LONGEST_FILE} == set()
+def too_long(source: str) -> bool:
+    return len(source.splitlines()) > LONGEST_FILE
+
+
+def is_a_test(path: Path) -> bool:
+    return path.name.startswith("test_")
+
+
+def test_every_file_but_tests_can_be_read_in_a_sitting():
+    files = [path for path in OUR_FILES if not is_a_test(path)]
+    long = [path for path in files if too_long(path.read_text(encoding="utf-8"))]
+    assert [str(path.relative_to(ROOT)) for path in long] == []
+    # Not only what is installed: what it is tested with is read as well.
+    support, bench = ROOT / "Testing" / "support", ROOT / "Testing" / "robustness"
+    assert {ROOT / "dev.py", MODULE_FILE, support / "places.py", bench / "run.py"} <= set(files)
+
+
+def test_a_file_that_is_too_long_is_seen():
+    assert not too_long("a\n" * LONGEST_FILE)
+    assert too_long("a\n" * (LONGEST_FILE + 1))
 
 
 def test_every_floor_is_there():
@@ -463,3 +486,22 @@ def test_no_text_of_the_panel_wraps_and_grows():
             each.get("name") == "wordWrap" and each.findtext("bool") == "true" for each in node
         )
         assert not (node.get("class") == "QLabel" and wraps), node.get("name")
+
+
+def test_the_map_names_every_wing():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for package, wings in WINGS.items():
+        named = wings_on_the_map(text, package)
+        assert named == {f"{w}/" if (package / w).is_dir() else f"{w}.py" for w in wings}, package
+
+
+def wings_on_the_map(text: str, package: Path) -> set:
+    """What the first column of a package's table names: `a/`, `b.py`."""
+    head = f"| `{package.relative_to(ROOT).as_posix()}/` |"
+    table = text[text.index(head) + len(head) :].split("\n\n")[0].splitlines()[2:]
+    return {name for row in table for name in re.findall(r"`([^`]+)`", row.split("|")[1])}
+
+
+def test_a_wing_that_the_map_lacks_is_seen():
+    text = "| `training/a/` | pure |\n|---|---|\n| `b/`, `c.py` | uses `d.py` |\n\n| `e/` | f |"
+    assert wings_on_the_map(text, ROOT / "training" / "a") == {"b/", "c.py"}
