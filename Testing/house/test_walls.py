@@ -322,21 +322,55 @@ def test_what_the_module_file_imports_of_ours_needs_no_torch():
     assert MODULE_FOLDER / "landmark_heatmap" / "images" / "geometry.py" in seen
 
 
-def imported_files(source: str, path: Path, anywhere: bool = False) -> list:
-    """The files of the module's folder that a file of it imports at file scope, or anywhere."""
+def imported_files(source: str, path: Path, anywhere=False, root=MODULE_FOLDER) -> list:
+    """The files below `root` that a file imports at file scope, or anywhere."""
     files, tree = [], ast.parse(source)
     for node in ast.walk(tree) if anywhere else tree.body:
         if isinstance(node, ast.ImportFrom):
-            base = path.parents[node.level - 1] if node.level else MODULE_FOLDER
+            base = path.parents[node.level - 1] if node.level else root
             target = base.joinpath(*(node.module or "").split("."))
             files += [target.with_suffix(".py"), target / "__init__.py"]
             files += [target / f"{alias.name}.py" for alias in node.names]
         elif isinstance(node, ast.Import):
             files += [
-                MODULE_FOLDER.joinpath(*alias.name.split(".")).with_suffix(".py")
-                for alias in node.names
+                root.joinpath(*alias.name.split(".")).with_suffix(".py") for alias in node.names
             ]
     return [file for file in files if file.is_file()]
+
+
+def brings_torch(path: Path) -> bool:
+    """Whether importing a test's file imports torch; what is followed is imported at file scope."""
+    waiting, seen = [path], set()
+    while waiting:
+        path = waiting.pop()
+        seen.add(path)
+        source = path.read_text(encoding="utf-8")
+        if imported_at_file_scope(source) & {"torch", "safetensors"}:
+            return True
+        waiting += [
+            file
+            for root in (MODULE_FOLDER, ROOT / "training", ROOT / "Testing" / "support")
+            for file in imported_files(source, path, root=root)
+            if file not in seen
+        ]
+    return False
+
+
+def test_every_test_that_needs_torch_is_skipped_without_it():
+    """Otherwise the tests cannot even be collected on a Python that has none: Slicer's."""
+    tests = [path for path in OUR_FILES if is_a_test(path) and brings_torch(path)]
+    assert len(tests) > 10
+    said = 'pytest.importorskip("torch")'
+    bare = [path for path in tests if said not in path.read_text(encoding="utf-8")]
+    assert [str(path.relative_to(ROOT)) for path in bare] == []
+
+
+def test_torch_is_seen_behind_other_files(tmp_path):
+    test = tmp_path / "test_it.py"
+    test.write_text("from landmark_training.data.prepare import planned", encoding="utf-8")
+    assert brings_torch(test)
+    test.write_text("from landmark_heatmap.images.geometry import Grid", encoding="utf-8")
+    assert not brings_torch(test)
 
 
 def test_an_import_at_file_scope_is_told_from_one_in_a_function():
