@@ -5,6 +5,7 @@ import shlex
 import pytest
 
 from landmark_heatmap.errors import AnnotationError
+from landmark_heatmap.model.shipped import shipped_models
 
 
 @pytest.fixture
@@ -36,6 +37,16 @@ def test_the_command_survives_spaces_and_quotes_in_a_shell(parts):
         *("landmark-train", "fit", "--data", "/data/Anna's hips"),
         *("--from", "/models/my hip.safetensors", "--output", "/data/Anna's hips-run"),
     ]
+
+
+def test_the_command_names_a_model_that_comes_along(parts):
+    shipped = shipped_models()["synthetic_hip"]
+    command = parts["command"]("/data/hips", shipped, windows=False)
+    assert "--from synthetic_hip " in command
+    # A user's own of the same name is another.
+    assert "--from /mine/synthetic_hip" in parts["command"](
+        "/data", f"/mine/{shipped.name}", windows=False
+    )
 
 
 def test_the_command_is_quoted_as_windows_reads_it(parts):

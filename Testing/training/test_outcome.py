@@ -58,6 +58,7 @@ def test_a_model_that_nothing_was_held_out_for_says_that_it_was_never_validated(
     assert outcome["validated_on_cases"] == 0
     assert any("never validated: no case was held out" in line for line in said)
     assert any("never validated" in line for line in outcome["summary"])
+    assert f"To judge it: landmark-train report {tmp_path / 'run'} --data CASES..." in said
 
 
 def test_the_epoch_that_is_kept_is_said_and_not_the_last(eyes, tmp_path, monkeypatch):

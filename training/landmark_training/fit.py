@@ -254,7 +254,8 @@ def _tell_what_is_kept(writer: ModelWriter, outcome: RunOutcome, say) -> None:
     if outcome.ended == BY_USER:
         say(f"To go on: landmark-train fit --resume {folder}")
     elif outcome.kept is not None:
-        say(f"To judge it: landmark-train report {folder}")
+        others = "" if outcome.cases else " --data CASES..."
+        say(f"To judge it: landmark-train report {folder}{others}")
         if outcome.ended == TIME:
             say(f"To train it further: landmark-train fit --from {writer.path} --data ...")
 

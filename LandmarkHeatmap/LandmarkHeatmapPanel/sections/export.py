@@ -14,6 +14,7 @@ from slicer.i18n import tr as _
 
 from landmark_heatmap.dataset.record import Review
 from landmark_heatmap.errors import LandmarkHeatmapError
+from landmark_heatmap.model.shipped import shipped_models
 from LandmarkHeatmapLib.export import export_case, suggest_case
 
 from ..section import Section, Signal
@@ -142,10 +143,14 @@ def completeness(result) -> str:
 
 
 def retraining_command(folder, model_path=None, windows: bool = os.name == "nt") -> str:
-    """The command that trains from a dataset, as this system's shell reads it."""
+    """The command that trains from a dataset, as this system's shell reads it.
+
+    A model that comes along goes by its name: where it lies is a matter of this computer.
+    """
     folder = Path(folder)
     words = ["landmark-train", "fit", "--data", str(folder)]
     if model_path is not None:
-        words += ["--from", str(model_path)]
+        names = {path: name for name, path in shipped_models().items()}
+        words += ["--from", names.get(Path(model_path), str(model_path))]
     words += ["--output", str(folder.with_name(folder.name + "-run"))]
     return subprocess.list2cmdline(words) if windows else shlex.join(words)

@@ -2,6 +2,8 @@
 
 import pytest
 
+pytest.importorskip("torch")
+
 from dots import NAMES, PAIRS, write_case, write_untrained
 from landmark_heatmap.annotation.annotation_files import read_annotation
 from landmark_heatmap.annotation.landmarks import Landmark, LandmarkSet

@@ -22,6 +22,7 @@ from landmark_training.learning.losses import (
     presence,
     total_loss,
 )
+from places import ROOT
 
 SIZE, SPACING, SIGMA = (40, 48), (1.0, 1.0), 2.0
 MASS = gaussian_mass(SIGMA, SPACING)
@@ -141,6 +142,11 @@ def test_consistency_is_asked_for_late_in_the_run_only():
     ]
     assert costs[0] == costs[1] == 0
     assert 0 < costs[2] < costs[3]
+
+
+def test_every_loss_is_named_where_users_look_for_it():
+    told = (ROOT / "training" / "README.md").read_text(encoding="utf-8")
+    assert {name for name in LOSSES if f"`{name}`" not in told} == set()
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -66,6 +66,15 @@ PANEL_FILES = [MODULE_FILE, *(path for folder in IN_SLICER_ONLY for path in fold
 SECTIONS = MODULE_FOLDER / PANEL / "sections"
 DESK = MODULE_FOLDER / PANEL / "desk.py"
 LONGEST_FILE = 350
+# All code of the project, the tests and what they stand on included.
+OUR_FILES = [
+    ROOT / "dev.py",
+    *(
+        path
+        for folder in (MODULE_FOLDER, ROOT / "training", ROOT / "Testing")
+        for path in sorted(folder.rglob("*.py"))
+    ),
+]
 # What Slicer brings along; torch and safetensors are not among it.
 BUNDLED = {"numpy", "SimpleITK", "slicer", "vtk", "qt", "ctk"}
 
@@ -229,12 +238,26 @@ def test_an_import_downwards_or_in_the_same_wing_is_none_upwards():
     assert imports_upwards(source, package / "model" / "pose.py", package) == []
 
 
-@pytest.mark.parametrize(
-    "folder", [*WINGS, MODULE_FOLDER / MODULE_TESTS], ids=lambda folder: folder.name
-)
-def test_every_file_can_be_read_in_a_sitting(folder):
-    lines = {p: len(p.read_text(encoding="utf-8").splitlines()) for p in folder.rglob("*.py")}
-    assert {str(path) for path, count in lines.items() if count > LONGEST_FILE} == set()
+def too_long(source: str) -> bool:
+    return len(source.splitlines()) > LONGEST_FILE
+
+
+def is_a_test(path: Path) -> bool:
+    return path.name.startswith("test_")
+
+
+def test_every_file_but_tests_can_be_read_in_a_sitting():
+    files = [path for path in OUR_FILES if not is_a_test(path)]
+    long = [path for path in files if too_long(path.read_text(encoding="utf-8"))]
+    assert [str(path.relative_to(ROOT)) for path in long] == []
+    # Not only what is installed: what it is tested with is read as well.
+    support, bench = ROOT / "Testing" / "support", ROOT / "Testing" / "robustness"
+    assert {ROOT / "dev.py", MODULE_FILE, support / "places.py", bench / "run.py"} <= set(files)
+
+
+def test_a_file_that_is_too_long_is_seen():
+    assert not too_long("a\n" * LONGEST_FILE)
+    assert too_long("a\n" * (LONGEST_FILE + 1))
 
 
 def test_every_floor_is_there():
@@ -299,21 +322,55 @@ def test_what_the_module_file_imports_of_ours_needs_no_torch():
     assert MODULE_FOLDER / "landmark_heatmap" / "images" / "geometry.py" in seen
 
 
-def imported_files(source: str, path: Path, anywhere: bool = False) -> list:
-    """The files of the module's folder that a file of it imports at file scope, or anywhere."""
+def imported_files(source: str, path: Path, anywhere=False, root=MODULE_FOLDER) -> list:
+    """The files below `root` that a file imports at file scope, or anywhere."""
     files, tree = [], ast.parse(source)
     for node in ast.walk(tree) if anywhere else tree.body:
         if isinstance(node, ast.ImportFrom):
-            base = path.parents[node.level - 1] if node.level else MODULE_FOLDER
+            base = path.parents[node.level - 1] if node.level else root
             target = base.joinpath(*(node.module or "").split("."))
             files += [target.with_suffix(".py"), target / "__init__.py"]
             files += [target / f"{alias.name}.py" for alias in node.names]
         elif isinstance(node, ast.Import):
             files += [
-                MODULE_FOLDER.joinpath(*alias.name.split(".")).with_suffix(".py")
-                for alias in node.names
+                root.joinpath(*alias.name.split(".")).with_suffix(".py") for alias in node.names
             ]
     return [file for file in files if file.is_file()]
+
+
+def brings_torch(path: Path) -> bool:
+    """Whether importing a test's file imports torch; what is followed is imported at file scope."""
+    waiting, seen = [path], set()
+    while waiting:
+        path = waiting.pop()
+        seen.add(path)
+        source = path.read_text(encoding="utf-8")
+        if imported_at_file_scope(source) & {"torch", "safetensors"}:
+            return True
+        waiting += [
+            file
+            for root in (MODULE_FOLDER, ROOT / "training", ROOT / "Testing" / "support")
+            for file in imported_files(source, path, root=root)
+            if file not in seen
+        ]
+    return False
+
+
+def test_every_test_that_needs_torch_is_skipped_without_it():
+    """Otherwise the tests cannot even be collected on a Python that has none: Slicer's."""
+    tests = [path for path in OUR_FILES if is_a_test(path) and brings_torch(path)]
+    assert len(tests) > 10
+    said = 'pytest.importorskip("torch")'
+    bare = [path for path in tests if said not in path.read_text(encoding="utf-8")]
+    assert [str(path.relative_to(ROOT)) for path in bare] == []
+
+
+def test_torch_is_seen_behind_other_files(tmp_path):
+    test = tmp_path / "test_it.py"
+    test.write_text("from landmark_training.data.prepare import planned", encoding="utf-8")
+    assert brings_torch(test)
+    test.write_text("from landmark_heatmap.images.geometry import Grid", encoding="utf-8")
+    assert not brings_torch(test)
 
 
 def test_an_import_at_file_scope_is_told_from_one_in_a_function():
@@ -463,3 +520,22 @@ def test_no_text_of_the_panel_wraps_and_grows():
             each.get("name") == "wordWrap" and each.findtext("bool") == "true" for each in node
         )
         assert not (node.get("class") == "QLabel" and wraps), node.get("name")
+
+
+def test_the_map_names_every_wing():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for package, wings in WINGS.items():
+        named = wings_on_the_map(text, package)
+        assert named == {f"{w}/" if (package / w).is_dir() else f"{w}.py" for w in wings}, package
+
+
+def wings_on_the_map(text: str, package: Path) -> set:
+    """What the first column of a package's table names: `a/`, `b.py`."""
+    head = f"| `{package.relative_to(ROOT).as_posix()}/` |"
+    table = text[text.index(head) + len(head) :].split("\n\n")[0].splitlines()[2:]
+    return {name for row in table for name in re.findall(r"`([^`]+)`", row.split("|")[1])}
+
+
+def test_a_wing_that_the_map_lacks_is_seen():
+    text = "| `training/a/` | pure |\n|---|---|\n| `b/`, `c.py` | uses `d.py` |\n\n| `e/` | f |"
+    assert wings_on_the_map(text, ROOT / "training" / "a") == {"b/", "c.py"}
