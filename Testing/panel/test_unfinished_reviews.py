@@ -42,6 +42,7 @@ def test_an_unfinished_review_is_offered_for_its_image_and_restored_as_one_step(
     volume = load_again(host)
     assert is_offered(again)
     assert "2 of 4 judged" in again.ui.unfinishedLabel.toolTip
+    assert "2 of 4 judged" in again.ui.statusLabel.toolTip
     host.click(again.ui.restoreReviewButton)
     host.process(20)
     assert again.ui.deskTabs.currentWidget() is again.ui.reviewTab
@@ -188,5 +189,8 @@ def test_the_offer_takes_no_room_when_there_is_none_and_leaves_the_rows(host, ma
     host.process(20)
     row = table.verticalHeader().defaultSectionSize
     assert ui.unfinishedWidget.isVisible()
-    assert before - table.height <= 3 * row
+    assert before - table.height <= 2 * row
+    # All of a review is seen all the same, and ten rows of it.
+    assert panel.parent.window().panel_area().verticalScrollBar().maximum == 0
+    assert table.viewport().height >= 10 * row
     assert panel.parent.width <= 383

@@ -45,11 +45,15 @@ class JournalSection(Section):
         if volume is not self._volume:
             self._volume = volume
             self._found = self.journals.find_for(volume) if volume is not None else []
+            if self._found:
+                self.told.emit(offer(self._found))
         self.show()
 
     def show(self) -> None:
         """Why nothing can be kept, if so; else what there is to restore; else nothing at all."""
         problem = self.journals.problem
+        if problem and problem != self._text.text:
+            self.told.emit(problem)
         text = problem or (offer(self._found) if self._found else "")
         self._text.show(text)
         for button in (self.ui.restoreReviewButton, self.ui.discardReviewButton):
