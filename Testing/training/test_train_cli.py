@@ -42,3 +42,10 @@ def test_a_list_of_names_that_is_no_text_is_named(tmp_path, capsys):
     command += ["--output", str(tmp_path / "out"), "--unit", "px", "--origin", "top-left"]
     assert cli.main([*command, "--names", str(tmp_path / "names")]) == 2
     assert "names' is not a text file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("cases", ["0", "-3"])
+def test_no_case_is_no_number_of_cases_to_make(tmp_path, capsys, cases):
+    assert cli.main(["synthetic-hips", "--output", str(tmp_path / "hips"), "--cases", cases]) == 2
+    assert f"--cases is {cases}" in capsys.readouterr().err
+    assert not (tmp_path / "hips").exists()

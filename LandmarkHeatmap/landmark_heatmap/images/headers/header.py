@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import ImageFileError, quoted
+from ...files import real_path
 
 # Deflate packs 1032 bytes into one at the most.
 DEFLATE_RATIO = 1032
@@ -105,7 +106,7 @@ def beside(path: Path, name: str) -> Path:
         raise ImageFileError(
             f"'{path}' takes its values from {quoted(name)}, which is no file here."
         )
-    if values.resolve().parent != path.resolve().parent:
+    if real_path(values).parent != real_path(path).parent:
         raise ImageFileError(
             f"'{path}' takes its values from {quoted(name)}, a link to another folder. Copy the file"
             " here."
