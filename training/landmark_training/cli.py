@@ -107,6 +107,8 @@ def _synthetic_hips(options) -> int:
 
     if options.cases < 1:
         raise DatasetError(f"--cases is {options.cases}; it has to be 1 or more.")
+    if options.first_seed < 0:
+        raise DatasetError(f"--first-seed is {options.first_seed}; it has to be 0 or more.")
     folder = new_folder(options.output)
     for seed in tqdm(range(options.first_seed, options.first_seed + options.cases), unit="hip"):
         hip = make_synthetic_hip(seed, options.size, options.spacing)
