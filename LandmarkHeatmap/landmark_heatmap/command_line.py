@@ -6,14 +6,17 @@ import argparse
 import errno
 import os
 import platform
+import signal
 import sys
+import threading
+from contextlib import contextmanager
 from importlib import metadata
 
 from . import __version__
 from .errors import LandmarkHeatmapError, explain_missing_package, printable
 
 # A command that ran through and has nothing to show for it was no success, either.
-NOTHING_DONE, BAD_INPUT, INTERRUPTED = 1, 2, 130
+NOTHING_DONE, BAD_INPUT, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 # What can make the same command give something else.
 _BESIDE = ("torch", "safetensors", "numpy", "SimpleITK")
 # What the words of the system mean.
@@ -63,18 +66,19 @@ def run_command(program: str, command, options) -> int:
     """command(options), and its exit code.
 
     2 for input that cannot be used, for files that cannot be read or written, for too little memory
-    and for a package that is not installed; 130, as shells count it, for Ctrl-C. Each comes with a
-    line on stderr that says why.
+    and for a package that is not installed; as shells count them, 130 for Ctrl-C and 143 for SIGTERM,
+    which ends a command as Ctrl-C does. Each comes with a line on stderr that says why.
     """
     for stream in (sys.stdout, sys.stderr):
         # A file's name may have letters that the terminal has not: no reason to fail.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    asked = []
     try:
-        with explain_missing_package():
+        with _ended_as_by_ctrl_c(asked), explain_missing_package():
             code = command(options)
         sys.stdout.flush()
-        return code
+        return TERMINATED if asked else code
     except LandmarkHeatmapError as error:
         print(f"{program}: {error}", file=sys.stderr)
     except BrokenPipeError:
@@ -87,8 +91,32 @@ def run_command(program: str, command, options) -> int:
         print(f"{program}: There is not enough memory.", file=sys.stderr)
     except KeyboardInterrupt:
         print(f"{program}: Stopped. What was finished before is kept.", file=sys.stderr)
-        return INTERRUPTED
+        return TERMINATED if asked else INTERRUPTED
     return BAD_INPUT
+
+
+@contextmanager
+def _ended_as_by_ctrl_c(asked: list):
+    """Within it, SIGTERM (of a cluster whose time is over, of a system that shuts down) is Ctrl-C: what
+    was reached is kept, and no temporary file stays. asked: gets the signal when it comes."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    own = os.getpid()
+
+    def end(number, frame):
+        if os.getpid() != own:
+            # Of a process that was forked from this one, nothing is to be kept.
+            os._exit(TERMINATED)
+        asked.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        # None is what is not Python's own; it cannot be put back from here.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
 
 
 def _told(error: OSError) -> str:

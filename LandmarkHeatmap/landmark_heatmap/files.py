@@ -53,6 +53,12 @@ def open_file(path, error=LandmarkHeatmapError):
         raise
 
 
+def real_path(path) -> Path:
+    """The absolute path without links; of links in a circle, for which Path.resolve raises
+    RuntimeError in Python before 3.13, as far as it can be told."""
+    return Path(os.path.realpath(path))
+
+
 def read_bytes(path, error=LandmarkHeatmapError, largest: int = LARGEST_TEXT_BYTES) -> bytes:
     """The content of a file.
 

@@ -4,8 +4,10 @@ import errno
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
+import time
 from importlib import metadata
 
 import numpy as np
@@ -328,3 +330,19 @@ def test_results_are_written_for_other_programs_too(folder, capsys, monkeypatch,
     assert detect(folder, *names, extra=("--format", form)) == 0
     # And what is there is taken for no prediction of another image.
     assert cli.main(["evaluate", str(folder / "out"), str(folder / "out")]) == 1
+
+
+def test_a_command_that_is_asked_to_end_ends_as_by_ctrl_c_and_with_its_own_code(capsys):
+    before = signal.getsignal(signal.SIGTERM)
+    tidied = []
+
+    def works(_):
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+        finally:
+            tidied.append(True)
+
+    assert run_command("program", works, None) == 143
+    assert tidied and "Stopped" in only_line(capsys.readouterr().err)
+    assert signal.getsignal(signal.SIGTERM) == before

@@ -15,7 +15,15 @@ from pathlib import Path
 import pytest
 
 import landmark_heatmap
-from landmark_heatmap.files import new_folder, rename_new, replacing, sha256_of, sync, write_json
+from landmark_heatmap.files import (
+    new_folder,
+    real_path,
+    rename_new,
+    replacing,
+    sha256_of,
+    sync,
+    write_json,
+)
 
 posix_only = pytest.mark.skipif(os.name == "nt", reason="Windows has neither kill -9 nor modes")
 
@@ -213,3 +221,8 @@ def test_the_hash_is_that_of_the_bytes(tmp_path):
     content = bytes(range(256)) * 9000
     (tmp_path / "a").write_bytes(content)
     assert sha256_of(tmp_path / "a") == hashlib.sha256(content).hexdigest()
+
+
+def test_links_in_a_circle_have_a_path_all_the_same(tmp_path):
+    (tmp_path / "circle").symlink_to("circle")
+    assert real_path(tmp_path / "circle") == Path(os.path.realpath(tmp_path)) / "circle"

@@ -15,7 +15,10 @@ from landmark_heatmap.judging.evaluation import evaluate
 from landmark_heatmap.model.description import ModelIdentity
 from places import MODELS, MODULE_FOLDER, ROOT
 
-IMAGE = lh.Image(np.zeros((105, 85, 125), np.int16), np.diag([-2.5, -2.5, 2.5, 1.0]))
+# Bones of no shape: of one intensity alone, an image is refused.
+VALUES = np.zeros((105, 85, 125), np.int16)
+VALUES[30:60, 30:60, 30:60] = 800
+IMAGE = lh.Image(VALUES, np.diag([-2.5, -2.5, 2.5, 1.0]))
 LANDMARKS = lh.LandmarkSet(tuple(map(lh.Landmark, ("Eye_L", "Eye_R"))), (("Eye_L", "Eye_R"),))
 
 

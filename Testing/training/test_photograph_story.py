@@ -6,6 +6,8 @@ import header_files
 import numpy as np
 import pytest
 
+pytest.importorskip("torch")
+
 from landmark_heatmap import cli
 from landmark_heatmap.annotation.annotation_files import read_annotation
 from landmark_heatmap.detection.predict import Predictor

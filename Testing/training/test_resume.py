@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import random
 import shutil
 from dataclasses import replace
@@ -23,6 +24,7 @@ from landmark_training.fit import Stopped, fit, resume
 from landmark_training.judging.runs import read_rows, read_run
 from landmark_training.learning import run as run_module
 from landmark_training.learning.record import Record
+from landmark_training.outputs import alone_in
 from training_examples import TINY, make_eyes, stops_after, write_pairs
 
 CONFIG = replace(TINY, epochs=2, steps_per_epoch=2)
@@ -345,3 +347,40 @@ def test_the_rows_of_an_earlier_version_keep_their_columns(tmp_path):
         rows = list(csv.DictReader(file))
     assert [row["older"] for row in rows] == ["7", ""]
     assert [row["loss"] for row in rows] == ["", "0.5"]
+
+
+def test_a_pipe_in_place_of_a_checkpoint_is_refused_and_not_waited_for(run):
+    (run / "coarse-checkpoint.pt").unlink()
+    os.mkfifo(run / "coarse-checkpoint.pt")
+    with pytest.raises(DatasetError, match="coarse-checkpoint.pt.* is a pipe"):
+        resume(run, say=quiet)
+
+
+def test_a_run_that_another_process_goes_on_with_is_not_gone_on_with_too(run):
+    with alone_in(run), pytest.raises(DatasetError, match="Another process trains in"):
+        resume(run, say=quiet)
+    resume(run, say=quiet)
+
+
+def test_stopped_before_it_goes_on_a_run_is_said_to_be_as_it_was(run, monkeypatch):
+    told, model = [], (run / "model.safetensors").read_bytes()
+    monkeypatch.setattr(run_module.Run, "restore", interrupted)
+    with pytest.raises(Stopped):
+        resume(run, say=told.append)
+    assert any("is as it was" in line for line in told)
+    assert not any("No model is kept" in line for line in told)
+    assert (run / "model.safetensors").read_bytes() == model
+
+
+def test_stopped_before_its_first_epoch_a_run_does_not_speak_of_0_of_0(
+    begun, tmp_path, monkeypatch
+):
+    told = []
+    monkeypatch.setattr(run_module.Run, "restore", interrupted)
+    with pytest.raises(Stopped):
+        fit([begun / "data"], tmp_path / "run", CONFIG, say=told.append)
+    assert any(line.startswith("Done: no epoch,") for line in told)
+
+
+def interrupted(self):
+    raise KeyboardInterrupt

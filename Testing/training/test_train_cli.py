@@ -42,3 +42,19 @@ def test_a_list_of_names_that_is_no_text_is_named(tmp_path, capsys):
     command += ["--output", str(tmp_path / "out"), "--unit", "px", "--origin", "top-left"]
     assert cli.main([*command, "--names", str(tmp_path / "names")]) == 2
     assert "names' is not a text file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("cases", ["0", "-3"])
+def test_no_case_is_no_number_of_cases_to_make(tmp_path, capsys, cases):
+    assert cli.main(["synthetic-hips", "--output", str(tmp_path / "hips"), "--cases", cases]) == 2
+    assert f"--cases is {cases}" in capsys.readouterr().err
+    assert not (tmp_path / "hips").exists()
+
+
+@pytest.mark.parametrize("seed", ["-1", str(2**32), "9" * 25])
+def test_a_seed_that_no_generator_takes_is_refused_before_anything_is_read(tmp_path, capsys, seed):
+    command = ["fit", "--data", str(tmp_path), "--output", str(tmp_path / "run"), "--seed", seed]
+    assert cli.main(command) == 2
+    assert f"seed is {seed}; it has to be from 0" in capsys.readouterr().err
+    assert cli.main([*HIPS, str(tmp_path / "hips"), "--first-seed", "-1"]) == 2
+    assert "--first-seed is -1" in capsys.readouterr().err

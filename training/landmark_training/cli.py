@@ -105,6 +105,10 @@ def _synthetic_hips(options) -> int:
     from landmark_heatmap.images.imageio import write_image
     from landmark_heatmap.synthetic.hip import make_synthetic_hip
 
+    if options.cases < 1:
+        raise DatasetError(f"--cases is {options.cases}; it has to be 1 or more.")
+    if options.first_seed < 0:
+        raise DatasetError(f"--first-seed is {options.first_seed}; it has to be 0 or more.")
     folder = new_folder(options.output)
     for seed in tqdm(range(options.first_seed, options.first_seed + options.cases), unit="hip"):
         hip = make_synthetic_hip(seed, options.size, options.spacing)

@@ -13,7 +13,7 @@ from pathlib import Path
 from landmark_heatmap.annotation.annotation_files import read_annotation, write_annotation
 from landmark_heatmap.detection.predict import Predictor
 from landmark_heatmap.errors import DatasetError
-from landmark_heatmap.files import write_json
+from landmark_heatmap.files import real_path, write_json
 from landmark_heatmap.images.imageio import read_grid, read_image
 from landmark_heatmap.judging.evaluation import Evaluation, evaluate
 from landmark_heatmap.judging.evaluation_table import format_table
@@ -28,7 +28,7 @@ from .folds import divide, read_groups
 from .judging.runs import RUN_RECORD, read_record
 from .learning.losses import check_losses
 from .learning.model import MODEL_NAME
-from .outputs import new_folder
+from .outputs import alone_in, new_folder
 from .planning.config import TrainConfig
 
 _RECORD, _FIGURES, _HELD_OUT, _ENSEMBLE = (
@@ -69,7 +69,7 @@ def cross_validate(
     if parallel.team().size > 1:
         raise DatasetError("A cross-validation runs in one process; torchrun is for fit.")
     config = config or TrainConfig()
-    data = [str(Path(folder).resolve()) for folder in data]
+    data = [str(real_path(folder)) for folder in data]
     cases = told_apart(find_cases(data))
     names = [case.name for case in cases]
     if groups is None:
@@ -82,15 +82,16 @@ def cross_validate(
         settings, digests = _for_all_folds(data, config, folds, say)
         job = CrossValidation(data, settings, grouped, divided, ensemble, digests)
         output = new_folder(output)
-        write_json(output / _RECORD, job.to_json())
-        return _carried_out(job, cases, output, say)
+        with alone_in(output):
+            write_json(output / _RECORD, job.to_json())
+            return _carried_out(job, cases, output, say)
 
 
 def resume_cross_validation(output, say=print) -> Evaluation:
     """Go on with one that was interrupted. Raises DatasetError if the folder holds none."""
     output, say = Path(output), progress.voice(say)
     job = _read_record(output)
-    with progress.shown():
+    with progress.shown(), alone_in(output):
         now = checked(job.data)
         _check_unchanged(job, now.digests, output)
         return _carried_out(job, told_apart(now.cases), output, say)

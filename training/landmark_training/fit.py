@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from landmark_heatmap.errors import DatasetError, LandmarkHeatmapError, TrainingError
-from landmark_heatmap.files import write_json
+from landmark_heatmap.files import real_path, write_json
 from landmark_heatmap.images.imageio import read_image
 from landmark_heatmap.model.model_file import Model, read_model
 from landmark_heatmap.model.network import network_for
@@ -29,7 +29,7 @@ from .learning.losses import check_losses
 from .learning.model import ModelWriter, description_of_run, prior_of_run
 from .learning.outcome import BY_USER, FAILED, TIME, RunOutcome, nothing_yet
 from .learning.run import Run
-from .outputs import check_free, new_folder, tidy
+from .outputs import alone_in, check_free, new_folder, tidy
 from .planning.config import TrainConfig
 from .planning.plan import ANY_POSE_DEGREES, Plan
 
@@ -58,17 +58,20 @@ def fit(
     team = parallel.team()
     say = progress.voice(team.voice(say))
     team.decided(lambda: check_free(output))
-    job = Job([str(Path(folder).resolve()) for folder in data], config or TrainConfig(), None)
+    job = Job([str(real_path(folder)) for folder in data], config or TrainConfig(), None)
     job = replace(job, left_out=tuple(left_out))
     if parent_path is not None:
-        job = replace(job, parent=str(Path(parent_path).resolve()))
+        job = replace(job, parent=str(real_path(parent_path)))
     with progress.shown(hidden=not team.is_first):
         progress.anew()
         ready = get_ready(job, Path(output), say)
         # Made so late, the folder is not in the way if the data have to be mended first.
         if team.is_first:
-            write_json(new_folder(output) / RUN_RECORD, _record_of(job, ready))
-        return _finished(job, _trained(job, ready, started, say), ready.held_out, say)
+            new_folder(output)
+        with alone_in(output, team.is_first):
+            if team.is_first:
+                write_json(Path(output) / RUN_RECORD, _record_of(job, ready))
+            return _finished(job, _trained(job, ready, started, say), ready.held_out, say)
 
 
 def _record_of(job: Job, ready: Ready) -> dict:
@@ -96,9 +99,9 @@ def resume(output, say=print, started=None) -> Path:
     started = time.monotonic() if started is None else started
     team = parallel.team()
     output, say = Path(output), progress.voice(team.voice(say))
-    with progress.shown(hidden=not team.is_first):
+    run = read_run(output)
+    with progress.shown(hidden=not team.is_first), alone_in(output, team.is_first):
         progress.anew()
-        run = read_run(output)
         # In full: what was measured when it began might be measured differently now.
         config = _config_of(run)
         job = Job(list(run.data), config, run.started_from, run.left_out)
@@ -215,8 +218,12 @@ def _trained(job: Job, ready: Ready, started: float, say) -> Path:
                 cut_short = TIME
     except (KeyboardInterrupt, TrainingError) as error:
         cut_short = FAILED if isinstance(error, TrainingError) else BY_USER
-        outcome = runs[-1].outcome if runs else nothing
-        _tell_what_is_kept(writer, replace(outcome, cut_short=cut_short), say)
+        if not runs and writer.path.exists():
+            say(f"Nothing was trained; what '{writer.folder}' holds is as it was.")
+            say(f"To go on: landmark-train fit --resume {writer.folder}")
+        else:
+            outcome = runs[-1].outcome if runs else nothing
+            _tell_what_is_kept(writer, replace(outcome, cut_short=cut_short), say)
         if isinstance(error, TrainingError):
             raise
         raise Stopped from error

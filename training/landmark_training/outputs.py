@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from landmark_heatmap.errors import DatasetError
 from landmark_heatmap.files import TEMPORARY
+
+_LOCK = ".lock"
 
 
 def check_free(path) -> None:
@@ -38,3 +43,29 @@ def tidy(folder) -> None:
     for path in Path(folder).glob(f"{TEMPORARY}*"):
         if path.is_file() and not path.is_symlink():
             path.unlink()
+
+
+@contextmanager
+def alone_in(folder, is_first: bool = True):
+    """Within it, no other run trains in `folder`: two would write over each other's files.
+
+    is_first: whether this is the process of a team that writes; the others need no lock. The lock goes
+    with the process, however it ends. Raises DatasetError if another one has it.
+    """
+    if not is_first:
+        yield
+        return
+    lock = FileLock(Path(folder) / _LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as reason:
+        raise DatasetError(
+            f"Another process trains in '{folder}' now. Wait until it has ended, or stop it."
+        ) from reason
+    except (OSError, NotImplementedError):
+        # Some shares have no locks; that is no reason not to train there.
+        pass
+    try:
+        yield
+    finally:
+        lock.release()

@@ -10,27 +10,51 @@ from ..errors import AnnotationError
 _WORDS = (
     ("left", "right"),
     ("sinister", "dexter"),
+    ("sinistrum", "dextrum"),
+    ("sinistra", "dextra"),
     ("sinistra", "destra"),
+    ("sinistro", "destro"),
     ("links", "rechts"),
+    ("linker", "rechter"),
+    ("linkes", "rechtes"),
+    ("linke", "rechte"),
     ("gauche", "droite"),
     ("gauche", "droit"),
     ("izquierda", "derecha"),
     ("izquierdo", "derecho"),
+    ("esquerda", "direita"),
+    ("esquerdo", "direito"),
+    ("левый", "правый"),
+    ("левая", "правая"),
+    ("левое", "правое"),
+    ("左", "右"),
 )
 # Short ones, set off as words of their own.
-_SHORT_WORDS = (("lt", "rt"), ("sin", "dex"), ("sin", "dx"), ("sx", "dx"), ("izq", "der"))
+_SHORT_WORDS = (
+    ("lt", "rt"), ("sin", "dex"), ("sin", "dext"), ("sin", "dx"), ("sx", "dx"), ("izq", "der"),
+)  # fmt: skip
+# Sides only where the partner is there, too: 'Li' and 'Sn' are points of the face by themselves.
+_SHORT_WORDS_OF_TWO = (("lh", "rh"), ("li", "re"), ("sn", "dx"))
+# Words whose first letter is no side: 'Lateral' has no partner 'Rateral'.
+_NO_SIDES = (
+    "labi|labr|lacrim|lambda|lamina|large|lateral|left|lens|ligament|light|limb|lingu|lobe|long|lower|"
+    "lumb|luna|radi|ramus|rect|renal|retro|rhinion|ridge|right|root|rostral|rotat|round"
+)
 # Single letters: where a person reads an L or an R as a side. Set off as words of their own; glued to
 # the end after a small letter (GoR); glued to the front before a name of its own (ROr, lEye, Lhand),
 # but not before capitals alone (LEC) or one small letter (Li, Ls); and in the numbers of teeth (UR6O).
 _LETTERS = (
     r"(?<![A-Za-z0-9])[LRlr](?![A-Za-z0-9])",
     r"(?<=[a-z])[LR](?=$|[0-9_ .-]|[A-Z][a-z])",
-    r"(?<=[a-z][0-9])[LRlr]$",
+    r"(?<=[a-z][0-9])[LRlr]$|(?<=[0-9])[LR]$|(?<=^[0-9])[lr]$",
     r"(?<![A-Za-z0-9])[LR](?=[A-Z][a-z])",
-    r"(?<![A-Za-z0-9])[LRlr](?=[a-z]{3})",
+    rf"(?<![A-Za-z0-9])(?!(?i:{_NO_SIDES}))[LRlr](?=[a-z]{{3}})",
     r"(?<![A-Za-z0-9])[lr](?=[A-Z])",
     r"(?<=^[UuLl])[LRlr](?=[0-9])",
 )
+# In names of capitals alone (LASI, LKNE; GOL, ZYL) an L may be anything: a side where several say so.
+_CAPITALS = (r"(?<![A-Z0-9])[LR](?=[A-Z]{2})", r"(?<=[A-Z])[LR](?![A-Z0-9])")
+_SEVERAL = 2
 # Of these a name is one-sided although it has no partner: 'Lhand' may be, but 'Lingula' is not.
 _SURE_LETTERS = (_LETTERS[0], _LETTERS[1], _LETTERS[3], _LETTERS[5], _LETTERS[6])
 _OTHER = {"L": "R", "R": "L", "l": "r", "r": "l"}
@@ -40,7 +64,8 @@ def infer_mirror_pairs(names) -> tuple:
     """Left/right twins told from their names, as (left, right); only names that both occur are paired.
 
     'Femur_L_Head' pairs with 'Femur_R_Head', 'ASIS left' with 'ASIS right', 'GoL' with 'GoR', 'LOr'
-    with 'ROr', 'UL6O' with 'UR6O', 'lEye' with 'rEye'.
+    with 'ROr', 'UL6O' with 'UR6O', 'lEye' with 'rEye'; where there is more than one of the kind, 'LASI'
+    with 'RASI'.
     """
     by_letters = {}
     for name in names:
@@ -56,6 +81,10 @@ def infer_mirror_pairs(names) -> tuple:
                 pairs.append((name, twin))
                 taken |= {name, twin}
                 break
+    for pattern in _CAPITALS:
+        found = _pairs_of_capitals([name for name in names if name not in taken], pattern)
+        pairs += found
+        taken |= {name for pair in found for name in pair}
     return tuple(pairs)
 
 
@@ -96,20 +125,43 @@ def read_pairs(text: str, where: str) -> tuple:
 
 def _right_twins(name: str):
     """What the right twin of a name on the left may be called, the most likely first."""
+    words = list(_with_words_on_the_right(name))
+    yield from words
+    for pattern in _LETTERS:
+        for found in re.finditer(pattern, name):
+            if found[0] in "Ll":
+                yield name[: found.start()] + _OTHER[found[0]] + name[found.end() :]
+    # All at once: 'L eye L', 'L eye, left corner'.
+    for each in (name, *words):
+        yield re.sub(_LETTERS[0], lambda found: {"L": "R", "l": "r"}.get(found[0], found[0]), each)
+
+
+def _with_words_on_the_right(name: str):
     for left, right in _WORDS:
         # All at once: 'Left eye, left corner'.
         twin = re.sub(left, lambda found, right=right: _as(found[0], right), name, flags=re.I)
         if twin != name:
             yield twin
-    for left, right in _SHORT_WORDS:
+    for left, right in (*_SHORT_WORDS, *_SHORT_WORDS_OF_TWO):
         pattern = rf"(?<![A-Za-z0-9]){left}(?![A-Za-z0-9])"
         twin = re.sub(pattern, lambda found, right=right: _as(found[0], right), name, flags=re.I)
         if twin != name:
             yield twin
-    for pattern in _LETTERS:
+
+
+def _pairs_of_capitals(names, pattern: str) -> list:
+    """The twins of _CAPITALS, if they are several."""
+    pairs = []
+    for name in names:
+        # 'UL' and 'UR' say upper and lower, or nothing.
+        if name != name.upper() or sum(map(str.isalpha, name)) <= _SEVERAL:
+            continue
         for found in re.finditer(pattern, name):
-            if found[0] in "Ll":
-                yield name[: found.start()] + _OTHER[found[0]] + name[found.end() :]
+            twin = name[: found.start()] + "R" + name[found.end() :]
+            if found[0] == "L" and twin in names:
+                pairs.append((name, twin))
+                break
+    return pairs if len(pairs) >= _SEVERAL else []
 
 
 def _as(word: str, other: str) -> str:

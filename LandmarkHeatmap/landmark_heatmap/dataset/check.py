@@ -50,8 +50,13 @@ def check_dataset(folder) -> list:
         faults.append(Fault(folder / "dataset.json", str(error)))
     faults += _strangers(folder, ("dataset.json", "README.txt", "cases"))
     cases = folder / "cases"
-    for path in sorted(cases.iterdir()) if cases.is_dir() else ():
+    if not cases.is_dir():
+        return [*faults, Fault(cases, "This folder of all cases is missing.")]
+    found = sorted(cases.iterdir())
+    for path in found:
         faults += _faults_of_case(path, landmarks)
+    if not any(path.is_dir() for path in found):
+        faults.append(Fault(cases, "It holds no case yet: there is nothing to train on."))
     faults += _same_letters(cases)
     return faults
 

@@ -123,6 +123,8 @@ def _one_file(items, form: str, output: Path, system: str) -> tuple:
         text = write_rows(names, [(item.name, points) for item, points in zip(items, rows)])
         return {output: text.encode("utf-8")}, told
     values = [_values(item, grid) for item, grid in zip(items, grids)]
+    if any("SCALE" in each for each in values):
+        told.append("SCALE is in mm: import takes it with --scale-unit mm.")
     listed = output.with_name(output.stem + "-names.txt")
     told.append(f"A .tps has no names; they are in {listed}, which import takes with --names.")
     files = {output: write_blocks(list(zip(rows, values))).encode("utf-8")}

@@ -6,6 +6,7 @@ Under a launcher such as torchrun, each of N processes takes every N-th image.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -18,6 +19,7 @@ from pathlib import Path
 from ..annotation.annotation_files import MARKUPS_SUFFIX, read_annotation
 from ..annotation.on_image import stated_spacing
 from ..errors import LandmarkHeatmapError, printable
+from ..files import real_path
 from ..images.geometry import MM, Image
 from ..images.identity import files_sha256, placed_id
 from ..images.imageio import image_stem, is_image_file, read_image
@@ -80,20 +82,20 @@ def find_jobs(paths, output: Path) -> list:
 def _is_one(image, other) -> bool:
     """Whether two paths, or two series, are of the same files."""
     files = (i.files if isinstance(i, DicomSeries) else (i,) for i in (image, other))
-    return len({tuple(path.resolve() for path in each) for each in files}) == 1
+    return len({tuple(map(real_path, each)) for each in files}) == 1
 
 
 def _images_below(folder: Path, output: Path) -> list:
-    own = output.resolve()
+    own = real_path(output)
     # Where results lie beside their images, everything is in `output`.
-    own = None if folder.resolve().is_relative_to(own) else own
+    own = None if real_path(folder).is_relative_to(own) else own
     images, with_dicom = [], []
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
         is_hidden = any(part.startswith(".") for part in parts)
         is_heatmap = any(part.endswith(HEATMAPS_ENDING) for part in parts[:-1])
         is_segmentation = path.name.lower().endswith(_NO_IMAGES)
-        is_own = own is not None and path.resolve().is_relative_to(own)
+        is_own = own is not None and real_path(path).is_relative_to(own)
         if is_hidden or is_heatmap or is_segmentation or is_own:
             continue
         if not path.is_file():
@@ -237,7 +239,13 @@ class Batch:
             prediction = self.predictor.predict(work.image)
         except Exception as error:
             raise _told(error) from error
-        job.results.write(prediction, work.made_by, work.missing, self.overwrite)
+        try:
+            job.results.write(prediction, work.made_by, work.missing, self.overwrite)
+        except OSError as error:
+            # That is of this image alone; a full disk would be of all.
+            if error.errno == errno.ENAMETOOLONG:
+                raise _told(error) from error
+            raise
         return prediction
 
     def _time_left(self, images: int) -> str:
@@ -266,6 +274,8 @@ def _told(error: Exception) -> LandmarkHeatmapError:
         return error
     if isinstance(error, MemoryError):
         return LandmarkHeatmapError("There is not enough memory for it.")
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return LandmarkHeatmapError("The name of its results would be too long. Shorten its name.")
     if isinstance(error, OSError):
         return LandmarkHeatmapError(f"It cannot be read: {error.strerror or error}.")
     traceback.print_exception(type(error), error, error.__traceback__)

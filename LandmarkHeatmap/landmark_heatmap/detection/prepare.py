@@ -50,10 +50,27 @@ def prepare(image: Image, stage: Stage, intensity: IntensityNormalisation) -> Im
 
 
 def prepare_with_window(image, stage: Stage, intensity: IntensityNormalisation) -> tuple:
-    """(as `prepare`, the window (low, high) of intensities that became -1 and 1)."""
+    """(as `prepare`, the window (low, high) of intensities that became -1 and 1).
+
+    Raises PredictionError where nothing is left to be seen, all voxels being alike.
+    """
     resampled = resample(image, stage_grid(image.grid, stage))
     window = intensity_window(resampled.array, intensity)
-    return Image(scaled(resampled.array, window), resampled.ijk_to_lps, image.unit), window
+    seen = scaled(resampled.array, window)
+    if seen.min() == seen.max():
+        raise PredictionError(_nothing_to_see(resampled.array, window))
+    return Image(seen, resampled.ijk_to_lps, image.unit), window
+
+
+def _nothing_to_see(array: np.ndarray, window) -> str:
+    finite = array[np.isfinite(array)]
+    low, high = float(finite.min()), float(finite.max())
+    if low == high:
+        return f"All voxels of the image have the intensity {low:g}: there is nothing to see in it."
+    return (
+        f"The intensities of the image, {low:g} to {high:g}, all lie on one side of what the model"
+        f" sees, {window[0]:g} to {window[1]:g}. Is it the right kind of image?"
+    )
 
 
 def intensity_window(array: np.ndarray, intensity: IntensityNormalisation) -> tuple:
@@ -71,4 +88,6 @@ def scaled(array: np.ndarray, window) -> np.ndarray:
     """Intensities to -1 to 1, float32. Voxels that are not finite count as the lowest."""
     low, high = window
     values = np.where(np.isfinite(array), array, low).astype(np.float32)
-    return np.clip((values - low) / max(high - low, 1e-6), 0, 1) * 2 - 1
+    if not high > low:
+        return np.where(values > low, 1, -1).astype(np.float32)
+    return np.clip((values - np.float32(low)) / np.float32(high - low), 0, 1) * 2 - 1

@@ -101,6 +101,9 @@ def _itk_image(array: np.ndarray):
     # ITK knows neither; and a mean of true and false is neither.
     if array.dtype in (np.bool_, np.float16):
         array = array.astype(np.float32)
+    # Its means of whole numbers above 2**63 are wrong, all the same number.
+    if array.dtype.kind == "u" and array.dtype.itemsize == 8:
+        array = array.astype(np.float64)
     try:
         if array.dtype.kind not in "iuf":
             raise TypeError("no real numbers")

@@ -15,7 +15,11 @@ from landmark_heatmap.errors import AnnotationError
         ("LEFT eye", "right EYE"), ("LeftEye", "RightEye"), ("EyeLeft", "EyeRight"),
         ("eye_left_inner", "eye_right_inner"), ("OrL1", "OrR1"), ("EyeL_inner", "EyeR_inner"),
         ("lt orbitale", "rt orbitale"), ("Auge links", "Auge rechts"), ("sx_eye", "dx_eye"),
-        ("Left eye, left corner", "Right eye, right corner"),
+        ("Left eye, left corner", "Right eye, right corner"), ("L eye L", "R eye R"),
+        ("L eye, left corner", "R eye, right corner"), ("P3L", "P3R"), ("1L", "1R"), ("1l", "1r"),
+        ("linkes Auge", "rechtes Auge"), ("Gonion sinistrum", "Gonion dextrum"), ("左眼", "右眼"),
+        ("occhio sinistro", "occhio destro"), ("olho esquerdo", "olho direito"), ("Or li", "Or re"),
+        ("Or sin.", "Or dext."), ("левый глаз", "правый глаз"), ("lh_pole", "rh_pole"),
     ],
 )  # fmt: skip
 def test_the_usual_forms_of_left_and_right_are_twins(pair):
@@ -28,10 +32,29 @@ def test_the_usual_forms_of_left_and_right_are_twins(pair):
     [
         ("Orbitale L1", "Clavicle"), ("LEC", "REC"), ("L5", "R5"), ("Ar", "Al"), ("Li", "Ri"),
         ("Ls", "Rs"), ("AL", "AR"), ("Cleft", "Cright?"), ("Lingula", "Ramus"), ("GoL",),
+        ("Lateral", "Rateral"), ("lower lip", "rower lip"), ("Li", "Sn"),
+        ("UL", "UR", "LL", "LR"), ("L1", "L2", "R1", "R2"), ("LASI", "RASI"),
     ],
 )  # fmt: skip
 def test_an_l_or_r_that_is_no_side_makes_no_twins(names):
     assert infer_mirror_pairs(names) == ()
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        (("LASI", "RASI"), ("LKNE", "RKNE")), (("GOL", "GOR"), ("ZYL", "ZYR")),
+        (("H_FL", "H_FR"), ("H_BL", "H_BR")),
+    ],
+)  # fmt: skip
+def test_among_names_of_capitals_an_l_is_a_side_where_several_say_so(pairs):
+    names = [name for pair in pairs for name in pair]
+    assert infer_mirror_pairs(names) == pairs
+    assert infer_mirror_pairs(("SACR", *reversed(names))) == tuple(reversed(pairs))
+
+
+def test_a_short_word_that_is_a_point_of_the_face_by_itself_is_not_one_sided():
+    assert one_sided(("Li", "Sn", "Lateral", "Lower"), ()) == ()
 
 
 def test_a_name_with_a_side_and_no_partner_is_one_sided():

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -141,3 +142,15 @@ def test_measurements_beside_the_landmarks_are_part_of_a_dataset(dataset):
     distance = Measurement("width", "distance", ("A", "B"))
     add_case(dataset, "one", IMAGE, ANNOTATION, RECORD, measurements=(distance,))
     assert list(dataset.rglob("measurements.csv")) and check_dataset(dataset) == []
+
+
+def test_a_dataset_without_cases_is_not_called_whole(dataset, capsys):
+    shutil.rmtree(dataset / "cases")
+    assert cli.main(["dataset", "check", str(dataset)]) == 1
+    assert "folder of all cases is missing" in capsys.readouterr().out
+    (dataset / "cases").write_text("")
+    assert cli.main(["dataset", "check", str(dataset)]) == 1
+    (dataset / "cases").unlink()
+    (dataset / "cases").mkdir()
+    assert cli.main(["dataset", "check", str(dataset)]) == 1
+    assert "no case yet" in capsys.readouterr().out

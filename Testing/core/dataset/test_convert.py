@@ -158,7 +158,8 @@ def test_in_2d_pixels_are_counted_from_where_the_format_counts(tmp_path, capsys)
     assert (tmp_path / "wing.tps").read_text() == (
         "LM=1\n4.0 13.75\nIMAGE=wing.nrrd\nID=wing\nSCALE=0.5\n"
     )
-    assert "px from the bottom left" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "px from the bottom left" in told and "--scale-unit mm" in told
     run(tmp_path / "wing.mrk.json", "--to", "csv", "--output", tmp_path / "t.csv")
     assert (tmp_path / "t.csv").read_text() == "id,A_x,A_y\nwing,4.0,6.25\n"
 

@@ -342,3 +342,17 @@ def test_an_annotation_says_which_model_made_it_of_which_image(images, model):
     made_by = markup["landmarkHeatmapMadeBy"]
     assert made_by["model"]["name"] == "Dots"
     assert made_by["imageSha256"] == files.sha256_of(images / "a.nrrd")
+
+
+def test_links_in_a_circle_do_not_keep_the_other_images_from_being_done(images, model):
+    (images / "circle.nrrd").symlink_to("circle.nrrd")
+    (images / "folder").symlink_to("folder")
+    assert detect(images, model) == 0
+    assert found(images.parent / "out") == ALL
+
+
+def test_a_name_too_long_for_its_results_is_told_with_what_to_do(images, model, capsys):
+    (images / "a.nrrd").rename(images / ("a" * 250 + ".nrrd"))
+    assert detect(images, model) == 1
+    assert "Shorten its name" in capsys.readouterr().err
+    assert found(images.parent / "out") == ALL[1:]

@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch")
 from landmark_heatmap.annotation.landmarks import Landmark, LandmarkSet, PointState
 from landmark_heatmap.detection.locate import find_peaks, locate
 from landmark_heatmap.detection.predict import Predictor
-from landmark_heatmap.detection.prepare import intensity_window, scaled, stage_grid
+from landmark_heatmap.detection.prepare import intensity_window, prepare, scaled, stage_grid
 from landmark_heatmap.errors import PredictionError
 from landmark_heatmap.images.geometry import Grid, Image
 from landmark_heatmap.model.description import (
@@ -275,3 +275,25 @@ def test_the_prior_decides_between_two_peaks_of_a_heatmap():
     for knowledge, expected in ((None, (25, 8, 8)), (prior, (8, 22, 8))):
         points = locate(("A", "B"), heatmaps, np.ones(2), grid, stage, knowledge)
         np.testing.assert_allclose(points[1].position_lps, expected, atol=0.1)
+
+
+@pytest.mark.parametrize("value", [0, 7, -1e-9])
+def test_an_image_of_one_intensity_is_refused_and_no_landmark_made_up(value):
+    stage = Stage("coarse", (2.0, 2.0), 4.0, NetworkConfig(2, 1, (4, 8), 4, joint_level=1))
+    image = Image(np.full((1, 20, 20), value, np.float32), np.eye(4))
+    with pytest.raises(PredictionError, match="All voxels .* nothing to see"):
+        prepare(image, stage, IntensityNormalisation("percentiles", 0.5, 99.5))
+
+
+def test_an_image_beside_the_window_of_the_model_is_refused_with_both_ranges():
+    stage = Stage("coarse", (2.0, 2.0), 4.0, NetworkConfig(2, 1, (4, 8), 4, joint_level=1))
+    image = Image(np.arange(400, dtype=np.float32).reshape(1, 20, 20) - 5000, np.eye(4))
+    with pytest.raises(PredictionError, match="-49.* to -46.* -1000 to 1000"):
+        prepare(image, stage, IntensityNormalisation("window", -1000, 1000))
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1.0, 1e18])
+def test_the_size_of_the_numbers_changes_nothing_of_what_is_seen(scale):
+    array = np.arange(400, dtype=np.float32).reshape(1, 20, 20)
+    seen = scaled(array * np.float32(scale), (0, 399 * scale))
+    assert np.allclose(seen, scaled(array, (0, 399)), atol=1e-5)

@@ -169,3 +169,12 @@ def test_resampling_leaves_the_image_as_it_was():
     image = Image(array.copy(), np.eye(4))
     resample(image, Grid((2, 2, 2), np.diag([2.0, 2.0, 2.0, 1.0])))
     np.testing.assert_array_equal(image.array, array)
+
+
+def test_whole_numbers_of_all_64_bits_keep_their_size():
+    small = np.arange(1600, dtype=np.uint64).reshape(1, 40, 40)
+    grid = spaced_grid(canonical_grid(Image(small, np.eye(4)).grid), (2.0, 2.0, 1.0))
+    unit = 2**52
+    large = resample(Image(small * np.uint64(unit) + np.uint64(2**63), np.eye(4)), grid).array
+    expected = resample(Image(small, np.eye(4)), grid).array
+    assert np.allclose((large.astype(np.float64) - 2**63) / unit, expected, atol=0.01)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from landmark_heatmap.annotation.annotation_files import read_annotation
 from landmark_heatmap.annotation.landmarks import PointState
 from landmark_heatmap.errors import DatasetError, LandmarkHeatmapError
 from landmark_heatmap.images.imageio import read_grid, read_image
@@ -308,3 +309,19 @@ def test_voxels_of_another_spacing_stay_the_same_voxels(tmp_path):
     grid = frame.grid(image)
     assert np.allclose(grid.spacing_mm, [2.0, 2.0, 1.5])
     assert np.allclose(grid.to_ijk(frame.to_lps((1.5, 2.0, 3.0), grid)), [1.5, 2.0, 3.0])
+
+
+def test_numbers_that_a_nameless_table_was_given_do_not_fight_with_names_that_are_numbers(
+    pictures, tmp_path
+):
+    blocks = text_file(tmp_path / "t.tps", "LM=2\n4 6\n9 9\nIMAGE=a.png\n")
+    names = text_file(tmp_path / "names", "0\n1\n")
+    out = tmp_path / "out"
+    run_import(blocks, "--images", pictures, "--output", out, "--names", names)
+    assert read_annotation(out / "a.mrk.json").names == ("0", "1")
+
+
+def test_a_table_whose_lines_end_as_on_old_macs_is_read(pictures, tmp_path):
+    text = table(tmp_path, "id,x1,y1\ra,4,6\r")
+    run_import(text, "--images", pictures, "--output", tmp_path / "out", *PX)
+    assert read_annotation(tmp_path / "out" / "a.mrk.json").names == ("1",)

@@ -50,7 +50,8 @@ def renamed(table: Table, names) -> Table:
     """The table with other names for its landmarks, in the order of its own.
 
     Raises DatasetError if there are more or fewer, or if one is a landmark's own at another place:
-    then the order is not that of the table.
+    then the order is not that of the table. (Numbers that a table without names has been given are
+    nobody's own.)
     """
     where = table.marks[0].where
     names = check_names(list(names), "The list of names")
@@ -59,8 +60,9 @@ def renamed(table: Table, names) -> Table:
             f"{len(names)} names are given for {len(table.names)} landmarks of {where}:"
             f" {', '.join(table.names)}."
         )
+    is_numbered = list(table.names) == [str(n) for n in range(1, len(names) + 1)]
     for old, new in zip(table.names, names):
-        if new != old and new in table.names:
+        if new != old and new in table.names and not is_numbered:
             raise DatasetError(
                 f"The list of names has '{new}' where {where} has '{old}', and '{new}' stands at"
                 " another place there; give the names in the order of the table."

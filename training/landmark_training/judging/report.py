@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from landmark_heatmap.detection.predict import Predictor
-from landmark_heatmap.files import replacing, write_json
+from landmark_heatmap.files import real_path, replacing, write_json
 from landmark_heatmap.images.imageio import read_image
 from landmark_heatmap.judging.bootstrap import INTERVAL_PERCENT
 from landmark_heatmap.judging.evaluation import Outcome
@@ -67,7 +67,7 @@ class Report:
 
 def labels_of(judgements) -> tuple:
     """Names that tell the models apart: those they have, or those of their folders or files."""
-    paths = [judgement.path.resolve() for judgement in judgements]
+    paths = [real_path(judgement.path) for judgement in judgements]
     for names in (
         [judgement.description.name for judgement in judgements],
         [path.parent.name for path in paths],

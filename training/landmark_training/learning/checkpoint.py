@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from landmark_heatmap.errors import DatasetError
-from landmark_heatmap.files import replacing
+from landmark_heatmap.files import open_file, replacing
 
 from ..planning.config import PRECISIONS
 
@@ -31,7 +31,8 @@ def read_checkpoint(path, like_in) -> dict:
     path = Path(path)
     try:
         # weights_only: nothing in the file is run.
-        state = torch.load(path, "cpu", weights_only=True)
+        with open_file(path, DatasetError) as file:
+            state = torch.load(file, "cpu", weights_only=True)
     # A damaged file makes torch, zipfile and pickle raise whatever they come upon.
     except Exception as error:
         reason = str(error).partition("\n")[0][:200] or type(error).__name__

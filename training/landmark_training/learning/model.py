@@ -13,6 +13,7 @@ import torch
 from landmark_heatmap import __version__
 from landmark_heatmap.annotation.landmarks import LandmarkSet
 from landmark_heatmap.detection.suits import EXTENTS, extents_of
+from landmark_heatmap.files import real_path
 from landmark_heatmap.images.geometry import PX
 from landmark_heatmap.model.description import ModelDescription
 from landmark_heatmap.model.model_file import Model, read_model, write_model
@@ -72,7 +73,7 @@ def description_of_run(
     """What the model file will say; epochs and metrics are filled in when it is saved."""
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     training = {
-        "data": [Path(folder).resolve().name for folder in data],
+        "data": [real_path(folder).name for folder in data],
         "cases": len(cases),
         # Which images they were, and not their names: those may say who it is.
         "training_images": [case.image_id for case in cases],

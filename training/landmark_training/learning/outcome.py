@@ -117,11 +117,14 @@ class RunOutcome:
 
     def _of_what_was_done(self) -> str:
         planned = {part.role: part for part in self.parts}
-        epochs = self.parts[0].epochs_planned if self.parts else 0
-        done = ", ".join(
-            f"{planned[role].epochs if role in planned else 0} of {epochs} {role} epochs"
-            for role in self.planned
-        )
+        if self.parts:
+            epochs = self.parts[0].epochs_planned
+            done = ", ".join(
+                f"{planned[role].epochs if role in planned else 0} of {epochs} {role} epochs"
+                for role in self.planned
+            )
+        else:
+            done = "no epoch"
         if self.minutes_planned is None:
             time = duration(60 * self.minutes)
         else:

@@ -21,6 +21,8 @@ _KINDS = {
     "dict": (dict, "an object of names and values"),
 }
 COVARIANCES = ("fixed", "shared", "per_landmark")
+# What both numpy and torch take.
+_LARGEST_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,8 @@ class TrainConfig:
             value = getattr(self, name)
             if value is not None and not (_is_number(value) and value > 0):
                 raise DatasetError(f"{name} is {value!r}; it has to be a positive number.")
+        if not 0 <= self.seed <= _LARGEST_SEED:
+            raise DatasetError(f"seed is {self.seed}; it has to be from 0 to {_LARGEST_SEED}.")
         if not 0 <= self.validation_share < 1:
             raise DatasetError(
                 f"validation_share is {self.validation_share}; it has to be from 0 to below 1."

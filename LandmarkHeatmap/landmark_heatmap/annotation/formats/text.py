@@ -20,8 +20,14 @@ _LOOKED_AT = 20
 def decoded(content: bytes) -> str:
     """The text of a file: UTF-8, with or without a mark, UTF-16 with one, or Windows' code page.
 
-    Raises ValueError for bytes that are no text in any of them.
+    Lines end with a line feed, whatever they ended with. Raises ValueError for bytes that are no text
+    in any of them.
     """
+    # A return alone is what old spreadsheets on a Mac end a line with.
+    return _decoded(content).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _decoded(content: bytes) -> str:
     for mark, encoding in ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
         if content.startswith(mark):
             return content.decode(encoding)

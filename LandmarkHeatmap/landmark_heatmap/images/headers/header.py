@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import ImageFileError, quoted
+from ...files import real_path
 from .exif import UPRIGHT
 from .units import Lengths
 
@@ -120,7 +121,7 @@ def beside(path: Path, name: str) -> Path:
         raise ImageFileError(
             f"'{path}' takes its values from {quoted(name)}, which is no file here."
         )
-    if values.resolve().parent != path.resolve().parent:
+    if real_path(values).parent != real_path(path).parent:
         raise ImageFileError(
             f"'{path}' takes its values from {quoted(name)}, a link to another folder. Copy the file"
             " here."
