@@ -57,17 +57,23 @@ def table_rows(text: str) -> list:
 
 
 def separator_of(text: str) -> str:
-    """Which of tab, semicolon and comma makes columns of the first lines; a comma if none does."""
+    """Which of tab, semicolon and comma makes columns of the first lines, and the most numbers where
+    several do (a name may hold one of them); a comma if none does."""
     start = "\n".join([line for line in text.splitlines() if line.strip()][:_LOOKED_AT])
-    widths = {}
+    found = {}
     for separator in _SEPARATORS:
         try:
-            counts = {len(cells) for _, cells in _rows(start, separator) if any(cells)}
+            rows = [cells for _, cells in _rows(start, separator) if any(cells)]
         except ValueError:
             continue
-        if counts and min(counts) > 1:
-            widths[separator] = len(counts)
-    return min(widths, key=widths.get) if widths else ","
+        widths = {len(cells) for cells in rows}
+        if widths and min(widths) > 1:
+            found[separator] = (len(widths), -sum(_is_written_number(c) for r in rows for c in r))
+    return min(found, key=found.get) if found else ","
+
+
+def _is_written_number(cell: str) -> bool:
+    return finite_number(cell) is not None or _WITH_COMMA.fullmatch(cell) is not None
 
 
 def with_decimal_points(rows) -> list:
