@@ -226,6 +226,8 @@ def main(arguments=None, make_predictor=None) -> None:
         # Standard output is the client's; whatever prints gets standard error instead.
         output = os.fdopen(os.dup(1), "wb")
         os.dup2(2, 1)
+        # Line by line: what is still in a buffer dies with a worker that is killed.
+        sys.stdout.reconfigure(line_buffering=True)
         Server(folder, output, make_predictor).serve()
     except BrokenPipeError:
         code = _GONE
