@@ -288,7 +288,14 @@ def test_settings_are_given_on_the_command_line(faces, tmp_path):
     assert config["losses"] == {"cross_entropy": 1}
 
 
-@pytest.mark.parametrize("text", ["epochs", "speed=3", "losses={}", "features=3"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("epochs", "speed=3", "losses={}", "features=3", "features=[]", "features=[8.5]"),
+        *("crop_size=[0]", "batch_size=1000000", "rotation_degrees=1e9", "occlusion=-1"),
+        *('intensity={"kind":"x"}', 'intensity={"lo":1}', 'intensity={"low":"a"}'),
+    ],
+)
 def test_an_impossible_setting_on_the_command_line_is_refused(text, faces, tmp_path, capsys):
     arguments = ["fit", "--data", str(faces), "--output", str(tmp_path / "run"), "--set", text]
     assert main(arguments) == 2

@@ -55,6 +55,6 @@ def test_no_case_is_no_number_of_cases_to_make(tmp_path, capsys, cases):
 def test_a_seed_that_no_generator_takes_is_refused_before_anything_is_read(tmp_path, capsys, seed):
     command = ["fit", "--data", str(tmp_path), "--output", str(tmp_path / "run"), "--seed", seed]
     assert cli.main(command) == 2
-    assert f"seed is {seed}; it has to be from 0" in capsys.readouterr().err
+    assert f"seed is {seed}; it has to be a whole number from 0" in capsys.readouterr().err
     assert cli.main([*HIPS, str(tmp_path / "hips"), "--first-seed", "-1"]) == 2
     assert "--first-seed is -1" in capsys.readouterr().err

@@ -7,9 +7,9 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from landmark_heatmap.errors import DatasetError
+from landmark_heatmap.errors import DatasetError, ModelFileError
 from landmark_heatmap.files import read_json
-from landmark_heatmap.model.description import DISTRIBUTION, INDEPENDENT
+from landmark_heatmap.model.description import DISTRIBUTION, INDEPENDENT, IntensityNormalisation
 
 PRECISIONS = ("float32", "bfloat16", "float16")
 _KINDS = {
@@ -23,6 +23,35 @@ _KINDS = {
 COVARIANCES = ("fixed", "shared", "per_landmark")
 # What both numpy and torch take.
 _LARGEST_SEED = 2**32 - 1
+
+# What a number may be: (the least, the most, int if it has to be whole). Beyond these it is a slip.
+_TINY = 1e-6
+_RANGES = {
+    **dict.fromkeys(("epochs", "steps_per_epoch", "patience"), (1, 10**6, int)),
+    "batch_size": (1, 4096, int),
+    "crops_per_image": (1, 1000, int),
+    "joint_features": (0, 4096, int),
+    "seed": (0, _LARGEST_SEED, int),
+    "minutes": (_TINY, 10**6),
+    "learning_rate": (1e-12, 10),
+    "weight_decay": (0, 10),
+    "inflation_weight": (0, 1000),
+    "correction_weight": (_TINY, 1000),
+    "sigma_voxels": (0.1, 100),
+    "validation_share": (0, 0.95),
+    "rotation_degrees": (0, 180),
+    "scaling": (0, 0.9),
+    "translation_share": (0, 1),
+    "elastic_share": (0, 10),
+    **dict.fromkeys(("intensity_jitter", "noise"), (0, 10)),
+    "occlusion": (0, 1),
+}
+# The same for each number of a list, and how many there may be.
+_LISTS = {
+    **dict.fromkeys(("spacing_mm", "fine_spacing_mm"), (1e-6, 1e6, float, 3)),
+    **dict.fromkeys(("features", "fine_features"), (1, 4096, int, 10)),
+    "crop_size": (8, 256, int, 3),
+}
 
 
 @dataclass(frozen=True)
@@ -89,34 +118,18 @@ class TrainConfig:
     def __post_init__(self):
         for each in dataclasses.fields(self):
             _check_kind(each.name, each.type, getattr(self, each.name), each.default is None)
-        for name in ("spacing_mm", "features", "fine_spacing_mm", "fine_features", "crop_size"):
+        for name, limits in _LISTS.items():
             value = getattr(self, name)
             if value is not None:
-                if not isinstance(value, (list, tuple)) or not all(map(_is_number, value)):
-                    raise DatasetError(f"{name} is {value!r}; it has to be a list of numbers.")
+                _check_list(name, value, *limits)
                 object.__setattr__(self, name, tuple(value))
         self._check_pairs()
-        positive = (
-            "epochs",
-            "steps_per_epoch",
-            "learning_rate",
-            "batch_size",
-            "minutes",
-            "sigma_voxels",
-            "patience",
-            "correction_weight",
-            "crops_per_image",
-        )
-        for name in positive:
+        for name, limits in _RANGES.items():
             value = getattr(self, name)
-            if value is not None and not (_is_number(value) and value > 0):
-                raise DatasetError(f"{name} is {value!r}; it has to be a positive number.")
-        if not 0 <= self.seed <= _LARGEST_SEED:
-            raise DatasetError(f"seed is {self.seed}; it has to be from 0 to {_LARGEST_SEED}.")
-        if not 0 <= self.validation_share < 1:
-            raise DatasetError(
-                f"validation_share is {self.validation_share}; it has to be from 0 to below 1."
-            )
+            if value is not None:
+                _check_number(name, value, *limits)
+        if self.intensity is not None:
+            _check_intensity(self.intensity)
         for name, choices in (
             ("precision", ("auto", *PRECISIONS)),
             ("covariance", COVARIANCES),
@@ -175,6 +188,30 @@ def _check_kind(name: str, kind: str, value, may_be_none: bool) -> None:
         raise DatasetError(f"{name} is {value!r}; it has to be {told}.")
     if isinstance(value, float) and not math.isfinite(value):
         raise DatasetError(f"{name} is {value!r}; it has to be a finite number.")
+
+
+def _check_number(name: str, value, least: float, most: float, kind=float) -> None:
+    if not _is_number(value) or not least <= value <= most or (kind is int and value != int(value)):
+        what = "a whole number" if kind is int else "a number"
+        raise DatasetError(
+            f"{name} is {value!r}; it has to be {what} from {least:.10g} to {most:.10g}."
+        )
+
+
+def _check_list(name: str, values, least: float, most: float, kind, longest: int) -> None:
+    if not isinstance(values, (list, tuple)) or not all(map(_is_number, values)):
+        raise DatasetError(f"{name} is {values!r}; it has to be a list of numbers.")
+    if not 1 <= len(values) <= longest:
+        raise DatasetError(f"{name} is {values!r}; it takes 1 to {longest} numbers.")
+    for value in values:
+        _check_number(f"{name} of {values!r}: {value!r}", value, least, most, kind)
+
+
+def _check_intensity(settings: dict) -> None:
+    try:
+        IntensityNormalisation(**settings)
+    except (TypeError, ModelFileError) as error:
+        raise DatasetError(f"intensity is {settings!r}, which cannot be used: {error}.") from error
 
 
 def _is_number(value) -> bool:
