@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from landmark_heatmap.errors import DatasetError
 from landmark_heatmap.files import TEMPORARY
 
@@ -55,6 +53,9 @@ def alone_in(folder, is_first: bool = True):
     if not is_first:
         yield
         return
+    # Here, for only who trains has it; an import of tables needs none.
+    from filelock import FileLock, Timeout
+
     lock = FileLock(Path(folder) / _LOCK)
     try:
         lock.acquire(timeout=0)
