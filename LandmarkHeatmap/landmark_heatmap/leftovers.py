@@ -42,10 +42,11 @@ def is_dead(path: Path) -> bool:
     return _is_old(path)
 
 
-def tidy(folder, ending: str = "") -> None:
+def tidy(folder, ending: str = "", alone: bool = False) -> None:
     """Remove what dead processes left in `folder`, of files whose temporary names end in `ending`.
 
-    What cannot be removed stays: it is in nobody's way.
+    alone: nobody else writes there now, by a lock, so that all of it is dead. What cannot be removed
+    stays: it is in nobody's way.
     """
     try:
         names = os.listdir(folder)
@@ -53,7 +54,7 @@ def tidy(folder, ending: str = "") -> None:
         return
     for name in names:
         path = Path(folder) / name
-        if is_leftover(path) and name.endswith(ending) and is_dead(path):
+        if is_leftover(path) and name.endswith(ending) and (alone or is_dead(path)):
             remove(path)
 
 

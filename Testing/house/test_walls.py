@@ -34,7 +34,7 @@ FORBIDDEN = {
 # or a file at the package's root is a wing.
 WINGS = {
     MODULE_FOLDER / "landmark_heatmap": (
-        *("errors", "leftovers", "files", "lengths", "launch", "command_line"),
+        *("errors", "leftovers", "files", "lengths", "locks", "launch", "command_line"),
         *("images", "annotation", "model", "dataset", "detection", "synthetic"),
         *("judging", "pictures", "worker", "notebook", "cli"),
     ),

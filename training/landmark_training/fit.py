@@ -12,6 +12,7 @@ import torch
 from landmark_heatmap.errors import DatasetError, LandmarkHeatmapError, TrainingError
 from landmark_heatmap.files import real_path, write_json
 from landmark_heatmap.images.imageio import read_image
+from landmark_heatmap.leftovers import tidy
 from landmark_heatmap.model.model_file import Model, read_model
 from landmark_heatmap.model.network import network_for
 
@@ -29,7 +30,7 @@ from .learning.losses import check_losses
 from .learning.model import ModelWriter, description_of_run, prior_of_run
 from .learning.outcome import BY_USER, FAILED, TIME, RunOutcome, nothing_yet
 from .learning.run import Run
-from .outputs import alone_in, check_free, new_folder, tidy
+from .outputs import alone_in, check_free, new_folder
 from .planning.config import TrainConfig
 from .planning.plan import ANY_POSE_DEGREES, Plan
 
@@ -110,7 +111,7 @@ def resume(output, say=print, started=None) -> Path:
         plan = replace(ready.plan, step_seconds=run.step_seconds)
         ready = replace(ready, plan=plan)
         if team.is_first:
-            tidy(output)
+            tidy(output, alone=True)
         return _finished(job, _trained(job, ready, started, say), ready.held_out, say)
 
 

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from landmark_heatmap.errors import DatasetError
-from landmark_heatmap.files import TEMPORARY
 
 _LOCK = ".lock"
 
@@ -34,13 +33,6 @@ def new_folder(path) -> Path:
     check_free(path)
     path.mkdir(parents=True, exist_ok=True)
     return path
-
-
-def tidy(folder) -> None:
-    """Remove what a killed process left half written in a folder of ours."""
-    for path in Path(folder).glob(f"{TEMPORARY}*"):
-        if path.is_file() and not path.is_symlink():
-            path.unlink()
 
 
 @contextmanager

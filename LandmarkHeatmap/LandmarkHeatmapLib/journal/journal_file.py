@@ -9,6 +9,7 @@ import uuid
 from pathlib import Path
 
 from landmark_heatmap.files import sync
+from landmark_heatmap.locks import lock
 
 _PREFIX, _SUFFIX = "review-", ".jsonl"
 # A review of hundreds of landmarks takes less than one of these.
@@ -37,7 +38,7 @@ class JournalFile:
         handle = os.open(path, _flags() | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             # Somebody who looks through the folder may hold it for a moment.
-            _lock(handle, wait=True)
+            lock(handle, wait=True, at=_LOCKED_BYTE)
         except BaseException:
             os.close(handle)
             path.unlink()
@@ -53,7 +54,7 @@ class JournalFile:
         except OSError:
             return None
         try:
-            _lock(handle, wait=False)
+            lock(handle, at=_LOCKED_BYTE)
         except OSError:
             os.close(handle)
             return None
@@ -132,17 +133,3 @@ def _flags() -> int:
 
 def _refuse(name: str):
     raise ValueError(f"{name} is no number")
-
-
-if os.name == "nt":
-    import msvcrt
-
-    def _lock(handle: int, wait: bool) -> None:
-        os.lseek(handle, _LOCKED_BYTE, os.SEEK_SET)
-        msvcrt.locking(handle, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
-
-else:
-    import fcntl
-
-    def _lock(handle: int, wait: bool) -> None:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

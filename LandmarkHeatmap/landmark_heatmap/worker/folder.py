@@ -13,10 +13,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    import msvcrt
+from ..locks import lock
 
 PREFIX = "landmark-heatmap-worker-"
 # Where folders cannot be locked, a file in them is.
@@ -73,11 +70,11 @@ def _clear_if_dead(path: Path) -> None:
         and stat.st_uid != os.getuid()
     ):
         return
-    lock = _locked(path)
+    held = _locked(path)
     try:
         shutil.rmtree(path, ignore_errors=True)
     finally:
-        os.close(lock)
+        os.close(held)
     if os.name == "nt":
         shutil.rmtree(path, ignore_errors=True)
 
@@ -89,19 +86,13 @@ def _locked(path: Path) -> int:
     else:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY)
     try:
-        if os.name == "nt":
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        else:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except PermissionError as error:  # so Windows says it
-        os.close(handle)
-        raise BlockingIOError(*error.args) from error
+        lock(handle)
     except BaseException:
         os.close(handle)
         raise
     return handle
 
 
-def _is_still(lock: int, path: Path) -> bool:
+def _is_still(held: int, path: Path) -> bool:
     """Whether what was locked is there, and still of this name."""
-    return os.path.samestat(os.fstat(lock), os.stat(path / _LOCK_NAME if os.name == "nt" else path))
+    return os.path.samestat(os.fstat(held), os.stat(path / _LOCK_NAME if os.name == "nt" else path))
