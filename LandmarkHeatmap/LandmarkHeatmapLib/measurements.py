@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-import slicer
 import vtk
 
 from landmark_heatmap.annotation.measurements import Measurement, measured_from, told
 
 from .display.models import put_into_folder
+from .following import Updater
 from .result import state
 from .result.detection_result import MEASUREMENTS, DetectionResult
 
@@ -68,7 +68,7 @@ def table_of(result: DetectionResult):
     return result.node.GetNodeReference(MEASUREMENTS)
 
 
-class MeasurementTable:
+class MeasurementTable(Updater):
     """Keeps a table of a result's measurements up to date. Call `release` when done.
 
     The table comes with the first measurement, is saved with the scene, and is taken up again. It
@@ -76,34 +76,9 @@ class MeasurementTable:
     """
 
     def __init__(self, result: DetectionResult):
-        self.result = result
+        super().__init__(result)
         self._shown = None
-        markups_class, modified = slicer.vtkMRMLMarkupsNode, vtk.vtkCommand.ModifiedEvent
-        watched = [
-            (result.node, modified),
-            (result.markups_node, slicer.vtkMRMLTransformableNode.TransformModifiedEvent),
-            *(
-                (result.markups_node, event)
-                for event in (
-                    markups_class.PointModifiedEvent,
-                    markups_class.PointPositionDefinedEvent,
-                    markups_class.PointPositionUndefinedEvent,
-                    markups_class.PointPositionMissingEvent,
-                )
-            ),
-        ]
-        self._observed = [(node, node.AddObserver(event, self._follow)) for node, event in watched]
         self.update()
-
-    def release(self) -> None:
-        for node, tag in self._observed:
-            node.RemoveObserver(tag)
-        self._observed = []
-
-    # Batched changes send events without call data.
-    def _follow(self, caller, event, calldata=None):
-        if self.result.node.GetScene() is not None and self.result.is_whole:
-            self.update()
 
     def update(self) -> None:
         """Bring the table up to date; nothing is told to anybody where nothing has changed."""

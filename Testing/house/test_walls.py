@@ -39,7 +39,7 @@ WINGS = {
         *("judging", "pictures", "worker", "notebook", "cli"),
     ),
     MODULE_FOLDER / "LandmarkHeatmapLib": (
-        *("volumes", "display", "result", "review", "journal"),
+        *("volumes", "following", "display", "result", "review", "journal"),
         *("measurements", "comparison", "export"),
     ),
     MODULE_FOLDER / PANEL: (

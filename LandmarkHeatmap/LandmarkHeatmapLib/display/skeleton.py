@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import slicer
 import vtk
 
+from ..following import Updater
 from .models import add_model, model_of, show_model
 
 # Role of the reference from a result to the model.
@@ -12,7 +12,7 @@ SKELETON = "skeleton"
 _COLOUR = (0.25, 0.6, 0.65)
 
 
-class Skeleton:
+class Skeleton(Updater):
     """Keeps the lines of a result where its landmarks are. Call `release` when done.
 
     A line to a landmark that has no position is not drawn. The model comes with the first line and
@@ -20,34 +20,12 @@ class Skeleton:
     """
 
     def __init__(self, result):
-        self.result = result
+        super().__init__(result)
         self._drawn = None
-        node, markups_class = result.markups_node, slicer.vtkMRMLMarkupsNode
-        events = (
-            markups_class.PointModifiedEvent,
-            markups_class.PointPositionDefinedEvent,
-            markups_class.PointPositionUndefinedEvent,
-            markups_class.PointPositionMissingEvent,
-            slicer.vtkMRMLTransformableNode.TransformModifiedEvent,
-        )
-        self._observed = [(node, node.AddObserver(event, self._follow)) for event in events]
-        tag = result.node.AddObserver(vtk.vtkCommand.ModifiedEvent, self._follow)
-        self._observed.append((result.node, tag))
         # Shown and hidden with the landmarks.
-        self._display = node.GetDisplayNode()
-        tag = self._display.AddObserver(vtk.vtkCommand.ModifiedEvent, self._show)
-        self._observed.append((self._display, tag))
+        self._display = result.markups_node.GetDisplayNode()
+        self._observe(self._display, vtk.vtkCommand.ModifiedEvent, self._show)
         self.update()
-
-    def release(self) -> None:
-        for node, tag in self._observed:
-            node.RemoveObserver(tag)
-        self._observed = []
-
-    # Batched changes send events without call data.
-    def _follow(self, caller, event, calldata=None):
-        if self.result.node.GetScene() is not None and self.result.is_whole:
-            self.update()
 
     def update(self) -> None:
         lines, node = self._lines(), model_of(self.result, SKELETON)

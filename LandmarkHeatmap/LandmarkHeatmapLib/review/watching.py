@@ -7,10 +7,11 @@ from contextlib import contextmanager
 import slicer
 import vtk
 
+from ..following import Follower
 from ..result.detection_result import DetectionResult
 
 
-class ResultWatch:
+class ResultWatch(Follower):
     """Tells when landmarks may have changed, and which one was pressed. Call `release` when done.
 
     An interaction's own events do not say what moved: a middle-drag moves the whole list, a plain
@@ -24,32 +25,19 @@ class ResultWatch:
     """
 
     def __init__(self, result: DetectionResult, on_touch, on_press):
-        self.result = result
+        super().__init__(result)
         self._on_touch, self._on_press = on_touch, on_press
         self._is_quiet = self._is_pressed = False
-        self._observed = []
         result.follow_volume()
         markups_class = slicer.vtkMRMLMarkupsNode
         self._observe(result.markups_node, markups_class.PointStartInteractionEvent, self._pressed)
         self._observe(result.markups_node, markups_class.PointEndInteractionEvent, self._let_go)
-        for event in (
-            markups_class.PointModifiedEvent,
-            markups_class.PointPositionDefinedEvent,
-            markups_class.PointPositionUndefinedEvent,
-            markups_class.PointPositionMissingEvent,
-        ):
-            self._observe(result.markups_node, event, self._touched)
-        self._observe(result.node, vtk.vtkCommand.ModifiedEvent, self._touched)
+        self._observe_points(self._touched)
         for event in (
             slicer.vtkMRMLTransformableNode.TransformModifiedEvent,
             vtk.vtkCommand.ModifiedEvent,
         ):
             self._observe(result.volume_node, event, self._volume_changed)
-
-    @property
-    def is_alive(self) -> bool:
-        """Not while the scene is being closed, or when parts of the result have been deleted."""
-        return self.result.node.GetScene() is not None and self.result.is_whole
 
     @contextmanager
     def quiet(self):
@@ -59,14 +47,6 @@ class ResultWatch:
             yield
         finally:
             self._is_quiet = before
-
-    def release(self) -> None:
-        for node, tag in self._observed:
-            node.RemoveObserver(tag)
-        self._observed = []
-
-    def _observe(self, node, event, callback) -> None:
-        self._observed.append((node, node.AddObserver(event, callback)))
 
     # Batched changes send events without call data.
     def _touched(self, caller, event, calldata=None):
