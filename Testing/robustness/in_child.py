@@ -11,6 +11,7 @@ import resource
 import signal
 import subprocess
 import sys
+import traceback
 from collections import Counter
 
 from bench import environment
@@ -59,14 +60,18 @@ def run_all(script: str, arguments, count: int):
     return counts, faults
 
 
-def serve(first: int, count: int, prepare, refusals) -> None:
+def serve(
+    first: int, count: int, prepare, refusals, cpu_seconds=CPU_SECONDS, once=lambda: None
+) -> None:
     """In the child: prepare(number) gives (kind, call); each call is made under the limits.
 
-    refusals: the errors that are an answer.
+    call gives an outcome, or nothing for READ. refusals: the errors that are an answer. once: what
+    libraries need once, before the limits.
     """
     out = os.fdopen(os.dup(1), "w")
     # What ITK prints goes nowhere.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    once()
     with open("/proc/self/statm", encoding="ascii") as file:
         used = int(file.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY_BYTES, resource.RLIM_INFINITY))
@@ -74,13 +79,13 @@ def serve(first: int, count: int, prepare, refusals) -> None:
     for number in range(first, count):
         kind, call = prepare(number)
         print(f"begins\t{kind}", file=out, flush=True)
-        print(_outcome(call, refusals), file=out, flush=True)
+        print(_outcome(call, refusals, cpu_seconds), file=out, flush=True)
 
 
-def _outcome(call, refusals) -> str:
-    signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
+def _outcome(call, refusals, cpu_seconds) -> str:
+    signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
     try:
-        call()
+        return call() or READ
     except refusals as error:
         told = str(error)
         if "not enough memory" in told:
@@ -89,10 +94,11 @@ def _outcome(call, refusals) -> str:
     except MemoryError:
         return f"{LIMIT}\tMemoryError"
     except BaseException as error:
-        return f"{TRACEBACK}\t{type(error).__name__}: {str(error)[:200]!a}"
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{where.filename.rpartition('/')[2]}:{where.lineno}"
+        return f"{TRACEBACK}\t{type(error).__name__}: {str(error)[:200]!a} at {place}"
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
-    return READ
 
 
 def _is_fit(message: str) -> bool:

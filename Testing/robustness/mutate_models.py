@@ -170,7 +170,7 @@ def try_one(rng) -> str:
     except ModelFileError as error:
         text = str(error)
         if "memory" in text:
-            return f"{OVER_LIMIT}: {text[-200:]}".encode("ascii", "backslashreplace").decode()
+            return f"{OVER_LIMIT}\t{text[-200:]}".encode("ascii", "backslashreplace").decode()
         if len(text) > 1000 or "\n" in text:
             raise AssertionError(f"a message that is no line: {text!r}") from error
         return REFUSED
