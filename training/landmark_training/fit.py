@@ -17,7 +17,7 @@ from landmark_heatmap.model.model_file import Model, read_model
 from landmark_heatmap.model.network import network_for
 
 from . import parallel, progress
-from .data.cases import find_cases, image_id, split_cases, told_apart
+from .data.cases import find_cases, split_cases, told_apart
 from .data.digests import changes
 from .data.prepare import planned, training_case
 from .judging.comparison import compare
@@ -275,8 +275,8 @@ def _finished(job: Job, model: Path, held_out, say) -> Path:
     if not held_out:
         say("No case was held out, so whether it is better than before cannot be told.")
         return model
-    wanted = {case.image_id for case in held_out}
-    cases = [c for c in told_apart(find_cases(job.data)) if image_id(c.image_path) in wanted]
+    wanted = {case.image_path for case in held_out}
+    cases = [case for case in told_apart(find_cases(job.data)) if case.image_path in wanted]
     new, old = (
         judge(path, cases, How(device=job.config.device), partial(progress.each, what=what))
         for path, what in ((model, "judging the new model"), (job.parent, "judging the one before"))
