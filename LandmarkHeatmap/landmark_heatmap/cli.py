@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from .annotation.formats import WRITTEN
-from .command_line import NOTHING_DONE, Parser, add_version, run_command
+from .command_line import NOTHING_DONE, Parser, add_thresholds, add_version, run_command
 from .errors import LandmarkHeatmapError, printable
 from .files import write_json
 
@@ -68,14 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("predictions", type=Path, help="an annotation file, or a folder of them")
     evaluate.add_argument("references", type=Path, help="the same, with the true positions")
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="write all figures as JSON")
-    evaluate.add_argument(
-        "--thresholds",
-        nargs="+",
-        type=float,
-        metavar="MM",
-        help="success detection rates at these distances (default: 2 2.5 3 4, or what fits the size of"
-        " the images)",
-    )
+    add_thresholds(evaluate)
     evaluate.add_argument(
         "--overwrite", action="store_true", help="replace the JSON file if it is there already"
     )

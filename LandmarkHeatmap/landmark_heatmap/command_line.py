@@ -34,6 +34,18 @@ class Parser(argparse.ArgumentParser):
         super().error(printable(message))
 
 
+def add_thresholds(parser: argparse.ArgumentParser) -> None:
+    """The option of every command that evaluates."""
+    parser.add_argument(
+        "--thresholds",
+        nargs="+",
+        type=float,
+        metavar="MM",
+        help="success detection rates at these distances (default: 2 2.5 3 4, or what fits the size of"
+        " the images)",
+    )
+
+
 def add_version(parser: argparse.ArgumentParser) -> None:
     """--version: the program, Python, and the packages that matter beside it."""
     parser.add_argument(

@@ -93,13 +93,18 @@ def test_a_photograph_has_no_size_in_slicer_either(scene, tmp_path):
     assert np.allclose(found, [3, 2, 0, 1])
 
 
-def test_a_photograph_is_exported_in_its_pixels(scene, tmp_path):
-    path = header_files.jpeg(tmp_path / "a.jpg", ARRAY[0].astype(np.uint8))
+def detected_in_a_photograph(scene, folder):
+    """A result in a JPEG that Slicer shows with pixels of half a millimetre."""
+    path = header_files.jpeg(folder / "a.jpg", ARRAY[0].astype(np.uint8))
     node = add_volume(scene, Image(ARRAY[:1], np.diag([0.5, 0.5, 1, 1])), "photograph")
     storage = scene.AddNewNodeByClass("vtkMRMLVolumeArchetypeStorageNode")
     storage.SetFileName(str(path))
     node.SetAndObserveStorageNodeID(storage.GetID())
-    result = DetectionResult.publish(node, make_prediction(image_of(node)))
+    return DetectionResult.publish(node, make_prediction(image_of(node)))
+
+
+def test_a_photograph_is_exported_in_its_pixels(scene, tmp_path):
+    result = detected_in_a_photograph(scene, tmp_path)
     for name in result.landmarks.names:
         result.confirm(name)
     before = result.annotation()
@@ -113,12 +118,7 @@ def test_a_photograph_is_exported_in_its_pixels(scene, tmp_path):
 
 
 def test_how_far_a_landmark_of_a_photograph_was_moved_is_in_pixels(scene, tmp_path):
-    path = header_files.jpeg(tmp_path / "a.jpg", ARRAY[0].astype(np.uint8))
-    node = add_volume(scene, Image(ARRAY[:1], np.diag([0.5, 0.5, 1, 1])), "photograph")
-    storage = scene.AddNewNodeByClass("vtkMRMLVolumeArchetypeStorageNode")
-    storage.SetFileName(str(path))
-    node.SetAndObserveStorageNodeID(storage.GetID())
-    result = DetectionResult.publish(node, make_prediction(image_of(node)))
+    result = detected_in_a_photograph(scene, tmp_path)
     name = result.landmarks.names[0]
     x, y, z = result.annotation().position_lps(name)
     result.move(name, [-(x + 1.5), -y, z])

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from landmark_heatmap.command_line import NOTHING_DONE
+from landmark_heatmap.command_line import NOTHING_DONE, add_thresholds
 from landmark_heatmap.errors import DatasetError
 from landmark_heatmap.files import read_text
 from landmark_heatmap.model.shipped import model_path
@@ -68,14 +68,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="only these cases; or a text file with a name on each line",
     )
-    parser.add_argument(
-        "--thresholds",
-        nargs="+",
-        type=float,
-        metavar="MM",
-        help="success detection rates at these distances (default: 2 2.5 3 4, or what fits the size of"
-        " the images)",
-    )
+    add_thresholds(parser)
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
 
 
