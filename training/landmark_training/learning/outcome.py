@@ -64,12 +64,6 @@ class RunOutcome:
         return self.cut_short or (self.parts[-1].ended if self.parts else GOING_ON)
 
     @property
-    def is_complete(self) -> bool:
-        """Whether nothing of what was planned is left to do."""
-        endings = {part.role: part.ended for part in self.parts}
-        return all(endings.get(role) in (ALL_EPOCHS, NO_BETTER) for role in self.planned)
-
-    @property
     def fine_stage(self) -> str:
         if FINE not in self.planned:
             return "none was planned"
