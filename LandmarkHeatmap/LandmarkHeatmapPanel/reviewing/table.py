@@ -131,8 +131,10 @@ class ReviewTable:
 
     def selected(self) -> list:
         """The names of the rows that are chosen, from top to bottom."""
-        rows = sorted(index.row() for index in self._table.selectionModel().selectedRows())
-        return [self._names[row] for row in rows if row < len(self._names)]
+        # Asked of the items: the type of a list of model indices may be unknown to PythonQt.
+        return [
+            name for row, name in enumerate(self._names) if self._table.item(row, NAME).isSelected()
+        ]
 
     def _fill(self, rows) -> None:
         if self._table.rowCount != len(rows):

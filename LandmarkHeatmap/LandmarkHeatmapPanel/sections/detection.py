@@ -137,9 +137,7 @@ class DetectionSection(Section):
 
     def _report(self, outcome) -> None:
         text = f"{outcome.name}: {outcome.error or _('done')}"
-        item = qt.QListWidgetItem(text)
-        item.setToolTip(text)
-        self.ui.batchReportList.addItem(item)
+        _new_item(self.ui.batchReportList, text)
 
     def _let_go_of_finished_files(self, outcomes) -> None:
         """They are volumes of the scene now; those that failed stay on the list."""
@@ -164,12 +162,10 @@ class DetectionSection(Section):
         was_blocked = widget.blockSignals(True)
         widget.clear()
         for text, key in entries:
-            item = qt.QListWidgetItem(text)
+            item = _new_item(widget, text)
             item.setData(qt.Qt.UserRole, key)
-            item.setToolTip(text)
             is_ticked = key in ticked or key in map(str, self._files)
             item.setCheckState(qt.Qt.Checked if is_ticked else qt.Qt.Unchecked)
-            widget.addItem(item)
         widget.blockSignals(was_blocked)
 
     def _ticked(self) -> list:
@@ -222,6 +218,14 @@ class DetectionSection(Section):
                 for key in self._ticked()
             ]
         )
+
+
+def _new_item(widget, text: str):
+    """A list's new last item. The list makes it: one made in Python might go with its variable."""
+    widget.addItem(text)
+    item = widget.item(widget.count - 1)
+    item.setToolTip(text)
+    return item
 
 
 def _duration(seconds: float) -> str:
