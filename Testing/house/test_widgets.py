@@ -44,6 +44,10 @@ def test_the_ui_file_sets_only_properties_that_there_are():
         ("t = qt.QTimer()\n  t.timout.connect(f)", "QTimer has no timout"),
         ("panel.ui.button.txt = ''", "no txt"),
         ("lambda: self.ui.button.txt", "no txt"),
+        ("self.ui.button.setText(text='')", "takes no keywords"),
+        ("x = qt.Qt.ItemDataRole.UserRole", "enumerators in the class itself"),
+        ("self.list.addItem(qt.QListWidgetItem(''))", "QListWidgetItem may go"),
+        ("x = self.table.selectionModel().selectedRows()", "selectedRows gives model indices"),
     ],
 )
 def test_a_wrong_use_is_seen(line, fault):
@@ -63,6 +67,7 @@ def test_right_uses_are_no_faults():
     self.ui.slider.setProperty("maximum", 3)
     self.timer = qt.QTimer()
     self.timer.setInterval(3)
+    self.item.setData(qt.Qt.UserRole, qt.QFileDialog.getExistingDirectory())
     self.logic.anything.at_all()
 """
     assert faults_of_code(source, widgets_in(SMALL_UI.format(more="")), API) == []

@@ -12,6 +12,14 @@ from xml.etree import ElementTree
 
 API_FILE = Path(__file__).parent / "qt_host" / "widget_api.json"
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_NO_LIST = "gives model indices, a list that PythonQt may not know; ask the items"
+# What works in PySide6, but not for sure in every PythonQt.
+_UNSURE = {
+    "QListWidgetItem": "may go with its Python variable; let the list make it",
+    "selectedRows": _NO_LIST,
+    "selectedColumns": _NO_LIST,
+    "selectedIndexes": _NO_LIST,
+}
 
 
 class Api:
@@ -127,6 +135,10 @@ class _Check:
         return None
 
     def _use(self, node, parents, known) -> None:
+        if node.attr in _UNSURE:
+            self._fault(node, f"{node.attr} {_UNSURE[node.attr]}")
+        if _is_scoped(node):
+            self._fault(node, f"{_dotted(node)}: PythonQt has enumerators in the class itself")
         if _is_ui(node.value) and node.attr not in self.widgets:
             self._fault(node, f"there is no widget {node.attr} in the .ui file")
         kind = self._kind(node.value, known)
@@ -145,6 +157,8 @@ class _Check:
             self._fault(node, f"{kind}.{node.attr} cannot be set")
         if is_called and found is not None and node.attr != "singleShot":
             self._fault(node, f"{kind}.{node.attr} is a property and cannot be called")
+        if is_called and parent.keywords:
+            self._fault(node, f"{kind}.{node.attr} takes no keywords in PythonQt")
         if is_called and parent.args and isinstance(parent.args[0], ast.Constant):
             self._named(node, kind, parent.args[0].value)
 
@@ -186,6 +200,12 @@ _SCOPES = (*_FUNCTIONS, ast.ClassDef, ast.Module)
 def _is_ui(node) -> bool:
     name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
     return name in ("ui", "_ui")
+
+
+def _is_scoped(node) -> bool:
+    """qt.Qt.Orientation.Horizontal, as PySide6 has it."""
+    parts = (_dotted(node) or "").split(".")
+    return len(parts) == 4 and parts[0] == "qt" and parts[2][:1].isupper()
 
 
 def _dotted(node):
