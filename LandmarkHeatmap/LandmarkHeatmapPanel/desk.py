@@ -23,6 +23,7 @@ from .sections.review import ReviewSection
 from .sections.surroundings import SurroundingsSection
 from .state import State
 from .texts import FixedText, OnResize
+from .widgets import widgets_of_parameters
 
 
 class Desk(VTKObservationMixin):
@@ -223,7 +224,8 @@ class Desk(VTKObservationMixin):
                 section.detach()
         self.state.node = node
         if node:
-            self._gui_tag = node.connectGui(self.ui)
+            # Not connectGui, which returns no tag: nothing it connects is ever disconnected.
+            self._gui_tag = node.connectParametersToGui(widgets_of_parameters(self.ui))
             self.addObserver(node.parameterNode, vtk.vtkCommand.ModifiedEvent, self._on_modified)
             for section in self.sections:
                 section.attach()

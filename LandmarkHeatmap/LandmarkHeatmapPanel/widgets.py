@@ -32,6 +32,12 @@ def select(combo_box, data) -> None:
     combo_box.blockSignals(was_blocked)
 
 
+def widgets_of_parameters(ui) -> dict:
+    """The name of a parameter to the widget that shows it, as the .ui file says."""
+    named = {widget.property("SlicerParameterName"): widget for widget in vars(ui).values()}
+    return {name: widget for name, widget in named.items() if name}
+
+
 @contextmanager
 def showing_errors(message: str, tell):
     """Tell by `tell(text)` what the user can mend; anything else pops up, with its details."""

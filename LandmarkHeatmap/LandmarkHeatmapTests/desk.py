@@ -49,6 +49,16 @@ class DeskTests:
         self.assertIsNotNone(panel.parameterNode)
         self.assertTrue({"C", "N", "E"} <= set(self.keysOf(panel)))
 
+    def test_in_another_module_the_widgets_write_nothing_into_the_scene(self):
+        panel = self.openPanel()
+        panel.ui.thresholdsLineEdit.text = "5 6"
+        self.assertEqual(panel.parameterNode.thresholds, "5 6")
+        panel.exit()
+        panel.ui.thresholdsLineEdit.text = "7"
+        self.assertEqual(panel.logic.getParameterNode().thresholds, "5 6")
+        panel.enter()
+        self.assertEqual(panel.ui.thresholdsLineEdit.text, "5 6")
+
     def test_undo_ends_the_waiting_for_a_click_and_does_no_more(self):
         volume, truth = put_synthetic_hip()
         panel = self.openPanel(truth)

@@ -120,6 +120,19 @@ def test_a_parameter_node_keeps_fields_as_slicer_does(host):
         parameters.nmae = "x"
 
 
+def test_only_what_gave_a_tag_is_disconnected_as_in_slicer(host, panel):
+    parameters, box = panel.parameterNode, panel.ui.thresholdsLineEdit
+    panel.exit()
+    assert parameters.connectGui(panel.ui) is None
+    parameters.disconnectGui(None)
+    box.text = "5"
+    assert parameters.thresholds == "5"
+    for tag in list(parameters._connections):
+        parameters.disconnectGui(tag)
+    box.text = "6"
+    assert parameters.thresholds == "5"
+
+
 def test_a_shortcut_of_the_panel_works_in_the_panel_only(host, panel, qt):
     heard = []
     shortcut = qt.QShortcut(panel.parent)

@@ -112,19 +112,22 @@ class _Wrapper:
         return isinstance(other, type(self)) and self.parameterNode is other.parameterNode
 
     def connectGui(self, gui):
-        """Connect the widgets that have a SlicerParameterName; returns a tag for disconnectGui."""
+        """Connect the widgets that have a SlicerParameterName; as Slicer's, it returns no tag."""
         widgets = gui.findChildren(QtWidgets.QWidget) if hasattr(gui, "findChildren") else None
-        connections = []
-        for widget in widgets or vars(gui).values():
-            name = widget.property("SlicerParameterName")
-            if name:
-                connections.append(_Connection(self, getattr(type(self), name), widget))
+        named = [(w.property("SlicerParameterName"), w) for w in widgets or vars(gui).values()]
+        self.connectParametersToGui({name: widget for name, widget in named if name})
+
+    def connectParametersToGui(self, widgets):
+        """Connect these widgets, by the names of their parameters; returns a tag."""
         tag = max(self._connections, default=0) + 1
-        self._connections[tag] = connections
+        self._connections[tag] = [
+            _Connection(self, getattr(type(self), name), widget) for name, widget in widgets.items()
+        ]
         return tag
 
     def disconnectGui(self, tag):
-        for connection in self._connections.pop(tag):
+        """As in Slicer, a tag that there is not disconnects nothing."""
+        for connection in self._connections.pop(tag, ()):
             connection.release()
 
 
