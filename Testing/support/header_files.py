@@ -7,13 +7,15 @@ import numpy as np
 import SimpleITK as sitk
 
 
-def exif(orientation) -> bytes:
-    """A block of EXIF that says how the camera was held, and nothing else."""
-    return b"MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 0x112, 3, 1, orientation, 0, 0)
+def exif(orientation, order=">", code="H") -> bytes:
+    """A block of EXIF that says how the camera was held, and nothing else. code: of its number, in struct."""
+    mark, kind = {">": b"MM\0*", "<": b"II*\0"}[order], {"B": 1, "H": 3, "I": 4}[code]
+    value = struct.pack(order + code, orientation).ljust(4, b"\0")
+    return mark + struct.pack(order + "IHHHI", 8, 1, 0x112, kind, 1) + value + bytes(4)
 
 
-def jpeg(path, array, orientation=None, dpi=None):
-    """array: (J, I), uint8."""
+def jpeg(path, array, orientation=None, dpi=None, **form):
+    """array: (J, I), uint8. form: order and code of `exif`."""
     sitk.WriteImage(sitk.GetImageFromArray(array), str(path), imageIO="JPEGImageIO")
     content = path.read_bytes()
     # ITK writes JFIF first: the unit of the density, and the density along x and y.
@@ -21,7 +23,7 @@ def jpeg(path, array, orientation=None, dpi=None):
     density = (0, 1, 1) if dpi is None else (1, dpi, dpi)
     content = content[:at] + struct.pack(">BHH", *density) + content[at + 5 :]
     if orientation is not None:
-        block = b"Exif\0\0" + exif(orientation)
+        block = b"Exif\0\0" + exif(orientation, **form)
         content = (
             content[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block + content[2:]
         )

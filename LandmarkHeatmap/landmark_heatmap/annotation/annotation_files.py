@@ -169,7 +169,7 @@ def _read_markups_json(path):
         raise AnnotationError(f"'{path}' holds {len(markups)} lists; save one list to a file.")
     markup = _typed(path, "the list", markups[0], dict)
     kind = markup.get("type", _POINTS)
-    if kind != _POINTS:
+    if not isinstance(kind, str) or kind.lower() != _POINTS.lower():
         raise AnnotationError(
             f"'{path}' is a markup of the type {quoted(kind)}, whose control points are no landmarks;"
             " save a point list (Fiducial)."

@@ -27,11 +27,26 @@ _WORDS = (
     ("левый", "правый"),
     ("левая", "правая"),
     ("левое", "правое"),
+    ("lewy", "prawy"),
+    ("lewa", "prawa"),
+    ("lewe", "prawe"),
+    ("levý", "pravý"),
+    ("levá", "pravá"),
+    ("levé", "pravé"),
+    ("lijevo", "desno"),
+    ("lijeva", "desna"),
+    ("lijevi", "desni"),
+    ("venstre", "højre"),
+    ("venstre", "høyre"),
+    ("vänster", "höger"),
+    ("kiri", "kanan"),
+    ("왼쪽", "오른쪽"),
     ("左", "右"),
 )
 # Short ones, set off as words of their own.
 _SHORT_WORDS = (
     ("lt", "rt"), ("sin", "dex"), ("sin", "dext"), ("sin", "dx"), ("sx", "dx"), ("izq", "der"),
+    ("sol", "sağ"),
 )  # fmt: skip
 # Sides only where the partner is there, too: 'Li' and 'Sn' are points of the face by themselves.
 _SHORT_WORDS_OF_TWO = (("lh", "rh"), ("li", "re"), ("sn", "dx"))

@@ -7,6 +7,7 @@ reader turns each into the Convention that it is, and what was read by which one
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from enum import Enum
 
@@ -53,6 +54,7 @@ STATUSES = {
 # What stands in a cell without a number: R, Python, spreadsheets and people have words for it.
 _EMPTY_WORDS = ("", "na", "nan", "n/a", "n.a.", "#n/a", "null", "none", "nil", ".", "-", "--", "?")
 # Where all numbers of a point are one of these, it is none: no other reading is worth the risk.
+_LARGEST_16_BITS = 2**15 - 1
 _CODES = (-99.0, -999.0, -9999.0, -99999.0, 9999.0, 99999.0)
 # A landmark may lie in the very corner, if it lies within this share of the largest number in others.
 _BESIDE_ZERO = 0.05
@@ -83,14 +85,28 @@ def convention_of(numbers, on_picture: bool, code: float = None):
 def convention_outside(numbers):
     """The Convention of numbers that could be a position, but lie outside their image; or None.
 
-    Zeros and ones of either sign: a frame may have changed it.
+    Zeros, ones and what looks like a code, of either sign: a frame may have changed it.
     """
     sizes = {abs(number) for number in numbers}
-    return (
-        {0.0: Convention.ZERO, 1.0: Convention.MINUS_ONE}.get(sizes.pop())
-        if len(sizes) == 1
-        else None
-    )
+    if len(sizes) > 1:
+        return None
+    size = sizes.pop()
+    found = {0.0: Convention.ZERO, 1.0: Convention.MINUS_ONE}.get(size)
+    return found or (Convention.CODE if _is_like_a_code(size) else None)
+
+
+def half_a_convention(numbers, on_picture: bool):
+    """The number that means 'missing' and stands in some of a point's places only; None if none does.
+
+    numbers: of a point that lies outside its image. Such a point is neither placed nor plainly not.
+    """
+    codes = [n for n in numbers if n in _CODES or (on_picture and n == -1)]
+    return codes[0] if codes else None
+
+
+def _is_like_a_code(size: float) -> bool:
+    """99, 999 and so on, or the largest whole numbers of 16 bits and beyond."""
+    return size >= _LARGEST_16_BITS or re.fullmatch("9{2,}", f"{size:.10g}") is not None
 
 
 def zeros(cases, on_picture: bool) -> set:

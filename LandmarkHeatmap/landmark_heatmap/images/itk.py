@@ -20,7 +20,8 @@ _WORDS = (
     ("spacing", "the spacing that it states is zero or negative"),
     ("direction", "the direction of its axes that it states is none: some axes fall into one"),
     ("allocat", "there is not enough memory for it"),
-    ("recognized as a nifti", "it is no whole NIfTI file"),
+    ("recognized as a nifti", "it is no whole NIfTI file, or one of NIfTI-2, which ITK and Slicer do not"
+     " read. Save it as NIfTI-1 or .nrrd with the program that wrote it"),
     ("write", "it cannot be written in this format. Write .nrrd, which holds any image"),
 )  # fmt: skip
 _OTHERWISE = (
@@ -73,6 +74,10 @@ def affine_of(image) -> np.ndarray:
 
 def told_of(path: Path, call):
     """What `call()` of ITK returns. Raises ImageFileError, in the user's words, for its errors."""
+    import SimpleITK as sitk
+
+    # What ITK has to say of a header is told in our words, or not at all.
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
     try:
         return call()
     except RuntimeError as error:

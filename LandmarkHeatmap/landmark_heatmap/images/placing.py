@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import ImageFileError
+from ..errors import GeometryError, ImageFileError
 from .geometry import MM, PX, RAS_TO_LPS, Grid, apply_affine
 from .headers import Header
 from .pixels import is_transposed, upright_indices
@@ -49,6 +49,11 @@ def placed(header: Header, size, itk_affine, spacing_mm: float = None) -> Placed
     spacing_mm: the size of a voxel as the user states it; by default what the header states.
     """
     axes, lengths = len(size), header.lengths
+    if spacing_mm is None and lengths.axes is not None and lengths.axes < axes:
+        raise GeometryError(
+            f"it states how large a voxel is along {lengths.axes} of its {axes} axes only. Mend its"
+            " header, or state it for all with --spacing MM."
+        )
     matrix = np.array(itk_affine, dtype=float)
     sizes = (*size, 1)[:3]
     unit, factor = lengths.unit, 1.0 if lengths.is_applied else lengths.in_mm
@@ -97,8 +102,8 @@ def _size_note(header: Header, axes: int, itk_affine, matrix) -> str:
 
 
 def _forms_note(header: Header, sizes, matrix) -> str:
-    """How far sform and qform of a NIfTI file are apart, and by which one it is read."""
-    if len(header.forms) < 2:
+    """How far sform, qform and sizes of a NIfTI file are apart, and by which of them it is read."""
+    if not header.forms:
         return ""
     factor = header.lengths.in_mm
     corners = np.array(list(np.ndindex(2, 2, 2))) * (np.array(sizes) - 1)
@@ -107,9 +112,16 @@ def _forms_note(header: Header, sizes, matrix) -> str:
         name: abs(np.linalg.norm(apply_affine(form, corners) * factor - ours, axis=1)).max()
         for name, form in header.forms
     }
-    used, other = sorted(apart, key=apart.get)
-    if apart[other] < _SAME_PLACE_VOXELS * np.linalg.norm(matrix[:3, :3], axis=0).min():
+    same = _SAME_PLACE_VOXELS * np.linalg.norm(matrix[:3, :3], axis=0).min()
+    used, other = sorted(apart, key=apart.get)[0], sorted(apart, key=apart.get)[-1]
+    if apart[other] < same:
         return ""
+    if apart[used] >= same:
+        return (
+            f"its {used} and the sizes of voxels that it states (pixdim) disagree by up to"
+            f" {apart[used]:.3g} mm; it is read by the sizes, as Slicer reads it. If its {used} is the"
+            " right one, mend the sizes"
+        )
     return (
         f"its sform and its qform disagree by up to {apart[other]:.3g} mm; it is read by its {used}, as"
         f" Slicer reads it. If its {other} is the right one, remove the other from the header"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,11 +32,13 @@ _DIGITS = 8
 
 @dataclass(frozen=True)
 class DicomSeries:
-    """The slices of one series. name: 'series-' and a digest of what DICOM calls it by."""
+    """The slices of one series. name: 'series-' and a digest of what DICOM calls it by. damaged: why a
+    DICOM file beside them cannot be read, which may be one of them; empty if all can."""
 
     folder: Path
     name: str
     files: tuple
+    damaged: str = ""
 
     def __str__(self) -> str:
         return f"{self.folder} ({self.name}, {len(self.files)} slices)"
@@ -68,20 +70,23 @@ def is_dicom_file(path: Path) -> bool:
 
 def find_dicom(folder: Path) -> FoundDicom:
     """The DICOM images directly in a folder, by series."""
-    by_series, found = {}, FoundDicom()
+    by_series, found, damaged = {}, FoundDicom(), ""
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or not is_dicom_file(path):
             continue
         try:
             slice_ = _Slice.read(path)
-        except ImageFileError:
+        except ImageFileError as error:
             # It tells what is wrong with it when it is read.
             found.images.append(path)
+            damaged = damaged or str(error)
             continue
         if slice_.has_pixels:
             by_series.setdefault(slice_.series, []).append(slice_)
     for uid, slices in by_series.items():
         _sort_in(found, folder, uid, slices)
+    if damaged:
+        found.series = [replace(series, damaged=damaged) for series in found.series]
     if found.series:
         _leave_out_single_slices(found, by_series)
     return found
@@ -140,6 +145,11 @@ def the_series(path) -> DicomSeries:
 def place_of_series(path, spacing_mm: float = None) -> Placed:
     """Where the volume lies. Raises ImageFileError for slices that make none."""
     series = the_series(path)
+    if series.damaged:
+        raise ImageFileError(
+            f"'{series}' may lack a slice: {series.damaged} Copy it again, or take it out of the folder"
+            " if it is none of them."
+        )
     slices = [_Slice.read(file) for file in series.files]
     first, last = slices[0], slices[-1]
     _check_alike(series, slices)

@@ -20,6 +20,15 @@ from landmark_heatmap.errors import AnnotationError
         ("linkes Auge", "rechtes Auge"), ("Gonion sinistrum", "Gonion dextrum"), ("左眼", "右眼"),
         ("occhio sinistro", "occhio destro"), ("olho esquerdo", "olho direito"), ("Or li", "Or re"),
         ("Or sin.", "Or dext."), ("левый глаз", "правый глаз"), ("lh_pole", "rh_pole"),
+        ("UL3CT", "UR3CT"), ("U6_L", "U6_R"), ("UL6mb", "UR6mb"), ("mandL6", "mandR6"),
+        ("LM1_left", "LM1_right"),
+        ("wing_L_1", "wing_R_1"), ("forewingL1", "forewingR1"), ("LeftAntenna", "RightAntenna"),
+        ("AntL", "AntR"),
+        ("FEM-L-1", "FEM-R-1"), ("femL_head", "femR_head"), ("FHC_l", "FHC_r"), ("tibia_lt", "tibia_rt"),
+        ("L.Humerus", "R.Humerus"), ("lewe oko", "prawe oko"), ("levé oko", "pravé oko"),
+        ("sol göz", "sağ göz"),
+        ("venstre øje", "højre øje"), ("vänster öga", "höger öga"), ("mata kiri", "mata kanan"),
+        ("왼쪽눈", "오른쪽눈"),
     ],
 )  # fmt: skip
 def test_the_usual_forms_of_left_and_right_are_twins(pair):
@@ -44,6 +53,7 @@ def test_an_l_or_r_that_is_no_side_makes_no_twins(names):
     "pairs",
     [
         (("LASI", "RASI"), ("LKNE", "RKNE")), (("GOL", "GOR"), ("ZYL", "ZYR")),
+        (("LFW1", "RFW1"), ("LHW1", "RHW1")), (("LFHC", "RFHC"), ("LASIS", "RASIS")),
         (("H_FL", "H_FR"), ("H_BL", "H_BR")),
     ],
 )  # fmt: skip

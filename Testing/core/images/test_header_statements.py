@@ -43,6 +43,22 @@ def test_a_picture_is_turned_as_its_camera_says(tmp_path, ending, orientation):
     assert ("EXIF orientation" in image.note) == (orientation != 1)
 
 
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("code", "BHI")
+def test_a_camera_may_write_its_number_in_any_form(tmp_path, order, code):
+    large = np.kron(PICTURE, np.ones((16, 16), np.uint8))
+    path = header_files.jpeg(tmp_path / "a.jpg", large, 6, order=order, code=code)
+    assert np.allclose(read_image(path).array[0][8::16, 8::16], SHOWN[6], atol=3)
+
+
+def test_a_second_picture_in_the_file_does_not_turn_the_first(tmp_path):
+    large = np.kron(PICTURE, np.ones((16, 16), np.uint8))
+    first = header_files.jpeg(tmp_path / "a.jpg", large, 6).read_bytes()
+    second = header_files.jpeg(tmp_path / "b.jpg", large, 3).read_bytes()
+    (tmp_path / "a.jpg").write_bytes(first + second)
+    assert np.allclose(read_image(tmp_path / "a.jpg").array[0][8::16, 8::16], SHOWN[6], atol=3)
+
+
 def test_pages_of_a_stack_are_turned_too(tmp_path):
     path = header_files.tiff(tmp_path / "a.tif", [PICTURE, PICTURE + 1], {274: 6})
     array = read_image(path).array
@@ -98,6 +114,66 @@ def test_units_that_are_none_are_refused(tmp_path):
         read_image(header_files.nifti(tmp_path / "a.nii", VOLUME, unit=5))
 
 
+WHERE = "space: left-posterior-superior"
+DIRECTIONS = "space directions: (20,0,0) (0,20,0) (0,0,10)"
+
+
+@pytest.mark.parametrize(
+    ("units", "told"),
+    [
+        ("um um um", "'um um um'; 3 are needed, each in quotation marks"),
+        ("'um' 'um' 'um'", "3 are needed"),
+        ('"um"', "3 are needed"),
+        ('"um" "um" ""', "different units"),
+        ('"mm" "mm" "um"', "different units"),
+    ],
+)
+def test_units_that_do_not_say_it_of_each_axis_are_refused(tmp_path, units, told):
+    path = header_files.nrrd(
+        tmp_path / "a.nrrd", VOLUME, WHERE, DIRECTIONS, f"space units: {units}"
+    )
+    with pytest.raises(ImageFileError, match=told):
+        read_image(path)
+
+
+def test_units_of_colours_are_none_of_lengths(tmp_path):
+    colours = np.arange(180, dtype=np.uint8).reshape(3, 4, 5, 3)
+    kinds = "kinds: RGB-color domain domain domain"
+    directions = DIRECTIONS.replace("s: ", "s: none ")
+    for number, lines in enumerate(
+        (
+            (WHERE, directions, kinds, 'units: "x" "um" "um" "um"'),
+            ("spacings: nan 20 20 10", kinds, 'units: "x" "um" "um" "um"'),
+            (WHERE, directions, kinds, 'units: "" "" "" ""', 'space units: "um" "um" "um"'),
+        )
+    ):
+        path = header_files.nrrd(tmp_path / f"{number}.nrrd", colours, *lines)
+        assert np.allclose(read_image(path).grid.spacing_mm, [0.02, 0.02, 0.01])
+
+
+def test_a_size_along_some_axes_only_is_refused_unless_it_is_stated(tmp_path):
+    for path in (
+        header_files.nrrd(
+            tmp_path / "a.nrrd", VOLUME, WHERE, "space directions: (2,0,0) (0,2,0) none"
+        ),
+        header_files.nrrd(tmp_path / "b.nrrd", VOLUME, "spacings: 2 2 nan"),
+        header_files.nifti(tmp_path / "a.nii", VOLUME, (2, 2, 0)),
+    ):
+        with pytest.raises(ImageFileError, match="along 2 of its 3 axes only.*--spacing"):
+            read_image(path)
+        assert np.allclose(read_image(path, 0.5).grid.spacing_mm, 0.5)
+
+
+def test_what_a_library_writes_of_a_nifti_without_a_place_is_no_size(tmp_path):
+    assert read_grid(header_files.nifti(tmp_path / "a.nii", VOLUME, unit=0)).unit == "px"
+    said = (
+        header_files.nifti(tmp_path / "b.nii", VOLUME, unit=2),
+        header_files.nifti(tmp_path / "c.nii", VOLUME, unit=0, qform=(1, (0, 0, 0))),
+        header_files.nifti(tmp_path / "d.nii", VOLUME, (2, 2, 3), unit=0),
+    )
+    assert {read_grid(path).unit for path in said} == {"mm"}
+
+
 def test_what_states_no_size_is_in_px(tmp_path):
     for path in (
         header_files.nrrd(tmp_path / "a.nrrd", VOLUME),
@@ -149,6 +225,32 @@ def test_two_forms_that_disagree_are_told_of_with_the_distance(tmp_path):
     same = [[1, 0, 0, 4], [0, 1, 0, 0], [0, 0, 1, -4]]
     path = header_files.nifti(tmp_path / "b.nii", VOLUME, sform=(2, same), qform=(1, (4, 0, -4)))
     assert read_image(path).note == ""
+
+
+def test_an_sform_of_other_sizes_than_the_voxels_is_told_of(tmp_path):
+    rows = [[2, 0, 0, 4], [0, 2, 0, 5], [0, 0, 3, 6]]
+    image = read_image(header_files.nifti(tmp_path / "a.nii", VOLUME, (1, 1, 1), sform=(1, rows)))
+    assert np.allclose(image.grid.spacing_mm, 1)
+    assert "its sform and the sizes of voxels" in image.note and "by up to 6.4 mm" in image.note
+    path = header_files.nifti(tmp_path / "b.nii", VOLUME, (2, 2, 3), sform=(1, rows))
+    assert read_image(path).note == ""
+
+
+def test_an_sform_of_no_numbers_is_refused_before_itk(tmp_path, capfd):
+    rows = np.full((3, 4), np.nan)
+    path = header_files.nifti(tmp_path / "a.nii", VOLUME, sform=(1, rows), qform=(1, (0, 0, 0)))
+    with pytest.raises(ImageFileError, match="sform has numbers that are none.*sform_code to 0"):
+        read_image(path)
+    assert capfd.readouterr().err == ""
+
+
+def test_what_itk_has_to_say_of_a_header_does_not_reach_the_terminal(tmp_path, capfd):
+    rows = [[2.5, 0, 0, 4], [0, 2, 0, 5], [0, 0, 3, 6]]
+    path = header_files.nifti(
+        tmp_path / "a.nii", VOLUME, (2, 2, 3), sform=(1, rows), qform=(1, (4, 5, 6))
+    )
+    assert "disagree by up to 2 mm; it is read by its qform" in read_image(path).note
+    assert capfd.readouterr().err == ""
 
 
 def test_a_sheared_sform_is_refused_in_words(tmp_path):

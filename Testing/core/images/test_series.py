@@ -100,3 +100,28 @@ def test_values_of_which_the_lowest_is_white_are_told_of(tmp_path):
     path.write_bytes(content.replace(b"MONOCHROME2", b"MONOCHROME1"))
     assert "MONOCHROME1" in read_image(path).note
     assert read_image(header_files.dicom_slice(tmp_path / "b.dcm", VOLUME[0])).note == ""
+
+
+def test_a_slice_that_is_cut_off_is_not_left_out_of_a_volume(tmp_path):
+    folder = write_series(tmp_path / "scan", (0, 2, 4))
+    (middle,) = (
+        path
+        for path in folder.iterdir()
+        if "\\2" in path.read_bytes()[:2000].decode("latin1") and b"-10\\4\\2" in path.read_bytes()
+    )
+    middle.write_bytes(middle.read_bytes()[:-20])
+    with pytest.raises(ImageFileError, match="may lack a slice: .*truncated.*Copy it again"):
+        read_image(folder)
+    series = next(
+        job.image for job in find_jobs([tmp_path], tmp_path / "out") if job.image != middle
+    )
+    with pytest.raises(ImageFileError, match="may lack a slice"):
+        read_image(series)
+
+
+@pytest.mark.parametrize("name", ["DICOMDIR", "RS.dcm"])
+def test_files_of_dicom_without_pixels_are_passed_over(tmp_path, name):
+    folder = write_series(tmp_path / "scan", (0, 2, 4))
+    content = next(folder.iterdir()).read_bytes()
+    (folder / name).write_bytes(content[: content.rindex(b"\xe0\x7f\x10\x00")])
+    assert np.array_equal(read_image(folder).array, VOLUME[:3])

@@ -33,6 +33,14 @@ def both_are_right(tmp_path, landmark="1"):
         "id,y1,x1\na,6,4\nb,15,9\n",
         "a;4,0;6,25\nb;9,1;15,0\n",
         "image,landmark,x,y\na.png,1,4,6\nb.png,1,9,15\n",
+        "id,x1,y1,\na,4,6,\nb,9,15,\n",
+        "id;x1;y1;;\na;4;6;;\nb;9;15;;\n",
+        "a,4,6,\nb,9,15,\n",
+        "ID\tX1\tY1\r\na\t4\t6\r\nb\t9\t15\r\n",
+        '"id"\t"x1"\t"y1"\n"a"\t"4"\t"6"\n"b"\t"9"\t"15"\n',
+        '"id";"x1";"y1"\n"a";"4,0";"6,0"\n"b";"9,0";"15,0"\n',
+        "Bild;Landmarke;X;Y\na;1;4;6\nb;1;9;15\n",
+        "image,landmark,x,y,\na.png,1,4,6,\nb.png,1,9,15,\n",
         "X;Y;Label;Image\n4,0;6,0;1;a.png\n9,0;15,0;1;b.png\n",
     ],
 )
@@ -55,6 +63,30 @@ def test_commas_and_points_that_both_begin_decimals_are_refused(wings, tmp_path)
         run_import(tmp_path / "t.csv", *wings, *PX)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "id;x1;y1\na;1.004,0;6,0\n",
+        'id,x1,y1\na,"1,004","6"\n',
+        "id,x1,y1\na,1'004,6\n",
+        'id,x1,y1\na,"4,0","6,0"\n',
+    ],
+)
+def test_separators_of_thousands_are_refused_with_the_value(wings, tmp_path, text):
+    text_file(tmp_path / "t.csv", text)
+    with pytest.raises(DatasetError, match="line 2: landmark '1' stands at .* decimal point"):
+        run_import(tmp_path / "t.csv", *wings, *PX)
+
+
+def test_a_scale_between_other_lines_is_that_of_its_own_image(wings, tmp_path):
+    text = "ID=0\n" + A + "SCALE=0.1\nIMAGE=a.png\nID=1\n" + B + "SCALE=0.2\nIMAGE=b.png\n"
+    text_file(tmp_path / "t.tps", text)
+    run_import(tmp_path / "t.tps", *wings, "--scale-unit", "mm")
+    assert both_are_right(tmp_path)
+    sizes = [imported(tmp_path / "out", case)[0].grid.spacing_mm[0] for case in "ab"]
+    assert np.allclose(sizes, [0.1, 0.2])
+
+
 def test_a_table_of_points_twice_is_refused(wings, tmp_path):
     text_file(tmp_path / "t.csv", "image,landmark,x,y\na,1,4,6\na,1,5,6\n")
     with pytest.raises(DatasetError, match="line 3: landmark '1' of 'a' comes twice"):
@@ -74,6 +106,9 @@ A, B = f"LM=1\n4 {HEIGHT - 6}\n", f"LM=1\n9 {HEIGHT - 15}\n"
     "text",
     [
         A + "ID=a\n" + B + "ID=b\n",
+        "ID=0\n" + A + "IMAGE=a.png\nID=1\n" + B + "IMAGE=b.png\n",
+        (A + "IMAGE=a.png\n" + B + "IMAGE=b.png\n").replace("\n", "\r"),
+        "\n\n" + A + "\nIMAGE=a.png\nCOMMENT=worn\n\n\n" + B + "IMAGE=b.png\n",
         "ID=0\nIMAGE=a.png\n" + A + "ID=1\nIMAGE=b.png\n" + B,
         "# written by tpsUtil\n" + A + "IMAGE=a.png\n" + B + "IMAGE=b.png\n",
         A + "IMAGE=A.PNG\n" + B + "IMAGE=C:\\wings\\B.JPG\n",

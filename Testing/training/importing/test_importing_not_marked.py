@@ -31,6 +31,12 @@ def states(tmp_path, case):
         ("-7,-2", "negative (1)"),
         (",", "empty (1)"),
         ("N/A,n/a", "empty (1)"),
+        ("NaN,None", "empty (1)"),
+        (".,-", "empty (1)"),
+        ("#N/A,#N/A", "empty (1)"),
+        ("9999,9999", "a code for missing (1)"),
+        ("999,999", "a code for missing (1)"),
+        ("1e9,1e9", "a code for missing (1)"),
     ],
 )
 def test_every_convention_of_a_table_is_not_marked_and_told(wings, tmp_path, capsys, cells, told):
@@ -41,6 +47,27 @@ def test_every_convention_of_a_table_is_not_marked_and_told(wings, tmp_path, cap
     out = capsys.readouterr().out
     assert f"Read as not marked: {told}." in out
     assert "0 of them outside their image, 0 absent, 1 not marked" in out
+
+
+@pytest.mark.parametrize("cells", ["-1,5", "5,-1", "-1,0", "-9999,4", "9999,4"])
+def test_half_a_missing_landmark_is_refused(wings, tmp_path, cells):
+    text_file(tmp_path / "t.csv", f"id,x1,y1,x2,y2\na,4,6,{cells}\nb,9,15,3,3\n")
+    with pytest.raises(DatasetError, match="line 2: landmark '2' .*means a missing landmark"):
+        run_import(tmp_path / "t.csv", *wings, *PX)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_landmark_beside_its_picture_is_told_and_no_convention(wings, tmp_path, capsys):
+    text_file(tmp_path / "t.csv", "id,x1,y1,x2,y2\na,4,6,-2.5,5\nb,9,15,3,3\n")
+    run_import(tmp_path / "t.csv", *wings, *PX)
+    assert "1 of them outside their image" in capsys.readouterr().out
+    assert states(tmp_path, "a") == [PointState.PLACED, PointState.PLACED]
+
+
+def test_several_zeros_of_one_image_are_not_marked(wings, tmp_path, capsys):
+    text_file(tmp_path / "t.csv", "id,x1,y1,x2,y2,x3,y3\na,4,6,0,0,0,0\nb,9,15,1,0,0,1\n")
+    run_import(tmp_path / "t.csv", *wings, *PX)
+    assert "Read as not marked: 0 0 (2)." in capsys.readouterr().out
 
 
 def test_zero_is_a_point_where_the_landmark_lies_beside_the_corner_elsewhere(wings, tmp_path):
@@ -87,6 +114,22 @@ def test_a_preview_with_a_position_is_where_a_tool_put_it(tmp_path, capsys):
     assert value_at(tmp_path / "out", "a", "A") == 100
     out = capsys.readouterr().out
     assert "Read as placed: 'preview' with a position (2)." in out and "2 points placed" in out
+
+
+@pytest.mark.parametrize("kind", ["Plane", "plane", "Curve", "closedCurve", "ANGLE", "Line", "Box"])
+def test_no_markup_of_another_type_is_a_list_of_points(tmp_path, kind):
+    volume(tmp_path / "a.nrrd", (0, 0, 0))
+    file = markups(tmp_path / "a.mrk.json", kind, "defined")
+    with pytest.raises(AnnotationError, match=f"of the type '{kind}'.*Fiducial"):
+        run_import(file, "--images", tmp_path / "a.nrrd", "--output", tmp_path / "out")
+
+
+@pytest.mark.parametrize("kind", ["Fiducial", "fiducial", "FIDUCIAL"])
+def test_a_list_of_points_is_one_in_any_capitals(tmp_path, kind):
+    volume(tmp_path / "a.nrrd", (0, 0, 0))
+    file = markups(tmp_path / "a.mrk.json", kind, "defined")
+    run_import(file, "--images", tmp_path / "a.nrrd", "--output", tmp_path / "out")
+    assert value_at(tmp_path / "out", "a", "A") == 100
 
 
 def test_an_undefined_list_is_refused_and_a_box_too(tmp_path):

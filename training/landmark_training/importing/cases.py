@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from landmark_heatmap.annotation.landmarks import Annotation, Point, PointState
-from landmark_heatmap.annotation.not_marked import convention_outside
-from landmark_heatmap.errors import DatasetError
+from landmark_heatmap.annotation.not_marked import convention_outside, half_a_convention
+from landmark_heatmap.errors import DatasetError, quoted
 from landmark_heatmap.images.geometry import MM, Grid, apply_affine
 from landmark_heatmap.images.imageio import image_stem, is_image_file
 from landmark_heatmap.images.series import find_dicom
 
+from .frames import WorldFrame
 from .images import ImageFile, ImageFolder
 from .table import Marks, Stated, Table, check_names
 
@@ -157,7 +158,15 @@ def _case(marks: Marks, image: ImageFile, names) -> ImportCase:
                 brought = grid.ijk_to_lps @ np.linalg.inv(image.grid.ijk_to_lps)
                 brought = brought @ image.from_slicer if marks.frame.is_slicers else brought
                 position = tuple(apply_affine(brought, position).tolist())
-            outside = not grid.contains(np.array(position)) and convention_outside(point)
+            is_outside = not grid.contains(np.array(position))
+            outside = convention_outside(point) if is_outside else None
+            half = half_a_convention(point, not isinstance(marks.frame, WorldFrame))
+            if is_outside and not outside and half is not None:
+                raise DatasetError(
+                    f"{marks.where}: landmark '{name}' stands at {quoted(point)}, outside its image;"
+                    f" {half:g} means a missing landmark where it is in all places. Leave all of them"
+                    " empty, or correct the one."
+                )
             if outside:
                 points[name], read_as[name] = Point(outside.state, definition=definition), outside
             else:

@@ -37,12 +37,28 @@ def read_rows(text: str, axes: int = 2) -> tuple:
     if not rows:
         raise ValueError("it is empty")
     if is_data(rows[0][1]):
+        if (len(rows[0][1]) - 1) % axes:
+            # A separator at the end of each line makes an empty cell of its own.
+            rows = [(n, cells if cells[-1] else cells[:-1]) for n, cells in rows]
         count = (len(rows[0][1]) - 1) // axes
         names, order = [str(number) for number in range(1, count + 1)], tuple(range(axes))
     else:
         line, header = rows.pop(0)
+        (_, header), *rows = without_empty_columns([(line, header), *rows])
         names, order = _names_in(header, line)
     return names, [_row(line, cells, names, order) for line, cells in rows]
+
+
+def without_empty_columns(rows) -> list:
+    """The same rows without the last columns that have no title, as far as they are empty throughout.
+
+    Separators at the end of each line make them. rows: [(line, cells)], the header first.
+    """
+    header = rows[0][1]
+    width = max((at for at, title in enumerate(header, 1) if title), default=0)
+    if width == len(header) or any(any(cells[width:]) for _, cells in rows):
+        return rows
+    return [(line, cells[:width]) for line, cells in rows]
 
 
 def is_data(cells) -> bool:

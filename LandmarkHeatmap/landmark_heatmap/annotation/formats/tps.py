@@ -70,9 +70,13 @@ def write_blocks(blocks) -> str:
 
 
 def _starts_before(keys, heads) -> list:
-    """Where blocks start whose IMAGE= and ID= come before their landmarks."""
+    """Where blocks start whose IMAGE= and ID= come before their landmarks, or one of the two does."""
     starts = []
     for head, last in zip(heads, [-1, *heads]):
+        first = [at for at in range(last + 1, head) if keys[at][1] == keys[0][1]]
+        if first:
+            starts.append(first[-1])
+            continue
         at = head
         while at - 1 > last and keys[at - 1][1] and keys[at - 1][1] not in _LINES_FOLLOW:
             at -= 1

@@ -5,7 +5,9 @@ from __future__ import annotations
 import struct
 
 _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
-_ORIENTATION, _SHORT, _ENTRY = 0x112, 3, 12
+_ORIENTATION, _ENTRY = 0x112, 12
+# One byte, two or four: the standard says two, some programs write four.
+_CODES = {1: "B", 3: "H", 4: "I"}
 UPRIGHT = 1
 
 
@@ -19,9 +21,9 @@ def orientation_in(content: bytes) -> int:
         return UPRIGHT
     (count,) = struct.unpack_from(order + "H", content, at)
     for start in range(at + 2, min(at + 2 + count * _ENTRY, len(content) - _ENTRY + 1), _ENTRY):
-        tag, kind, _, value = struct.unpack_from(order + "HHIH", content, start)
-        if tag == _ORIENTATION and kind == _SHORT:
-            return checked(value)
+        tag, kind, _ = struct.unpack_from(order + "HHI", content, start)
+        if tag == _ORIENTATION and kind in _CODES:
+            return checked(struct.unpack_from(order + _CODES[kind], content, start + 8)[0])
     return UPRIGHT
 
 

@@ -6,7 +6,7 @@ import struct
 
 import numpy as np
 
-from ...errors import ImageFileError
+from ...errors import ImageFileError, quoted
 from .units import NO_SIZE, Lengths, lengths_in
 
 # Where each version states: sizes of voxels (with the handedness before them), the unit, the codes of
@@ -35,14 +35,23 @@ def lengths_and_forms(header: bytes, order: str, version: int, path) -> tuple:
         )
     qform_code, sform_code = codes
     forms = []
+    if sform_code > 0 and not np.isfinite(rows).all():
+        raise ImageFileError(
+            f"'{path}': its sform has numbers that are none ({quoted(rows)}), so nothing says where it"
+            " lies. Set its sform_code to 0, or save it again with the program that wrote it."
+        )
     if sform_code > 0:
         forms.append(("sform", np.vstack([np.reshape(rows, (3, 4)), [0, 0, 0, 1]])))
     if qform_code > 0:
         forms.append(("qform", _of_quaternion(sizes, quaternion, offset)))
-    if not sform_code > 0 and not any(sizes[1:4]):
+    stated = sizes[1:4]
+    # What libraries write where nobody said anything: ones, of no unit, that lie nowhere.
+    is_default = set(stated) <= {0.0, 1.0} and not unit and not qform_code > 0
+    if not sform_code > 0 and (is_default or not any(stated)):
         return NO_SIZE, ()
     lengths = lengths_in(path, [_UNITS[unit]])
-    lengths = Lengths(lengths.unit, lengths.in_mm, lengths.said, is_applied=True)
+    axes = None if sform_code > 0 else sum(size != 0 for size in stated)
+    lengths = Lengths(lengths.unit, lengths.in_mm, lengths.said, is_applied=True, axes=axes)
     return lengths, tuple(form for form in forms if np.isfinite(form[1]).all())
 
 

@@ -44,6 +44,7 @@ _FIELDS = frozenset(
 )  # fmt: skip
 _LONGEST_FIELD = 1000
 _VECTOR = r"(?:none|\(\s*[-+0-9.eE]{1,40}(?:\s*,\s*[-+0-9.eE]{1,40})*\s*\))"
+_QUOTED = re.compile('"([^"]*)"')
 _PATTERNS = {
     "spacedirections": re.compile(rf"{_VECTOR}(?:\s*{_VECTOR})*"),
     "spaceorigin": re.compile(_VECTOR),
@@ -86,23 +87,40 @@ def _lengths(path, fields) -> Lengths:
     """The unit of the axes along which there are lengths: a colour, or a time, has another one."""
     directions = re.findall(_VECTOR, fields.get("spacedirections", ""))
     spacings = fields.get("spacings", "").split()
-    has_size = any(each != "none" for each in directions) or any(map(_is_length, spacings))
-    if fields.get(UNIT_KEY) == PX or not has_size:
+    has_length = [each != "none" for each in directions] or list(map(_is_length, spacings))
+    _check_units(path, fields, directions)
+    if fields.get(UNIT_KEY) == PX or not any(has_length):
         return NO_SIZE
-    along = _quoted_words(fields.get("units", ""))
-    if spacings and len(along) == len(spacings):
-        along = [word for word, spacing in zip(along, spacings) if _is_length(spacing)]
-    words = (*along, *_quoted_words(fields.get("spaceunits", "")))
-    lengths = lengths_in(path, [word for word in words if word])
-    return replace(lengths, is_stated=fields.get(UNIT_KEY) == STATED)
+    along = _QUOTED.findall(fields.get("units", ""))
+    if len(along) == len(has_length):
+        along = [word for word, has in zip(along, has_length) if has]
+    words = []
+    for stated in (along, _QUOTED.findall(fields.get("spaceunits", ""))):
+        # All of them empty says nothing; some of them, that they differ.
+        words += stated if any(stated) else []
+    lengths = lengths_in(path, words)
+    return replace(lengths, is_stated=fields.get(UNIT_KEY) == STATED, axes=sum(has_length))
+
+
+def _check_units(path, fields, directions) -> None:
+    """Raises ImageFileError for units that are not one in quotation marks for each axis."""
+    axes = next((each.count(",") + 1 for each in directions if each != "none"), None)
+    for key, told, count in (
+        ("units", "units", int(fields["dimension"])),
+        ("spaceunits", "space units", axes),
+    ):
+        text = fields.get(key)
+        if text is None or count is None:
+            continue
+        if _QUOTED.sub("", text).strip() or len(_QUOTED.findall(text)) != count:
+            raise ImageFileError(
+                f"'{path}': its header states the {told} {quoted(text)}; {count} are needed, each in"
+                f" quotation marks: {' '.join(count * [chr(34) + 'mm' + chr(34)])}. Mend its header."
+            )
 
 
 def _is_length(spacing: str) -> bool:
     return spacing.lower() != "nan"
-
-
-def _quoted_words(text: str) -> list:
-    return re.findall('"([^"]*)"', text) or text.split()
 
 
 def values_file(file, path: Path):

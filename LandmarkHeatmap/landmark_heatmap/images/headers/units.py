@@ -28,13 +28,15 @@ _UNKNOWN = ("", "?", "unknown", "none")
 class Lengths:
     """unit: 'mm', or 'px' where a header does not state how large a voxel is. in_mm: one length of the
     file in mm. said: the unit that the file states, if that is another one. is_applied: whether ITK,
-    and so Slicer, converts it as well. is_stated: whether a person said it, and no device."""
+    and so Slicer, converts it as well. is_stated: whether a person said it, and no device. axes: along
+    how many axes there is a length; None for all."""
 
     unit: str = MM
     in_mm: float = 1.0
     said: str = ""
     is_applied: bool = False
     is_stated: bool = False
+    axes: int = None
 
 
 NO_SIZE = Lengths(PX)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from landmark_heatmap.annotation.formats.row_table import without_empty_columns
 from landmark_heatmap.errors import DatasetError
 
 from ..table import Marks, Stated, Table, check_names, csv_rows, place, point_of
@@ -27,10 +28,12 @@ _IMAGE = (
         "photo",
     ),
     *("id", "case", "specimen", "subject", "sample", "individual"),
+    *("bild", "datei", "foto", "imagen", "archivo", "imagem", "arquivo", "immagine", "fichier"),
 )
 _LANDMARK = (
     *("landmark", "landmark_name", "landmark_id", "label", "name", "point", "lm", "keypoint"),
     *("bodypart", "node", "number"),
+    *("landmarke", "punkt", "punto", "ponto"),
 )
 
 
@@ -45,7 +48,7 @@ def recognises(path: Path) -> bool:
 
 def read(path: Path, stated: Stated) -> Table:
     """Raises DatasetError, naming the line, for columns that are not found, and a point twice."""
-    (first, header), *rows = csv_rows(path)
+    (first, header), *rows = without_empty_columns(csv_rows(path))
     columns = [re.sub(r"[\s-]+", "_", title.lower()) for title in header]
     image, landmark = (_column(columns, which, place(path, first)) for which in (_IMAGE, _LANDMARK))
     axes = [columns.index(axis) for axis in "xyz" if axis in columns]
