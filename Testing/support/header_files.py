@@ -8,7 +8,7 @@ import SimpleITK as sitk
 
 
 def exif(orientation, order=">", code="H") -> bytes:
-    """A block of EXIF that says how the camera was held, and nothing else. code: of its number, in struct."""
+    """A block of EXIF that says how the camera was held. code: of its number, as in struct."""
     mark, kind = {">": b"MM\0*", "<": b"II*\0"}[order], {"B": 1, "H": 3, "I": 4}[code]
     value = struct.pack(order + code, orientation).ljust(4, b"\0")
     return mark + struct.pack(order + "IHHHI", 8, 1, 0x112, kind, 1) + value + bytes(4)

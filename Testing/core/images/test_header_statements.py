@@ -136,13 +136,21 @@ def test_units_that_do_not_say_it_of_each_axis_are_refused(tmp_path, units, told
         read_image(path)
 
 
+def test_units_beside_directions_are_refused_as_what_they_are(tmp_path):
+    path = header_files.nrrd(
+        tmp_path / "a.nrrd", VOLUME, WHERE, DIRECTIONS, 'units: "um" "um" "um"'
+    )
+    with pytest.raises(ImageFileError, match="whose units are the 'space units'"):
+        read_image(path)
+
+
 def test_units_of_colours_are_none_of_lengths(tmp_path):
     colours = np.arange(180, dtype=np.uint8).reshape(3, 4, 5, 3)
     kinds = "kinds: RGB-color domain domain domain"
     directions = DIRECTIONS.replace("s: ", "s: none ")
     for number, lines in enumerate(
         (
-            (WHERE, directions, kinds, 'units: "x" "um" "um" "um"'),
+            (WHERE, directions, kinds, 'space units: "um" "um" "um"'),
             ("spacings: nan 20 20 10", kinds, 'units: "x" "um" "um" "um"'),
             (WHERE, directions, kinds, 'units: "" "" "" ""', 'space units: "um" "um" "um"'),
         )

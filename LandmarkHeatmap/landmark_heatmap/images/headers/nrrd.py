@@ -44,6 +44,7 @@ _FIELDS = frozenset(
 )  # fmt: skip
 _LONGEST_FIELD = 1000
 _VECTOR = r"(?:none|\(\s*[-+0-9.eE]{1,40}(?:\s*,\s*[-+0-9.eE]{1,40})*\s*\))"
+_TOLD = {"units": "units", "spaceunits": "space units"}
 _QUOTED = re.compile('"([^"]*)"')
 _PATTERNS = {
     "spacedirections": re.compile(rf"{_VECTOR}(?:\s*{_VECTOR})*"),
@@ -103,20 +104,26 @@ def _lengths(path, fields) -> Lengths:
 
 
 def _check_units(path, fields, directions) -> None:
-    """Raises ImageFileError for units that are not one in quotation marks for each axis."""
+    """Raises ImageFileError for units that are not one in quotation marks for each axis, and for those
+    of axes that have directions, whose units stand elsewhere."""
     axes = next((each.count(",") + 1 for each in directions if each != "none"), None)
-    for key, told, count in (
-        ("units", "units", int(fields["dimension"])),
-        ("spaceunits", "space units", axes),
-    ):
+    counts = {"units": int(fields["dimension"]), "spaceunits": axes}
+    for key, count in counts.items():
         text = fields.get(key)
         if text is None or count is None:
             continue
         if _QUOTED.sub("", text).strip() or len(_QUOTED.findall(text)) != count:
+            example = " ".join(['"mm"'] * count)
             raise ImageFileError(
-                f"'{path}': its header states the {told} {quoted(text)}; {count} are needed, each in"
-                f" quotation marks: {' '.join(count * [chr(34) + 'mm' + chr(34)])}. Mend its header."
+                f"'{path}': its header states the {_TOLD[key]} {quoted(text)}; {count} are needed, each"
+                f" in quotation marks: {example}. Mend its header."
             )
+    along = _QUOTED.findall(fields.get("units", ""))
+    if any(word and direction != "none" for word, direction in zip(along, directions)):
+        raise ImageFileError(
+            f"'{path}': its header states the units {quoted(fields['units'])} of axes with space"
+            " directions, whose units are the 'space units'. Mend its header."
+        )
 
 
 def _is_length(spacing: str) -> bool:
