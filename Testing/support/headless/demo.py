@@ -10,7 +10,6 @@ known to the hundredth of a millimetre.
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -22,6 +21,8 @@ from landmark_heatmap.dataset.record import Review
 from landmark_heatmap.detection.predict import Predictor
 from landmark_heatmap.images.imageio import write_image
 from landmark_heatmap.synthetic.hip import make_synthetic_hip
+from landmark_training.fit import fit
+from landmark_training.planning.config import TrainConfig
 from LandmarkHeatmapLib.display import overlay
 from LandmarkHeatmapLib.export import export_case
 from LandmarkHeatmapLib.result import markups
@@ -116,14 +117,8 @@ def retrain(output: Path, dataset: Path) -> Path:
         known = make_synthetic_hip(seed)
         write_image(rehearsal / f"hip-{seed}.nrrd", known.image)
         write_annotation(rehearsal / f"hip-{seed}.mrk.json", known.annotation)
-    run = output / "run"
-    command = [sys.executable, "-m", "landmark_training.cli", "fit", "--epochs", "2"]
-    command += ["--data", dataset, rehearsal, "--from", MODEL, "--output", run]
-    command += ["--set", "steps_per_epoch=15", "learning_rate=2e-4", "validation_share=0.2"]
-    # A process of its own, as for a user: Mesa, which has drawn the views, and Triton, which torch
-    # brings along on Linux, each load an LLVM, and the second to come takes the process down.
-    subprocess.run(command, check=True)
-    return run / "model.safetensors"
+    config = TrainConfig(epochs=2, steps_per_epoch=15, learning_rate=2e-4, validation_share=0.2)
+    return fit([dataset, rehearsal], output / "run", config, MODEL, say=lambda s: print("  ", s))
 
 
 def render_all(application, result, views, output: Path) -> None:
