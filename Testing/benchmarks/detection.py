@@ -167,7 +167,7 @@ _CHILDREN = {"detect": _detect, "slide": _slide, "errors": _errors, "stages": _b
 def _peak_bytes() -> int:
     """The most memory that this process has held at once."""
     if _MEMORY_STATUS.is_file():
-        for line in _MEMORY_STATUS.read_text().splitlines():
+        for line in _MEMORY_STATUS.read_text(encoding="utf-8").splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
     import resource
@@ -183,7 +183,7 @@ def _machine(threads: int) -> str:
     model = platform.processor() or platform.machine()
     cpu = Path("/proc/cpuinfo")
     if cpu.is_file():
-        for line in cpu.read_text().splitlines():
+        for line in cpu.read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 model = line.partition(":")[2].strip()
                 break

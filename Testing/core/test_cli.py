@@ -143,7 +143,7 @@ def test_a_file_where_a_folder_belongs_is_refused_and_the_reverse(folder, capsys
     (folder / made).mkdir() if made.endswith("/") else (folder / made).write_text("mine")
     assert detect(folder, "one.nrrd", extra=["--heatmaps", "--overwrite"]) == 2
     only_line(capsys.readouterr().err)
-    assert made.endswith("/") or (folder / made).read_text() == "mine"
+    assert made.endswith("/") or (folder / made).read_text(encoding="utf-8") == "mine"
 
 
 @pytest.mark.parametrize("device", ["nonsense", "cuda:99"])
@@ -191,9 +191,9 @@ def test_the_figures_of_an_evaluation_are_never_overwritten_unasked(folder, caps
     command = ["evaluate", *2 * [str(folder / "a.mrk.json")], "--json", str(figures)]
     assert cli.main(command) == 2
     assert "there already" in only_line(capsys.readouterr().err)
-    assert figures.read_text() == "mine"
+    assert figures.read_text(encoding="utf-8") == "mine"
     assert cli.main([*command, "--overwrite"]) == 0
-    assert json.loads(figures.read_text())["units"] == "mm"
+    assert json.loads(figures.read_text(encoding="utf-8"))["units"] == "mm"
 
 
 def in_a_process(*arguments, **options):

@@ -37,7 +37,7 @@ def test_a_new_file_appears_whole(tmp_path):
     with replacing(path) as temporary:
         temporary.write_text("half")
         assert not path.exists()
-    assert path.read_text() == "half"
+    assert path.read_text(encoding="utf-8") == "half"
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -47,7 +47,7 @@ def test_a_crash_in_the_middle_leaves_the_old_file_and_nothing_else(tmp_path):
     with pytest.raises(Crash), replacing(path) as temporary:
         temporary.write_text("half of the new")
         raise Crash
-    assert path.read_text() == "old"
+    assert path.read_text(encoding="utf-8") == "old"
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -64,7 +64,7 @@ def test_a_folder_is_never_overwritten_or_merged_into(tmp_path):
     (path / "mine.txt").write_text("mine")
     with pytest.raises(FileExistsError, match="nothing was written"), new_folder(path) as temporary:
         (temporary / "mine.txt").write_text("theirs")
-    assert (path / "mine.txt").read_text() == "mine"
+    assert (path / "mine.txt").read_text(encoding="utf-8") == "mine"
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -79,17 +79,20 @@ def test_a_process_killed_while_it_writes_leaves_a_whole_file(tmp_path):
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(landmark_heatmap.__file__).parents[1])}
     for attempt in range(5):
-        before = json.loads(path.read_text())["number"]
+        before = json.loads(path.read_text(encoding="utf-8"))["number"]
         process = subprocess.Popen([sys.executable, "-c", program, str(path)], env=environment)
         try:
             deadline = time.monotonic() + 600
-            while json.loads(path.read_text())["number"] == before and time.monotonic() < deadline:
+            while (
+                json.loads(path.read_text(encoding="utf-8"))["number"] == before
+                and time.monotonic() < deadline
+            ):
                 time.sleep(0.005)
             time.sleep(0.003 * attempt)
         finally:
             process.send_signal(signal.SIGKILL)
             process.wait()
-        document = json.loads(path.read_text())
+        document = json.loads(path.read_text(encoding="utf-8"))
         assert document["values"] == [document["number"]] * 20000
         # Count on from somewhere else, so that the next attempt can see its own writing.
         write_json(path, {"number": -2 - attempt, "values": []})
@@ -111,7 +114,7 @@ def test_files_and_folders_get_the_usual_mode_and_not_a_private_one(tmp_path):
 def test_a_name_as_long_as_the_system_allows_can_be_written(tmp_path):
     path = tmp_path / ("x" * 245 + ".json")
     write_json(path, {})
-    assert json.loads(path.read_text()) == {}
+    assert json.loads(path.read_text(encoding="utf-8")) == {}
 
 
 def test_the_temporary_name_ends_with_the_extension(tmp_path):
@@ -126,7 +129,7 @@ def test_numbers_that_json_does_not_know_are_refused_before_anything_is_written(
     for value in (float("nan"), float("inf")):
         with pytest.raises(ValueError, match="JSON"):
             write_json(path, {"value": value})
-    assert path.read_text() == "old"
+    assert path.read_text(encoding="utf-8") == "old"
 
 
 def test_json_is_for_people_too(tmp_path):
@@ -147,9 +150,9 @@ def test_a_file_is_never_renamed_over_another(tmp_path, monkeypatch, links):
     taken.write_text("old")
     with pytest.raises(FileExistsError):
         rename_new(source, taken)
-    assert (source.read_text(), taken.read_text()) == ("new", "old")
+    assert (source.read_text(encoding="utf-8"), taken.read_text(encoding="utf-8")) == ("new", "old")
     rename_new(source, free)
-    assert free.read_text() == "new" and not source.exists()
+    assert free.read_text(encoding="utf-8") == "new" and not source.exists()
 
 
 def test_a_name_that_was_taken_in_vain_is_free_again(tmp_path, monkeypatch):
@@ -169,7 +172,7 @@ def test_what_is_to_be_new_replaces_nothing(tmp_path):
     write_json(tmp_path / "a.json", {"mine": 1}, new=True)
     with pytest.raises(FileExistsError):
         write_json(tmp_path / "a.json", {"theirs": 2}, new=True)
-    assert json.loads((tmp_path / "a.json").read_text()) == {"mine": 1}
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"mine": 1}
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
 
 
@@ -185,7 +188,7 @@ def test_of_many_that_rename_to_one_name_one_succeeds(tmp_path):
 
     with ThreadPoolExecutor(8) as pool:
         winners = [winner for winner in pool.map(rename, range(40)) if winner is not None]
-    assert [(tmp_path / "target").read_text()] == winners
+    assert [(tmp_path / "target").read_text(encoding="utf-8")] == winners
 
 
 def test_a_share_that_cannot_flush_folders_can_be_written_to(tmp_path, monkeypatch):
@@ -198,7 +201,7 @@ def test_a_share_that_cannot_flush_folders_can_be_written_to(tmp_path, monkeypat
 
     monkeypatch.setattr(os, "fsync", files_only)
     write_json(tmp_path / "a.json", {"a": 1})
-    assert json.loads((tmp_path / "a.json").read_text()) == {"a": 1}
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"a": 1}
 
 
 def test_a_disk_that_fails_to_flush_a_file_is_no_success(tmp_path, monkeypatch):
@@ -213,7 +216,7 @@ def test_a_disk_that_fails_to_flush_a_file_is_no_success(tmp_path, monkeypatch):
         write_json(path, {})
     with pytest.raises(OSError, match="broken disk"):
         sync(path)
-    assert path.read_text() == "old"
+    assert path.read_text(encoding="utf-8") == "old"
     assert list(tmp_path.iterdir()) == [path]
 
 

@@ -189,7 +189,7 @@ def test_nothing_is_overwritten_unasked(tmp_path, write, name, content):
     path.write_text("mine")
     with pytest.raises(lh.LandmarkHeatmapError, match="overwrite=True"):
         write(path, content)
-    assert path.read_text() == "mine" and list(tmp_path.iterdir()) == [path]
+    assert path.read_text(encoding="utf-8") == "mine" and list(tmp_path.iterdir()) == [path]
     assert write(str(path), content, overwrite=True) == path
     read = lh.read_image if name.endswith("nrrd") else lh.read_annotation
     assert repr(read(path)) == repr(content)

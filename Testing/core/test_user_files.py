@@ -120,7 +120,7 @@ def test_digits_that_no_other_program_reads_are_no_numbers(tmp_path, digits):
 def test_a_number_of_hundreds_of_digits_is_refused(tmp_path, key):
     path = tmp_path / "a.mrk.json"
     write_annotation(path, Annotation({"A": Point(PointState.PLACED, (1, 2, 3), 0.5)}))
-    document = json.loads(path.read_text())
+    document = json.loads(path.read_text(encoding="utf-8"))
     value = 10**400
     document["markups"][0]["controlPoints"][0][key] = [value] * 3 if key == "position" else value
     path.write_text(json.dumps(document))

@@ -77,7 +77,7 @@ def test_the_record_says_who_did_what_with_which_model(publish, tmp_path):
     result.confirm("Head_R")
     result.mark_absent("Head_L")
     folder = export_case(result, tmp_path / "data", annotator="A. Reader")
-    record = json.loads((folder / "record.json").read_text())
+    record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
     assert record["annotator"] == "A. Reader"
     assert record["model"]["sha256"] == "ab" * 32
     assert not record["complete"]
@@ -111,4 +111,6 @@ def test_a_dataset_of_other_landmarks_is_refused(publish, tmp_path):
     create_dataset(tmp_path / "data", LandmarkSet((Landmark("Nose"),)))
     with pytest.raises(DatasetError, match="Nose"):
         export_case(publish(), tmp_path / "data")
-    assert LANDMARKS.names[0] not in (tmp_path / "data" / "dataset.json").read_text()
+    assert LANDMARKS.names[0] not in (tmp_path / "data" / "dataset.json").read_text(
+        encoding="utf-8"
+    )

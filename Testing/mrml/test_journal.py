@@ -349,7 +349,10 @@ def test_old_ones_expire_and_so_do_the_oldest_of_too_many(tmp_path):
         os.utime(file.path, (when, when))
     (tmp_path / "another.txt").write_text("of somebody else")
     ReviewJournals(tmp_path, max_age_days=3.5, max_count=3)
-    left = [json.loads(path.read_text())["age"] for path, _written in journals_in(tmp_path)]
+    left = [
+        json.loads(path.read_text(encoding="utf-8"))["age"]
+        for path, _written in journals_in(tmp_path)
+    ]
     assert left == [0, 1, 2]
     assert (tmp_path / "another.txt").is_file()
 

@@ -152,7 +152,7 @@ def test_a_measurement_is_no_step_of_the_review_and_is_exported(host, panel, res
     panel.ui.datasetPathLineEdit.currentPath = str(tmp_path / "data")
     host.click(panel.ui.exportButton)
     (written,) = (tmp_path / "data").rglob("measurements.csv")
-    assert "Head_L - Head_R" in written.read_text()
+    assert "Head_L - Head_R" in written.read_text(encoding="utf-8")
 
 
 def test_the_table_goes_with_the_scene_and_the_module_may_be_closed_meanwhile(

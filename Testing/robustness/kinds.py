@@ -83,7 +83,11 @@ def _changed(path: Path, content: bytes, change) -> object:
 def _annotations(folder: Path):
     path = folder / "a.mrk.json"
     write_annotation(path, _ANNOTATION, {"model": {"sha256": "ab"}})
-    yield Kind("mrk.json", _changed(path, path.read_text(), mutations.of_json), read_annotation)
+    yield Kind(
+        "mrk.json",
+        _changed(path, path.read_text(encoding="utf-8"), mutations.of_json),
+        read_annotation,
+    )
     for name, text in (("fcsv", _FCSV), ("csv", "label,l,p,s,defined\nA,1,2,3,1\nB,,,,0\n")):
         path = folder / f"a.{name}"
         yield Kind(name, _changed(path, text.encode(), mutations.of_lines), read_annotation)
@@ -117,7 +121,7 @@ def _datasets(folder: Path):
         image = Image(np.zeros((2, 3, 4), np.uint8), np.eye(4))
         revision = add_case(dataset, "a", image, _ANNOTATION, CaseRecord(reviews))
         path = (dataset if name == "dataset.json" else revision) / name
-        write = _changed(path, path.read_text(), mutations.of_json)
+        write = _changed(path, path.read_text(encoding="utf-8"), mutations.of_json)
         yield Kind(name, write, lambda _, dataset=dataset: _read_dataset(dataset))
 
 

@@ -127,7 +127,7 @@ def _kill(folder: Path, run: Path, dice: random.Random, counts: Counter) -> None
 
 def _epochs_done(run: Path) -> int:
     try:
-        return len((run / "progress.csv").read_text().splitlines()) - 1
+        return len((run / "progress.csv").read_text(encoding="utf-8").splitlines()) - 1
     except OSError:
         return 0
 

@@ -87,7 +87,7 @@ def test_no_model_has_any_part_in_what_judges_it(cases, groups, tmp_path):
     evaluation = cross_validate([cases], out, 2, QUICK, groups, ensemble=True, say=quiet)
     assert len(evaluation.cases) == 10
     every = {path.stem: image_id(path) for path in cases.glob("*.nrrd")}
-    folds = json.loads((out / "cross-validation.json").read_text())["folds"]
+    folds = json.loads((out / "cross-validation.json").read_text(encoding="utf-8"))["folds"]
     for number, names in enumerate(folds, 1):
         training = read_model(out / f"fold-{number}" / "model.safetensors").description.training
         known = {*training["training_images"], *training["validation_images"]}
@@ -204,7 +204,7 @@ def test_going_on_from_a_model_ends_with_whether_it_was_worth_it(cases, tmp_path
     said = []
     fit([cases], tmp_path / "second", QUICK, model, say=said.append)
     assert any("the new model" in line.lower() and "the one before" in line for line in said)
-    comparison = json.loads((tmp_path / "second" / "comparison.json").read_text())
+    comparison = json.loads((tmp_path / "second" / "comparison.json").read_text(encoding="utf-8"))
     assert len(comparison["cases"]) <= 3
     none = replace(QUICK, validation_share=0.0)
     fit([cases], tmp_path / "third", none, model, say=said.append)

@@ -98,9 +98,9 @@ def test_the_model_file_says_where_it_comes_from(trained, faces):
     assert len(set(description.training["training_images"])) == 10
     assert description.training["config"]["learning_rate"] == QUICK.learning_rate
     assert description.metrics["validation_mre_mm"] < 3
-    rows = (trained.parent / "progress.csv").read_text().splitlines()
+    rows = (trained.parent / "progress.csv").read_text(encoding="utf-8").splitlines()
     assert len(rows) == 1 + QUICK.epochs
-    record = json.loads((trained.parent / "run.json").read_text())
+    record = json.loads((trained.parent / "run.json").read_text(encoding="utf-8"))
     assert not set(record["training_cases"]) & set(record["validation_cases"])
 
 
@@ -225,9 +225,11 @@ def test_an_interrupted_run_goes_on_where_it_stood(faces, tmp_path, monkeypatch)
 
     assert "Going on after coarse epoch 1." in said
     assert read_description(model).training["outcome"]["kept"]["epoch"] <= 3
-    progress = (tmp_path / "run" / "progress.csv").read_text().splitlines()
+    progress = (tmp_path / "run" / "progress.csv").read_text(encoding="utf-8").splitlines()
     assert [line.split(",")[1] for line in progress] == ["epoch", "1", "2", "3"]
-    assert len((whole.parent / "progress.csv").read_text().splitlines()) == len(progress)
+    assert len((whole.parent / "progress.csv").read_text(encoding="utf-8").splitlines()) == len(
+        progress
+    )
 
 
 def test_a_run_does_not_go_on_with_other_data(faces, tmp_path):
@@ -254,7 +256,9 @@ def test_a_run_stops_when_its_validation_gets_no_better(faces, tmp_path, monkeyp
     config = replace(QUICK, steps_per_epoch=1, epochs=9, patience=2)
     fit([faces], tmp_path / "run", config, say=said.append)
     assert "Stopped: no better validation since epoch 1." in said
-    assert len((tmp_path / "run" / "progress.csv").read_text().splitlines()) == 1 + 3
+    assert (
+        len((tmp_path / "run" / "progress.csv").read_text(encoding="utf-8").splitlines()) == 1 + 3
+    )
 
 
 def test_a_learned_covariance_ends_up_in_the_model(faces, tmp_path):
@@ -283,7 +287,7 @@ def test_settings_are_given_on_the_command_line(faces, tmp_path):
          "steps_per_epoch=1", "features=[4,8]", "precision=float32", 'losses={"cross_entropy":1}']
     )  # fmt: skip
     assert code == 0
-    config = json.loads((tmp_path / "run" / "run.json").read_text())["config"]
+    config = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))["config"]
     assert config["features"] == [4, 8]
     assert config["losses"] == {"cross_entropy": 1}
 

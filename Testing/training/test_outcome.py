@@ -149,7 +149,7 @@ def test_a_validation_that_is_left_out_to_save_time_is_said_and_recorded(
     fit([eyes], tmp_path / "run", TINY, say=said.append)
     lines = [line for line in said if line.startswith("coarse epoch")]
     assert ["not validated" in line for line in lines] == [True, True, False]
-    rows = (tmp_path / "run" / "progress.csv").read_text().splitlines()
+    rows = (tmp_path / "run" / "progress.csv").read_text(encoding="utf-8").splitlines()
     assert len({row.count(",") for row in rows}) == 1
     assert outcome_of(tmp_path / "run")["kept"]["epoch"] == 3
 

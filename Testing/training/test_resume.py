@@ -52,7 +52,7 @@ def run(begun, tmp_path):
     """A copy of it, whose run says where the copy is."""
     shutil.copytree(begun, tmp_path / "copy")
     folder = tmp_path / "copy"
-    record = json.loads((folder / "run" / "run.json").read_text())
+    record = json.loads((folder / "run" / "run.json").read_text(encoding="utf-8"))
     record["data"] = [str(folder / "data")]
     (folder / "run" / "run.json").write_text(json.dumps(record))
     return folder / "run"
@@ -197,7 +197,7 @@ def test_a_damaged_record_of_a_run_is_told(run, text, capsys):
     ],
 )
 def test_a_record_with_a_part_of_another_kind_is_told(run, name, value):
-    record = json.loads((run / "run.json").read_text())
+    record = json.loads((run / "run.json").read_text(encoding="utf-8"))
     (run / "run.json").write_text(json.dumps({**record, name: value}))
     with pytest.raises(DatasetError, match=r"run\.json|has changed|have changed"):
         resume(run, quiet)

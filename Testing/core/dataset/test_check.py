@@ -43,7 +43,7 @@ def content_of(folder):
 
 
 def edited(path, **changes):
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), **changes}))
 
 
 def test_a_whole_dataset_has_no_faults(dataset, capsys):

@@ -131,10 +131,10 @@ def run(*arguments) -> int:
 def test_a_tps_of_3d_has_one_order_for_all_and_says_it(skulls, tmp_path, capsys):
     output = tmp_path / "all.tps"
     assert run(skulls, "--to", "tps", "--output", output, "--system", "RAS") == 0
-    assert output.read_text() == (
+    assert output.read_text(encoding="utf-8") == (
         "LM3=2\nNA NA NA\n-7.0 -8.0 9.25\nID=a\nLM3=2\n-4.0 -5.0 6.0\n-1.0 2.0 3.0\nID=b\n"
     )
-    assert (tmp_path / "all-names.txt").read_text() == "S\nN\n"
+    assert (tmp_path / "all-names.txt").read_text(encoding="utf-8") == "S\nN\n"
     told = capsys.readouterr().out
     assert "mm in RAS; the landmarks, in their order: S, N" in told
     assert "1 missing points are written as NA NA NA" in told
@@ -143,7 +143,7 @@ def test_a_tps_of_3d_has_one_order_for_all_and_says_it(skulls, tmp_path, capsys)
 def test_a_csv_of_3d_is_a_row_an_image(skulls, tmp_path):
     output = tmp_path / "all.csv"
     assert run(skulls, "--to", "csv", "--output", output) == 0
-    assert output.read_text() == (
+    assert output.read_text(encoding="utf-8") == (
         "id,S_x,S_y,S_z,N_x,N_y,N_z\na,,,,7.0,8.0,9.25\nb,4.0,5.0,6.0,1.0,-2.0,3.0\n"
     )
 
@@ -155,13 +155,13 @@ def test_in_2d_pixels_are_counted_from_where_the_format_counts(tmp_path, capsys)
     position = (*(np.array([3, -7]) + 0.5 * np.array([4, 6.25])), 0)
     write_annotation(tmp_path / "wing.mrk.json", Annotation({"A": placed(*position)}))
     run(tmp_path / "wing.mrk.json", "--to", "tps", "--output", tmp_path / "wing.tps")
-    assert (tmp_path / "wing.tps").read_text() == (
+    assert (tmp_path / "wing.tps").read_text(encoding="utf-8") == (
         "LM=1\n4.0 13.75\nIMAGE=wing.nrrd\nID=wing\nSCALE=0.5\n"
     )
     told = capsys.readouterr().out
     assert "px from the bottom left" in told and "--scale-unit mm" in told
     run(tmp_path / "wing.mrk.json", "--to", "csv", "--output", tmp_path / "t.csv")
-    assert (tmp_path / "t.csv").read_text() == "id,A_x,A_y\nwing,4.0,6.25\n"
+    assert (tmp_path / "t.csv").read_text(encoding="utf-8") == "id,A_x,A_y\nwing,4.0,6.25\n"
 
 
 def test_points_of_a_picture_need_their_picture_to_count_pixels(tmp_path, capsys):
@@ -184,7 +184,7 @@ def test_what_is_there_is_never_overwritten(skulls, tmp_path, capsys):
     output.write_text("mine")
     assert run(skulls, "--to", "csv", "--output", output) == 2
     assert "is there already, with other content" in capsys.readouterr().err
-    assert output.read_text() == "mine"
+    assert output.read_text(encoding="utf-8") == "mine"
 
 
 def test_two_annotations_of_one_name_are_refused(skulls):
@@ -193,7 +193,7 @@ def test_two_annotations_of_one_name_are_refused(skulls):
 
 
 def test_a_mrk_json_of_another_frame_becomes_one_of_ours(skulls, tmp_path):
-    document = json.loads((skulls / "a.mrk.json").read_text())
+    document = json.loads((skulls / "a.mrk.json").read_text(encoding="utf-8"))
     document["markups"][0]["coordinateSystem"] = "RAS"
     (skulls / "a.mrk.json").write_text(json.dumps(document))
     run(skulls / "a.mrk.json", "--to", "mrk.json", "--output", tmp_path / "out")

@@ -82,7 +82,7 @@ def test_an_exported_case_is_read_as_it_was(dataset):
 
 def test_the_record_says_who_did_what_with_which_model(dataset):
     revision = add_case(dataset, "case-1", image_of(0), annotation_at(1), RECORD, annotation_at(9))
-    record = json.loads((revision / "record.json").read_text())
+    record = json.loads((revision / "record.json").read_text(encoding="utf-8"))
     assert record["annotator"] == "A. N."
     assert record["model"] == {"name": "Hip", "version": "1", "sha256": "ab" * 32}
     assert record["points"]["Head_L"] == {"review": "corrected", "state": "placed"}
@@ -99,7 +99,10 @@ def test_a_case_is_complete_only_if_every_landmark_was_judged(dataset):
     whole_record = CaseRecord({"Head_L": Review.CONFIRMED, "Head_R": Review.MARKED_ABSENT})
     for points, record, complete in ((half, half_record, False), (whole, whole_record, True)):
         revision = add_case(dataset, "case-1", None, Annotation(points), record)
-        assert json.loads((revision / "record.json").read_text())["complete"] is complete
+        assert (
+            json.loads((revision / "record.json").read_text(encoding="utf-8"))["complete"]
+            is complete
+        )
 
 
 def test_a_second_export_leaves_the_first_as_it_was(dataset):
@@ -166,7 +169,7 @@ def test_a_file_in_the_way_of_the_image_is_left_alone(dataset):
     case.mkdir(parents=True)
     (case / "image.nrrd").write_text("somebody's notes")
     add_case(dataset, "case-1", image_of(0), annotation_at(1), RECORD)
-    assert (case / "image.nrrd").read_text() == "somebody's notes"
+    assert (case / "image.nrrd").read_text(encoding="utf-8") == "somebody's notes"
     assert read_cases(dataset)[0].image_path.name == "image-2.nrrd"
 
 
@@ -197,7 +200,7 @@ def test_exports_from_several_processes_at_once_lose_nothing(dataset):
     # Every record still names the image that its own process had exported.
     positions = []
     for revision in revisions:
-        record = json.loads((shared / revision / "record.json").read_text())
+        record = json.loads((shared / revision / "record.json").read_text(encoding="utf-8"))
         image = read_image(shared / record["image"]["file"]).array
         owner = [p for p in range(3) if np.array_equal(image, image_of(p).array)]
         annotation = read_annotation(shared / revision / "landmarks.mrk.json")
@@ -333,7 +336,9 @@ def test_files_of_the_desktop_among_the_cases_are_passed_over(dataset):
 
 def test_a_dataset_of_a_newer_program_is_refused(dataset):
     path = dataset / "dataset.json"
-    path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 2'))
+    path.write_text(
+        path.read_text(encoding="utf-8").replace('"schema_version": 1', '"schema_version": 2')
+    )
     for use in (read_cases, read_annotations, read_landmark_set):
         with pytest.raises(DatasetError, match=r"schema version 2; .* knows up to 1. Update"):
             use(dataset)
@@ -344,7 +349,9 @@ def test_a_dataset_of_a_newer_program_is_refused(dataset):
 def test_a_record_of_a_newer_program_is_refused(dataset):
     revision = add_case(dataset, "case-1", image_of(0), annotation_at(1), RECORD)
     path = revision / "record.json"
-    path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 2'))
+    path.write_text(
+        path.read_text(encoding="utf-8").replace('"schema_version": 1', '"schema_version": 2')
+    )
     with pytest.raises(DatasetError, match=r"record\.json' has schema version 2"):
         read_cases(dataset)
 
@@ -360,7 +367,7 @@ def test_a_missing_image_is_named(dataset):
 def test_a_record_with_a_strange_image_is_refused(dataset, image):
     revision = add_case(dataset, "case-1", image_of(0), annotation_at(1), RECORD)
     path = revision / "record.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "image": image}))
+    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), "image": image}))
     with pytest.raises(DatasetError, match=r"record\.json' names no usable image"):
         read_cases(dataset)
 
@@ -396,7 +403,9 @@ def test_a_damaged_description_is_refused(dataset, text):
 )
 def test_a_damaged_landmark_set_is_refused(dataset, landmark_set):
     path = dataset / "dataset.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "landmark_set": landmark_set}))
+    path.write_text(
+        json.dumps({**json.loads(path.read_text(encoding="utf-8")), "landmark_set": landmark_set})
+    )
     with pytest.raises(DatasetError, match=r"dataset\.json' has no usable landmark set"):
         read_landmark_set(dataset)
 

@@ -263,7 +263,7 @@ def test_two_runs_into_one_folder_never_write_over_each_other(images, model, tmp
 
     monkeypatch.setattr(files, "rename_new", too_late)
     assert detect(images, model) == 1
-    assert (out / "b.mrk.json").read_text() == "theirs"
+    assert (out / "b.mrk.json").read_text(encoding="utf-8") == "theirs"
     assert found(out) == ALL
     assert not list(out.rglob(".new-*"))
 
@@ -338,7 +338,9 @@ def test_processes_on_one_machine_share_its_cores():
 
 def test_an_annotation_says_which_model_made_it_of_which_image(images, model):
     assert detect(images, model) == 0
-    markup = json.loads((images.parent / "out/a.mrk.json").read_text())["markups"][0]
+    markup = json.loads((images.parent / "out/a.mrk.json").read_text(encoding="utf-8"))["markups"][
+        0
+    ]
     made_by = markup["landmarkHeatmapMadeBy"]
     assert made_by["model"]["name"] == "Dots"
     assert made_by["imageSha256"] == files.sha256_of(images / "a.nrrd")

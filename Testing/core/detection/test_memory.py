@@ -49,7 +49,7 @@ def image_of_noise(side, spacing_mm=1.0):
 
 
 def status_bytes(name):
-    lines = (_OWN / "status").read_text().splitlines()
+    lines = (_OWN / "status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
 
 

@@ -175,7 +175,7 @@ def test_a_notebook_shows_it_and_saving_overwrites_nothing_unasked(tmp_path):
     path.write_text("mine")
     with pytest.raises(LandmarkHeatmapError, match="overwrite=True"):
         picture.save(path)
-    assert path.read_text() == "mine"
+    assert path.read_text(encoding="utf-8") == "mine"
     picture.save(str(path), overwrite=True)
     assert path.read_bytes() == picture.png
     with pytest.raises(LandmarkHeatmapError, match=r"\.png"):

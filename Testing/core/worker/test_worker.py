@@ -253,7 +253,9 @@ def _is_running(pid: int) -> bool:
         return False
     # A child that nobody has asked about yet is not running, either.
     state = Path(f"/proc/{pid}/stat")
-    return not (state.exists() and state.read_text().split(")")[-1].split()[0] == "Z")
+    return not (
+        state.exists() and state.read_text(encoding="utf-8").split(")")[-1].split()[0] == "Z"
+    )
 
 
 def test_polling_never_holds_up_the_application(client):

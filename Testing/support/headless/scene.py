@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes.util
 import functools
+import importlib
 import os
 import sys
 import tempfile
+from contextlib import suppress
 
 
 def choose_off_screen_rendering() -> None:
@@ -21,7 +23,17 @@ def choose_off_screen_rendering() -> None:
     raise RuntimeError("Rendering needs libEGL or libOSMesa (Debian: libegl1 or libosmesa6).")
 
 
+def load_triton_before_mesa() -> None:
+    """Both bring an LLVM. Where Mesa has drawn before, the process dies as torch imports Triton.
+
+    torch from PyPI has it on Linux, and imports it for the first step of a training.
+    """
+    with suppress(ImportError):
+        importlib.import_module("triton")
+
+
 choose_off_screen_rendering()
+load_triton_before_mesa()
 
 import slicer
 import vtk

@@ -78,5 +78,9 @@ def test_models_that_define_different_measurements_are_an_ensemble_still(dataset
 
 
 def test_a_dataset_has_its_measurements_beside_each_annotation(dataset):
-    rows = (dataset / "cases/case-0/revision-001/measurements.csv").read_text().splitlines()
+    rows = (
+        (dataset / "cases/case-0/revision-001/measurements.csv")
+        .read_text(encoding="utf-8")
+        .splitlines()
+    )
     assert [row.split(",")[0] for row in rows] == ["name", "Eyes", "Tail"]

@@ -55,7 +55,7 @@ def test_the_distance_between_readers_is_told_for_each_landmark(command, tmp_pat
 def test_a_landmark_that_no_two_readers_marked_has_no_distance(command, tmp_path):
     texts = ("id,x1,y1,x2,y2\na,4,6,,\n", "id,x1,y1,x2,y2\na,,,8,8\n")
     run_import(*tables(tmp_path, *texts), *command, "--combine", "mean")
-    lines = (tmp_path / "out" / "readers.csv").read_text().splitlines()
+    lines = (tmp_path / "out" / "readers.csv").read_text(encoding="utf-8").splitlines()
     assert lines[1:] == ["1,0,,,", "2,0,,,"]
 
 

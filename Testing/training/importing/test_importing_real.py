@@ -147,7 +147,7 @@ def test_raters_of_a_brain_combined_are_near_its_ground_truth(tmp_path):
     assert combined.names[:2] == ("AC", "PC") and len(combined.names) == 32
     apart = combined.positions_lps(combined.names) - truth.positions_lps(truth.names)
     assert np.linalg.norm(apart, axis=1).mean() < 1
-    assert len((tmp_path / "out" / "readers.csv").read_text().splitlines()) == 33
+    assert len((tmp_path / "out" / "readers.csv").read_text(encoding="utf-8").splitlines()) == 33
 
 
 def test_a_brain_as_nnlandmark_has_it_is_the_same(tmp_path):

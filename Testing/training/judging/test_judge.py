@@ -220,7 +220,7 @@ class TestCases:
         folder, data = tmp_path / "run", tmp_path / "data"
         shutil.copytree(run, folder)
         shutil.copytree(run.parent / "data", data)
-        record = json.loads((folder / "run.json").read_text())
+        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         record["data"] = [str(data)]
         (folder / "run.json").write_text(json.dumps(record))
         held_out = record["validation_cases"][0]

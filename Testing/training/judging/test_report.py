@@ -119,7 +119,7 @@ class TestPage:
         found = Page(write_report(two, tmp_path))
         assert two.comparison.sentence in found.text
         assert "old: 5.00" in found.text
-        document = json.loads((tmp_path / "evaluation.json").read_text())
+        document = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
         assert document["comparison"]["sentence"] == two.comparison.sentence
         assert document["against"]["consistency"]["figures"]["peak_cv"]["value"] > 0.3
 

@@ -72,7 +72,7 @@ def test_one_command_trains_both_stages_and_the_fine_one_is_finer(trained, faces
     description = read_description(trained)
     assert [stage.role for stage in description.stages] == ["coarse", "fine"]
     assert description.stages[1].spacing_mm == (1.0, 1.0)
-    progress = (trained.parent / "progress.csv").read_text().splitlines()
+    progress = (trained.parent / "progress.csv").read_text(encoding="utf-8").splitlines()
     assert [line.split(",")[0] for line in progress[1:]] == ["coarse"] * 3 + ["fine"] * 3
     config = replace(QUICK, fine=False)
     coarse = fit([faces], tmp_path / "coarse", config, say=lambda line: None)
@@ -172,7 +172,7 @@ def test_a_run_interrupted_in_its_fine_stage_goes_on_there(faces, tmp_path, monk
     said = []
     model = resume(tmp_path / "run", said.append)
     assert "Going on after coarse epoch 3." in said
-    progress = (model.parent / "progress.csv").read_text().splitlines()
+    progress = (model.parent / "progress.csv").read_text(encoding="utf-8").splitlines()
     assert [line.split(",")[:2] for line in progress[1:]] == [
         [stage, str(epoch)] for stage in ("coarse", "fine") for epoch in (1, 2, 3)
     ]

@@ -145,7 +145,7 @@ def test_steps_that_float16_leaves_out_are_counted_and_told(eyes, tmp_path):
     except RuntimeError as error:
         pytest.skip(f"this version of torch has no float16 here: {error}")
     stage = read_description(model).training["outcome"]["stages"]["coarse"]
-    rows = (tmp_path / "run" / "progress.csv").read_text().splitlines()
+    rows = (tmp_path / "run" / "progress.csv").read_text(encoding="utf-8").splitlines()
     column = rows[0].split(",").index("skipped_steps")
     assert int(rows[-1].split(",")[column]) == stage["skipped_steps"]
     told = [line for line in said if "steps were left out" in line]
