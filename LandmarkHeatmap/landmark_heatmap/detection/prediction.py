@@ -12,6 +12,28 @@ from ..images.geometry import Grid, Image, apply_affine
 from ..model.description import ModelIdentity
 
 
+@dataclass(frozen=True)
+class Doubt:
+    """How sure a position is, in the unit of the image.
+
+    expected_mm: the mean distance of the position from where an expert would click, by the belief.
+    level, within_mm: the probability (0 to 1) with which that is within so far; None where the model
+    was not calibrated on cases that it had not seen. apart_mm: how far the position is from where the
+    other landmarks have it; oddness: the same over what one in a thousand right ones exceeds, so that
+    above one it breaks the shape. None where the model knows no shape.
+    """
+
+    expected_mm: float
+    level: float = None
+    within_mm: float = None
+    apart_mm: float = None
+    oddness: float = None
+
+    @property
+    def is_odd(self) -> bool:
+        return self.oddness is not None and self.oddness > 1
+
+
 @dataclass(frozen=True, eq=False)
 class LandmarkPrediction:
     """One landmark as the network sees it.
@@ -19,9 +41,12 @@ class LandmarkPrediction:
     position_lps: (3,) mm in LPS, where the heatmap peaks; given for absent landmarks too, as the
     best guess. presence: probability 0 to 1 that it is in the image at all. confidence: the share
     of all probability, absence included, that lies within two sigma of the position, over what a
-    perfect heatmap has there; 0 to 1. heatmap: float32, about one at the peak where the network is
-    sure, with an affine of its own, so that it may cover only where it has something to show;
-    None in a prediction whose heatmaps are gone.
+    perfect heatmap has there; 0 to 1. heatmap: the marker (detection/belief.py), float32, of one
+    height and width in every channel, with an affine of its own, so that it may cover only where it
+    has something to show. belief: float32 on a grid of its own, 0 to 1: one less the share of the
+    probability that lies where it is more probable than here, so that the contour of .5 holds half
+    of it, that of .1 nine tenths, in every channel and image alike. Both None in a prediction whose
+    heatmaps are gone. doubt: the same in numbers, None if nothing is known.
     """
 
     name: str
@@ -29,6 +54,8 @@ class LandmarkPrediction:
     presence: float
     confidence: float
     heatmap: Image
+    belief: Image = None
+    doubt: Doubt = None
 
     def __repr__(self) -> str:
         where = "absent" if self.is_absent else position_told(self.position_lps)
@@ -118,6 +145,7 @@ def moved(prediction: Prediction, to_lps: np.ndarray, from_lps: np.ndarray) -> P
             point,
             position_lps=apply_affine(motion, point.position_lps),
             heatmap=brought(point.heatmap),
+            belief=brought(point.belief),
         )
         for point in prediction.points
     )
