@@ -9,12 +9,10 @@ import numpy as np
 
 from ..images.geometry import Grid, Image
 from ..model.description import Stage
-from ..model.heatmap import decode_peak, gaussian_mass
+from ..model.heatmap import decode_peak
 from ..model.prior import choose_peaks
-from .prediction import LandmarkPrediction
+from .seen import SHOWN, seen_at
 
-# A heatmap is cut to where it is above this share of a perfect peak.
-_SHOWN = 0.01
 # Peaks that are offered to the shape prior: so many, and none below this share of the highest.
 _MOST_PEAKS = 3
 LOWEST_PEAK = 0.05
@@ -31,15 +29,6 @@ class Found:
     grid: Grid
     stage: Stage
 
-    def combined(self) -> Image:
-        """The maximum over the heatmaps of what is present."""
-        combined = np.zeros(self.heatmaps.shape[1:], np.float32)
-        # One after the other: to pick out those that are present would copy them all.
-        for heatmap, presence in zip(self.heatmaps, self.presences):
-            if presence >= 0.5:
-                np.maximum(combined, heatmap, out=combined)
-        return Image(combined, self.grid.ijk_to_lps, self.grid.unit)
-
 
 @dataclass(frozen=True, eq=False)
 class Choice:
@@ -50,7 +39,7 @@ class Choice:
 
 
 def locate(names, heatmaps, presences, grid: Grid, stage: Stage, prior=None) -> tuple:
-    """A LandmarkPrediction for each channel.
+    """A Seen for each channel.
 
     heatmaps: (L, K, J, I) on `grid`. presences: (L,). prior: a ShapePrior that chooses where a
     heatmap has several peaks; without one the highest peak is taken.
@@ -75,9 +64,9 @@ def choose(found: Found, prior=None) -> Choice:
 
 
 def located(names, found: Found, choice: Choice) -> tuple:
-    """The chosen peaks as LandmarkPredictions."""
+    """The chosen peaks, a Seen each."""
     return tuple(
-        point_of(
+        seen_at(
             name,
             Image(heatmap, found.grid.ijk_to_lps, found.grid.unit),
             decode_peak(heatmap, peaks[chosen]),
@@ -124,7 +113,7 @@ def nearest_peak(heatmap: Image, position_lps):
         return None
     apart = ((peaks - here) * grid.spacing_mm[::-1]) ** 2
     nearest = peaks[np.argmin(apart.sum(axis=1))]
-    if values[voxel] < _SHOWN * values[tuple(nearest)]:
+    if values[voxel] < SHOWN * values[tuple(nearest)]:
         return None
     return grid.to_lps(decode_peak(values, nearest)[::-1])
 
@@ -142,51 +131,3 @@ def _local_maxima(heatmap: np.ndarray, lowest: float) -> np.ndarray:
         highest = heatmap[tuple(candidates.T)] >= heatmap[tuple(neighbours.T)]
         candidates = candidates[highest]
     return candidates
-
-
-def point_of(name, heatmap: Image, position_kji, presence: float, stage: Stage):
-    """The LandmarkPrediction at a position (k, j, i) of its heatmap, cut to where that shows."""
-    shown = heatmap.cropped(*_shown_box(heatmap.array))
-    return LandmarkPrediction(
-        name,
-        heatmap.grid.to_lps(position_kji[::-1]),
-        presence,
-        _confidence(heatmap.array, position_kji, heatmap.grid, stage),
-        # A view would keep the whole heatmap in memory for as long as the prediction lives.
-        Image(shown.array.copy(), shown.ijk_to_lps, shown.unit),
-    )
-
-
-def _shown_box(heatmap: np.ndarray) -> tuple:
-    """(start, size) along i, j, k of the voxels that show something, with one voxel around them."""
-    shown = heatmap > min(_SHOWN, heatmap.max() / 2)
-    start, size = [], []
-    for axis in (0, 1, 2):
-        along = np.flatnonzero(shown.any(axis=tuple(a for a in range(3) if a != axis)))
-        first = max(along[0] - 1, 0) if along.size else 0
-        last = min(along[-1] + 1, heatmap.shape[axis] - 1) if along.size else 0
-        # What is outside along this axis shows nothing along the next.
-        shown = shown[(slice(None),) * axis + (slice(first, last + 1),)]
-        start.append(int(first))
-        size.append(int(last - first + 1))
-    return start[::-1], size[::-1]
-
-
-def _confidence(heatmap, position_kji, grid: Grid, stage: Stage) -> float:
-    """The probability within two sigma of the position, over what a perfect heatmap has there."""
-    dimension = stage.network.dimension
-    reach_mm = 2 * stage.sigma_mm
-    reach = reach_mm / grid.spacing_mm[::-1]
-    first = np.maximum(np.ceil(position_kji - reach), 0).astype(int)
-    last = np.floor(position_kji + reach).astype(int)
-    near = heatmap[tuple(slice(f, n + 1) for f, n in zip(first, last))]
-    near = near[_square_mm(position_kji - first, near.shape, grid) <= reach_mm**2].sum()
-    perfect = {2: 0.8647, 3: 0.7385}[dimension]  # a Gaussian's share within two sigma
-    mass = gaussian_mass(stage.sigma_mm, stage.spacing_mm)
-    return float(np.clip(near / (mass * perfect), 0, 1))
-
-
-def _square_mm(position_kji, shape, grid: Grid) -> np.ndarray:
-    """The squared distance in mm of every voxel from a position, broadcastable to `shape`."""
-    axes = zip(np.ogrid[tuple(map(slice, shape))], position_kji, grid.spacing_mm[::-1])
-    return sum(((index - centre) * spacing) ** 2 for index, centre, spacing in axes)

@@ -11,6 +11,7 @@ from ..model.description import ModelDescription, Stage
 from ..model.heatmap import gaussian_mass
 from ..model.model_file import Model, read_model
 from ..model.network import heatmaps_and_presences
+from .joint import predictions
 from .locate import Found, choose, located
 from .memory import check_coarse, check_fine
 from .prediction import Prediction, moved
@@ -59,13 +60,27 @@ class Predictor:
         return moved(self._predicted(image, progress), placed.ijk_to_lps, image.ijk_to_lps)
 
     def _predicted(self, image: Image, progress) -> Prediction:
+        seen, grid = self.seen(image, progress)
+        model, last = self.model, self.description.stages[-1]
+        is_last = [each.stage == last for each in seen]
+        points = predictions(seen, model.belief, model.joint, grid, is_last)
+        if progress is not None:
+            progress("Done", 1.0)
+        return Prediction(self.description.landmarks, points, grid, model.identity)
+
+    def seen(self, image: Image, progress=None) -> tuple:
+        """(a Seen for each landmark, by the last stage that sees it; the coarse stage's grid).
+
+        image: one whose voxels are as large as its affine says. Raises PredictionError if the model
+        cannot be applied to it.
+        """
         progress = progress or (lambda stage, fraction: None)
         coarse = self.description.stages[0]
         self._check_memory(image)
         progress("Resampling", 0.0)
         prepared, window = prepare_with_window(image, coarse, self.description.intensity)
         try:
-            points, combined = self._points(prepared, Source(image, window), progress)
+            return self._seen(prepared, Source(image, window), progress), prepared.grid
         except (MemoryError, RuntimeError) as error:
             if not _is_lack_of_memory(error):
                 raise
@@ -73,9 +88,6 @@ class Predictor:
                 f"There is not enough memory on '{self.device}' for"
                 f" {' x '.join(map(str, prepared.grid.size_ijk))} voxels at the model's spacing."
             ) from error
-        progress("Done", 1.0)
-        landmarks = self.description.landmarks
-        return Prediction(landmarks, points, prepared.grid, self.model.identity, combined)
 
     def _check_memory(self, image: Image) -> None:
         """Of all stages, before the first one is tried: each landmark has one crop at least."""
@@ -86,8 +98,7 @@ class Predictor:
             crops = len(self.description.landmarks)
             check_fine(size, self.description, crops, batch_on(self.device))
 
-    def _points(self, prepared: Image, source: Source, progress) -> tuple:
-        """(a LandmarkPrediction each, the combined heatmap of the coarse stage if there are two)."""
+    def _seen(self, prepared: Image, source: Source, progress) -> tuple:
         names, prior = self.description.landmarks.names, self.model.prior
         coarse, *fine = self.description.stages
         progress("Detecting", 0.2)
@@ -96,13 +107,13 @@ class Predictor:
         choice = choose(found, prior)
         progress("Locating", 0.5)
         if not fine:
-            return located(names, found, choice), None
+            return located(names, found, choice)
         refiner = Refiner(self.model.networks[1], fine[0], self.device)
         crops = sum(map(len, choice.peaks)) + len(
             names
         )  # one more, where its pose has it elsewhere
         check_fine(heatmaps.shape[1:], self.description, crops, batch_on(self.device))
-        return refiner.refine(names, found, choice, source, prior), found.combined()
+        return refiner.refine(names, found, choice, source, prior)
 
 
 def _is_lack_of_memory(error) -> bool:

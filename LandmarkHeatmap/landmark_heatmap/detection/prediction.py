@@ -11,6 +11,9 @@ from ..annotation.table import Table
 from ..images.geometry import Grid, Image, apply_affine
 from ..model.description import ModelIdentity
 
+# Of a heatmap, what is below shows nothing.
+_LEAST_SHOWN = 0.0
+
 
 @dataclass(frozen=True)
 class Doubt:
@@ -56,6 +59,7 @@ class LandmarkPrediction:
     heatmap: Image
     belief: Image = None
     doubt: Doubt = None
+    sigma_mm: float = None
 
     def __repr__(self) -> str:
         where = "absent" if self.is_absent else position_told(self.position_lps)
@@ -119,7 +123,7 @@ class Prediction:
     def combined_heatmap(self) -> Image:
         """The maximum over the heatmaps of all landmarks that are present, on `grid`, float32.
 
-        A heatmap finer than the grid contributes the voxels nearest to the grid's.
+        Heatmaps are as fine as the grid, or finer, whichever way they are turned.
         None where there are no heatmaps.
         """
         if self.combined is not None or any(point.heatmap is None for point in self.points):
@@ -154,20 +158,9 @@ def moved(prediction: Prediction, to_lps: np.ndarray, from_lps: np.ndarray) -> P
 
 
 def _add_maximum(combined: np.ndarray, grid: Grid, heatmap: Image) -> None:
-    """Raise `combined` to `heatmap` where they overlap. Both grids run along the same axes."""
-    size = np.array(heatmap.array.shape[::-1])
-    corners = grid.to_ijk(heatmap.grid.to_lps([np.zeros(3), size - 1]))
-    first = np.maximum(np.ceil(corners[0] - 0.5), 0).astype(int)
-    last = np.minimum(np.floor(corners[1] + 0.5), np.array(grid.size_ijk) - 1).astype(int)
-    if (last < first).any():
-        return
-    # The axes are parallel, so the voxel along each axis follows from that axis alone.
-    nearest = []
-    for axis in range(3):
-        line = np.tile(first, (last[axis] - first[axis] + 1, 1)).astype(float)
-        line[:, axis] = np.arange(first[axis], last[axis] + 1)
-        index = heatmap.grid.to_ijk(grid.to_lps(line))[:, axis]
-        nearest.append(np.clip(np.rint(index).astype(int), 0, size[axis] - 1))
-    window = tuple(slice(f, n + 1) for f, n in zip(first, last))[::-1]
-    values = heatmap.array[np.ix_(*nearest[::-1])]
-    np.maximum(combined[window], values, out=combined[window])
+    """Raise `combined` to the heatmap's voxels, each where it lies."""
+    shown = np.argwhere(heatmap.array > _LEAST_SHOWN)
+    index = np.rint(grid.to_ijk(heatmap.grid.to_lps(shown[:, ::-1]))).astype(int)
+    inside = ((index >= 0) & (index < grid.size_ijk)).all(1)
+    values = heatmap.array[tuple(shown[inside].T)]
+    np.maximum.at(combined, tuple(index[inside, ::-1].T), values)

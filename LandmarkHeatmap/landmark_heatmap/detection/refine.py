@@ -16,8 +16,9 @@ from ..model.description import Stage
 from ..model.heatmap import decode_peak, gaussian_mass
 from ..model.network import belief_of
 from ..model.prior import choose_peaks
-from .locate import LOWEST_PEAK, Choice, Found, grid_mm, located, point_of
+from .locate import LOWEST_PEAK, Choice, Found, grid_mm, located
 from .prepare import scaled
+from .seen import Seen, seen_at
 
 # Crops that go through the network at a time: on the processor one, which stays in its cache and was
 # measured a fifth faster than eight; on a GPU more. The memory is the same for any number of landmarks.
@@ -94,7 +95,7 @@ class Refiner:
         self.network, self.stage, self.device = network, stage, device
 
     def refine(self, names, found: Found, choice: Choice, source: Source, prior=None) -> tuple:
-        """A LandmarkPrediction for each landmark, from crops around the candidates.
+        """A Seen for each landmark, from crops around the candidates.
 
         Where a coarse heatmap has several peaks, all of them are looked at, and the prior chooses
         again, knowing what the fine stage thinks of each. Landmarks that are absent from the image,
@@ -121,7 +122,7 @@ class Refiner:
         points = list(located(names, found, _of_the_coarse(first, choice)))
         for index, (each, i) in enumerate(zip(crops, choice.chosen)):
             if each is not None and _is_seen(each[i], source.image.grid):
-                points[index] = self._point(points[index], each[i])
+                points[index] = self._seen(points[index], each[i])
         return tuple(points)
 
     def look(self, source: Source, wanted, turn=None) -> list:
@@ -150,10 +151,10 @@ class Refiner:
             for heatmap, grid, presence in zip(heatmaps, grids, presences)
         ]
 
-    def _point(self, coarse, crop: Crop):
-        """The coarse point's name and presence, the crop's position and heatmap."""
-        point = point_of(coarse.name, crop.heatmap, crop.position_kji, coarse.presence, self.stage)
-        return replace(point, confidence=point.confidence * coarse.presence)
+    def _seen(self, coarse: Seen, crop: Crop) -> Seen:
+        """The coarse stage's name and presence, the crop's position and heatmap."""
+        seen = seen_at(coarse.name, crop.heatmap, crop.position_kji, coarse.presence, self.stage)
+        return replace(seen, confidence=seen.confidence * coarse.presence)
 
 
 def _pose(found: Found, choice: Choice, present, prior):

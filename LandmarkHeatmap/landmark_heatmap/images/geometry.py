@@ -69,6 +69,11 @@ class Grid:
         return np.linalg.norm(self.ijk_to_lps[:3, :3], axis=0)
 
     @property
+    def directions(self) -> np.ndarray:
+        """(3, 3), columns: where i, j, k run in LPS, of length one."""
+        return self.ijk_to_lps[:3, :3] / self.spacing_mm
+
+    @property
     def ijk_to_ras(self) -> np.ndarray:
         """The same affine, to mm in RAS (Slicer's world)."""
         return RAS_TO_LPS @ self.ijk_to_lps
@@ -185,7 +190,7 @@ def canonical_grid(grid: Grid) -> Grid:
     of a 2D image becomes the k axis, and its own two axes run closest to whichever of L, P, S they
     lie along. Nothing is resampled.
     """
-    directions = grid.ijk_to_lps[:3, :3] / grid.spacing_mm
+    directions = grid.directions
     if grid.is_2d:
         axes = _canonical_order_2d(directions, grid.size_ijk)
     else:

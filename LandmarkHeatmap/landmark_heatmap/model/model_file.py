@@ -2,8 +2,8 @@
 
 safetensors holds nothing but numbers and text, so loading runs no code from the file. The
 description stands in the file's metadata, so it can be read without torch and cannot get lost from
-the weights; a checksum guards each of the two. Tensors are named STAGE.parameter ('coarse.stem...')
-and prior.part.
+the weights; a checksum guards each of the two. Tensors are named STAGE.parameter ('coarse.stem...'),
+prior.part, joint.part and belief.part.
 """
 
 from __future__ import annotations
@@ -16,8 +16,11 @@ from pathlib import Path
 
 from ..errors import ModelFileError, quoted
 from ..files import replacing, sha256_of
+from . import belief_file
+from .belief_form import BeliefForm
 from .description import MODEL_SCHEMA, ModelDescription, ModelIdentity
 from .header import Header, read_header
+from .joint_shape import JointShape
 from .prior import ShapePrior
 from .prior_file import PREFIX as PRIOR
 from .prior_file import arrays_of, check_header, prior_from
@@ -27,6 +30,8 @@ MODEL_SUFFIX = ".safetensors"
 _LONGEST_DESCRIPTION = 8 * 2**20
 # Bytes of all weights of a model. Networks of ours take a few megabytes.
 _MOST_WEIGHTS = 4 * 2**30
+# What a file holds beside the weights of its networks.
+_KNOWLEDGE = (PRIOR, belief_file.JOINT, belief_file.BELIEF)
 _REAL_TYPES = ("F32", "F64", "F16", "BF16")
 _DESCRIPTION, _DESCRIPTION_SUM, _WEIGHTS_SUM = "description", "description_sha256", "weights_sha256"
 
@@ -37,13 +42,15 @@ class Model:
 
     networks: one torch module per stage of the description, in eval mode; of an ensemble, a
     network.Ensemble. prior: what is known of
-    the shape, or None.
+    the shape, joint: of all landmarks at once, belief: how what is shown is made; or None.
     """
 
     description: ModelDescription
     networks: tuple
     identity: ModelIdentity
     prior: ShapePrior = None
+    joint: JointShape = None
+    belief: BeliefForm = None
 
     def __repr__(self) -> str:
         return f"Model({self.description.told()})"
@@ -69,10 +76,12 @@ def read_model(path) -> Model:
         return _model(path)
 
 
-def write_model(path, description: ModelDescription, networks, prior=None) -> ModelIdentity:
+def write_model(
+    path, description: ModelDescription, networks, prior=None, joint=None, belief=None
+) -> ModelIdentity:
     """Write a model file, atomically: what `read_model` would refuse takes no good model's place.
 
-    networks: one torch module for each stage, in order. prior: a ShapePrior, or None. Raises
+    networks: one torch module for each stage, in order. prior, joint, belief: as in Model. Raises
     ModelFileError for what makes no model, weights that are not finite among it.
     """
     import torch
@@ -87,8 +96,9 @@ def write_model(path, description: ModelDescription, networks, prior=None) -> Mo
         for stage, network in zip(description.stages, networks)
         for name, tensor in network.state_dict().items()
     }
-    if prior is not None:
-        tensors.update({name: torch.from_numpy(a) for name, a in arrays_of(prior).items()})
+    known = {} if prior is None else arrays_of(prior)
+    known.update(belief_file.joint_arrays(joint), **belief_file.belief_arrays(belief))
+    tensors.update({name: torch.from_numpy(array) for name, array in known.items()})
     text = json.dumps(description.to_json(), ensure_ascii=False, allow_nan=False)
     metadata = {
         _DESCRIPTION: text,
@@ -145,11 +155,13 @@ def _model(path: Path) -> Model:
         raise ModelFileError("Its weights do not match their checksum: the file is damaged.")
     for stage, network in zip(description.stages, networks):
         _fill(network, f"{stage.role}.", tensors)
-    prior = prior_from({n: t.numpy() for n, t in tensors.items() if n.startswith(PRIOR)})
+    known = {n: t.numpy() for n, t in tensors.items() if n.startswith(_KNOWLEDGE)}
+    prior = prior_from({name: array for name, array in known.items() if name.startswith(PRIOR)})
     if description.stages[-1].turned and (prior is None or prior.shape is None):
         raise ModelFileError("Its crops are turned with the anatomy, but it has no mean shape.")
     identity = ModelIdentity(description.name, description.version, sha256_of(path))
-    return Model(description, networks, identity, prior)
+    joint, belief = belief_file.joint_from(known), belief_file.belief_from(known)
+    return Model(description, networks, identity, prior, joint, belief)
 
 
 def _metadata(header: Header) -> dict:
@@ -219,11 +231,14 @@ def _check_fits(tensors: dict, description: ModelDescription, networks) -> None:
             raise ModelFileError(
                 f"{told} '{name}' is {dtype}, {list(there)}, and has to be {list(shape)}."
             )
-    prior = {name: tensor for name, tensor in tensors.items() if name.startswith(PRIOR)}
     for name in tensors:
-        if name not in wanted and name not in prior:
+        if name not in wanted and not name.startswith(_KNOWLEDGE):
             raise ModelFileError(f"{told} it says nothing of {quoted(name)}.")
-    check_header(prior, len(description.landmarks), description.dimension)
+    prior = {name: tensor for name, tensor in tensors.items() if name.startswith(PRIOR)}
+    others = {name: tensor for name, tensor in tensors.items() if name.startswith(_KNOWLEDGE[1:])}
+    size = len(description.landmarks), description.dimension
+    check_header(prior, *size)
+    belief_file.check_header(others, *size)
 
 
 def _fill(network, prefix: str, tensors: dict) -> None:

@@ -1,0 +1,267 @@
+"""Belief, position and marker: three things from one source, the probabilities of one landmark.
+
+p is what the network says of each voxel. With the form of the model (model/belief_form.py):
+
+    core      f = p^power * t^joint, sums to one. t is where the other landmarks have this one, a
+              t-distribution (model/joint_shape.py). It is zero where p is: no point leaves the region
+              that its own heatmap allows.
+    belief    b = (1 - tail) f * G(spread) + tail f * G(wide): where an expert would click. G(s) is a
+              Gaussian of s mm, and * before it the convolution. Shown as one less the content c, the
+              share of b that is denser than here, as it came out on cases held out.
+    position  the peak of f^(peak_power / power) * G(2 sigma): the mode of p is a noisy estimate of a
+              wide peak.
+    marker    m = f^(8 / power) * G(s), times the mass of that Gaussian, with its peak moved onto the
+              position: of height one and one width wherever p has one mode, lower where it has two. s
+              is 3 sigma of a fine stage, 1.5 sigma of a coarse one.
+
+sigma is that of the stage whose heatmap it is, in mm; nothing depends on the voxels. Needs no torch.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..images.geometry import Grid, Image
+from ..model.belief_form import BeliefForm
+from ..model.description import COARSE, FINE, Stage
+from ..model.heatmap import decode_peak, gaussian_mass
+from ..model.joint_shape import FREEDOM
+from .seen import Seen
+
+# A fine stage's own sigma is too narrow to be seen, a coarse one's wide enough.
+_MARKER_SIGMAS = {COARSE: 1.5, FINE: 3.0}
+_MARKER_POWER = 8.0
+_PEAK_SIGMAS = 2.0
+_TAIL_SIGMAS = 4.0
+_NARROWEST_VOXELS = 0.4
+# What is further from the first position, in sigmas, is another place.
+_REACH_SIGMAS = 12.0
+# Of the highest value: what counts of f, of a belief, and of a marker.
+_LEAST_CORE, _LEAST_BELIEF, _LEAST_MARKER = 1e-6, 1e-4, 1e-2
+# Gaussians are cut at so many sigmas.
+_CUT = 3.5
+# What is shown of a belief: up to this level.
+_SHOWN_LEVEL = 0.99
+
+
+@dataclass(frozen=True, eq=False)
+class Core:
+    """f on its own grid, (K, J, I), sums to one. axes: those of the array along which it extends."""
+
+    values: np.ndarray
+    grid: Grid
+    axes: tuple
+    sigma_mm: float
+
+    @property
+    def spacing_mm(self) -> np.ndarray:
+        """Along the axes of the array."""
+        return self.grid.spacing_mm[::-1]
+
+
+def core_of(seen: Seen, form: BeliefForm, expected=None) -> Core:
+    """expected: (mean (D,), covariance (D, D)) in mm from the peak, along i, j (, k) of the heatmap."""
+    values, grid, axes, first = _window(seen, form.power)
+    f = values / values.max()
+    f = f**form.power if form.power != 1 else f
+    if expected is not None and form.joint > 0:
+        f = f * _others(f.shape, seen.position_kji - first, grid, axes, expected, form.joint)
+    return Core(f / f.sum(), grid, axes, seen.stage.sigma_mm)
+
+
+def near(seen: Seen) -> Seen:
+    """The same without what is too far from the peak to count: of a whole image, a small part."""
+    first, last = _around(seen)
+    image = seen.heatmap.cropped(first[::-1].tolist(), (last - first + 1)[::-1].tolist())
+    image = replace(image, array=image.array.copy())
+    return replace(seen, heatmap=image, position_kji=seen.position_kji - first)
+
+
+def _around(seen: Seen) -> tuple:
+    """(first, last) voxel within reach of the peak."""
+    spacing = seen.heatmap.grid.spacing_mm[::-1]
+    reach = np.ceil(_REACH_SIGMAS * seen.stage.sigma_mm / spacing).astype(int)
+    peak, end = np.rint(seen.position_kji).astype(int), np.array(seen.heatmap.array.shape) - 1
+    return np.clip(peak - reach, 0, end), np.clip(peak + reach, 0, end)
+
+
+def _window(seen: Seen, power: float) -> tuple:
+    """(values, grid, axes, first voxel) of what counts of a heatmap."""
+    heatmap = seen.heatmap.array
+    axes = tuple(axis for axis in range(3) if heatmap.shape[axis] > 1)
+    first, last = _around(seen)
+    close = heatmap[_slices(first, last)]
+    low, high = _box(close > max(_LEAST_CORE ** (1 / power), 1e-30) * close.max())
+    image = seen.heatmap.cropped((first + low)[::-1].tolist(), (high - low + 1)[::-1].tolist())
+    values = np.asarray(image.array, dtype=np.float64)
+    if not values.max() > 0:
+        values = np.ones_like(values)
+    return values, image.grid, axes, first + low
+
+
+def _slices(first, last) -> tuple:
+    return tuple(slice(int(a), int(b) + 1) for a, b in zip(first, last))
+
+
+def _box(mask: np.ndarray) -> tuple:
+    """(first, last) indices of what is true; all of it if nothing is."""
+    first, last = np.zeros(mask.ndim, int), np.array(mask.shape) - 1
+    for axis in range(mask.ndim):
+        along = np.flatnonzero(mask.any(axis=tuple(a for a in range(mask.ndim) if a != axis)))
+        if along.size:
+            first[axis], last[axis] = along[0], along[-1]
+    return first, last
+
+
+def _others(shape, origin, grid: Grid, axes, expected, weight: float) -> np.ndarray:
+    """t^weight at each voxel, one at most. origin: the voxel from which `expected` is told."""
+    mean, covariance = expected
+    precision = np.linalg.inv(covariance)
+    lines = {2 - axis: line_mm(shape, axis, origin, grid) - mean[2 - axis] for axis in axes}
+    square = sum(precision[a, b] * lines[a] * lines[b] for a in lines for b in lines)
+    return (1 + square / FREEDOM) ** (-0.5 * weight * (FREEDOM + len(mean)))
+
+
+def line_mm(shape, axis: int, origin, grid: Grid) -> np.ndarray:
+    """mm from the origin along one axis of the array, broadcastable to it."""
+    line = (np.arange(shape[axis]) - origin[axis]) * grid.spacing_mm[2 - axis]
+    return line.reshape([-1 if a == axis else 1 for a in range(3)])
+
+
+def smoothed(core: Core, values: np.ndarray, sigma_mm: float, shift_mm=(0, 0, 0)) -> tuple:
+    """(array, number of voxels that it has more at either end): values * G, moved.
+
+    The Gaussian is given its place before it is sampled, so that a shift is exact. Along each axis it
+    sums to one.
+    """
+    pads = np.zeros(3, int)
+    for axis in core.axes:
+        spacing = core.spacing_mm[axis]
+        pads[axis] = math.ceil((_CUT * sigma_mm + abs(shift_mm[axis])) / spacing)
+        index = np.arange(values.shape[axis])
+        wanted = np.arange(-pads[axis], values.shape[axis] + pads[axis])
+        apart = (wanted[:, None] - index) * spacing - shift_mm[axis]
+        kernel = np.exp(-0.5 * (apart / sigma_mm) ** 2)
+        kernel /= np.maximum(kernel.sum(0), 1e-30)
+        values = np.moveaxis(np.tensordot(kernel, values, (1, axis)), 0, axis)
+    return values, pads
+
+
+def position_of(core: Core, form: BeliefForm) -> np.ndarray:
+    """(3,), LPS, mm."""
+    array, pads = smoothed(core, _sharp(core, form, form.peak_power), _PEAK_SIGMAS * core.sigma_mm)
+    return core.grid.to_lps((decode_peak(array) - pads)[::-1])
+
+
+def marker_sigma_mm(stage: Stage) -> float:
+    """How wide the markers are that are made of a stage's heatmaps."""
+    return _MARKER_SIGMAS[stage.role] * stage.sigma_mm
+
+
+def _sharp(core: Core, form: BeliefForm, power: float) -> np.ndarray:
+    """f to the power that makes `power` of the network's probabilities; sums to one."""
+    sharp = (core.values / core.values.max()) ** (power / form.power)
+    return sharp / sharp.sum()
+
+
+def marker_of(core: Core, form: BeliefForm, position_lps, sigma_mm: float) -> Image:
+    """position_lps: onto which the peak is moved."""
+    position = core.grid.to_ijk(position_lps)[::-1]
+    sharp = _sharp(core, form, _MARKER_POWER)
+    array, pads = smoothed(core, sharp, sigma_mm)
+    apart_mm = (position - (decode_peak(array) - pads)) * core.spacing_mm
+    array, pads = smoothed(core, sharp, sigma_mm, apart_mm)
+    spacing = [core.spacing_mm[axis] for axis in core.axes]
+    array = (array * gaussian_mass(sigma_mm, spacing)).astype(np.float32)
+    return _cut(array, _padded(core.grid, pads), _LEAST_MARKER * float(array.max()))
+
+
+def density_of(core: Core, form: BeliefForm, landmark: int) -> tuple:
+    """(b, its grid), b sums to one."""
+    spread = form.spreads_mm[landmark]
+    tail, pads = smoothed(core, core.values, wide_mm(core, spread))
+    close, inner = smoothed(core, core.values, narrow_mm(core, spread))
+    belief = form.tail * tail
+    edge = pads - np.minimum(inner, pads)
+    inside = _slices(edge, np.array(belief.shape) - 1 - edge)
+    belief[inside] += (1 - form.tail) * close
+    return belief / belief.sum(), _padded(core.grid, pads)
+
+
+def density_at(core: Core, position_lps, sigma_mm: float) -> float:
+    """f * G(sigma) at one position, per mm (squared, cubed): what `smoothed` would have there."""
+    index, values = core.grid.to_ijk(position_lps)[::-1], core.values
+    for axis in (0, 1, 2):
+        if axis not in core.axes:
+            values = values.sum(0)
+            continue
+        apart = (np.arange(values.shape[0]) - index[axis]) * core.spacing_mm[axis] / sigma_mm
+        kernel = np.exp(-0.5 * apart**2) / (math.sqrt(2 * math.pi) * sigma_mm)
+        values = np.tensordot(kernel, values, 1)
+    return float(values)
+
+
+def wide_mm(core: Core, spread_mm: float) -> float:
+    """The sigma of the tail."""
+    return max(_TAIL_SIGMAS * core.sigma_mm, 2 * spread_mm)
+
+
+def narrow_mm(core: Core, spread_mm: float) -> float:
+    """The sigma of what is no tail: no narrower than what voxels can hold."""
+    return max(spread_mm, _NARROWEST_VOXELS * float(min(core.grid.spacing_mm)))
+
+
+def content_of(density: np.ndarray) -> np.ndarray:
+    """For each voxel the share of the probability that is denser; one where there is next to none."""
+    flat = density.ravel()
+    some = np.flatnonzero(flat > _LEAST_BELIEF * flat.max())
+    order = some[np.argsort(-flat[some])]
+    content = np.ones(flat.shape, np.float32)
+    # A voxel is half in, half out of the region of its own density.
+    content[order] = np.cumsum(flat[order]) - flat[order] / 2
+    return content.reshape(density.shape)
+
+
+def distances_mm(density: np.ndarray, grid: Grid, position_lps) -> np.ndarray:
+    """Of each voxel from a position."""
+    centre = grid.to_ijk(position_lps)[::-1]
+    axes = [axis for axis in range(3) if density.shape[axis] > 1]
+    square = sum(line_mm(density.shape, axis, centre, grid) ** 2 for axis in axes)
+    return np.sqrt(np.broadcast_to(square, density.shape))
+
+
+def share_within(density: np.ndarray, distances: np.ndarray, spacing_mm: float) -> tuple:
+    """(radii in mm, shares): how much of a belief lies within so far, in steps of half a voxel."""
+    step = spacing_mm / 2
+    counts = np.bincount((distances / step).astype(int).ravel(), density.ravel())
+    return step * np.arange(1, len(counts) + 1), np.cumsum(counts)
+
+
+def shown(content: np.ndarray, grid: Grid, form: BeliefForm, landmark: int) -> Image:
+    """One less the content, by what held-out cases say of it."""
+    if form.is_calibrated:
+        known, levels = form.held_out.level_of_content(landmark)
+        content = np.interp(content, known, levels).astype(np.float32)
+    return _cut(1 - content, grid, 1 - _SHOWN_LEVEL)
+
+
+def _padded(grid: Grid, pads) -> Grid:
+    """With so many voxels (k, j, i) more at either end."""
+    size = np.array(grid.size_ijk) + 2 * pads[::-1]
+    matrix = grid.ijk_to_lps.copy()
+    matrix[:3, 3] = grid.to_lps(-pads[::-1].astype(float))
+    return replace(grid, size_ijk=tuple(size.tolist()), ijk_to_lps=matrix)
+
+
+def _cut(array: np.ndarray, grid: Grid, least: float) -> Image:
+    """Without what is below, with one voxel around the rest."""
+    first, last = _box(array > least)
+    first, last = np.maximum(first - 1, 0), np.minimum(last + 1, np.array(array.shape) - 1)
+    image = Image(array, grid.ijk_to_lps, grid.unit).cropped(
+        first[::-1].tolist(), (last - first + 1)[::-1].tolist()
+    )
+    # A view would keep the whole in memory for as long as the prediction lives.
+    return Image(np.ascontiguousarray(image.array).astype(np.float32), image.ijk_to_lps, image.unit)

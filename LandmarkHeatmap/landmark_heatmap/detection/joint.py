@@ -1,0 +1,194 @@
+"""All landmarks together: what the others say of each, and what is told of it. Needs no torch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..images.geometry import Grid, Image
+from ..model.belief_form import BeliefForm, uncalibrated
+from ..model.joint_shape import GATE, JointShape
+from .belief import (
+    Core,
+    content_of,
+    core_of,
+    density_of,
+    distances_mm,
+    line_mm,
+    marker_of,
+    marker_sigma_mm,
+    position_of,
+    share_within,
+    shown,
+)
+from .prediction import Doubt, LandmarkPrediction
+from .seen import Seen
+
+# The level that is told of; lower where too few cases were held out.
+TOLD_LEVEL = 0.9
+
+
+@dataclass(frozen=True, eq=False)
+class Word:
+    """What the others say of a landmark, in mm along i, j (, k) of its heatmap. mean: (D,), from its
+    peak. covariance: (D, D). square: the Mahalanobis distance squared of what its own heatmap says."""
+
+    mean: np.ndarray
+    covariance: np.ndarray
+    square: float
+
+
+@dataclass(frozen=True, eq=False)
+class Believed:
+    """Core, position and belief of one landmark. position_lps: (3,). density: sums to one, on `grid`.
+    distances_mm: of each of its voxels from the position."""
+
+    core: Core
+    position_lps: np.ndarray
+    density: np.ndarray
+    grid: Grid
+    distances_mm: np.ndarray
+
+    @property
+    def expected_mm(self) -> float:
+        """The mean distance of the position from where an expert would click."""
+        return float((self.density * self.distances_mm).sum())
+
+    def shares(self) -> tuple:
+        """(radii in mm, share of the belief within)."""
+        return share_within(self.density, self.distances_mm, float(min(self.grid.spacing_mm)))
+
+
+def believed(seen: Seen, landmark: int, form: BeliefForm, word: Word = None) -> Believed:
+    core = core_of(seen, form, word and (word.mean, word.covariance))
+    position_lps = position_of(core, form)
+    density, grid = density_of(core, form, landmark)
+    return Believed(core, position_lps, density, grid, distances_mm(density, grid, position_lps))
+
+
+def predictions(seen, form: BeliefForm, shape: JointShape, grid: Grid, is_last=None) -> tuple:
+    """A LandmarkPrediction for each Seen.
+
+    form: None for a model that has none. grid: see `words`. is_last: for each whether it is what the
+    model's last stage saw, which alone is calibrated; by default all.
+    """
+    if form is None:
+        form = uncalibrated(len(seen), min(each.stage.sigma_mm for each in seen))
+    said = words(seen, form, shape, grid)
+    is_last = [True] * len(seen) if is_last is None else is_last
+    return tuple(
+        _told(each, number, form if last else form.without_held_out(), word)
+        for number, (each, word, last) in enumerate(zip(seen, said, is_last))
+    )
+
+
+def _told(seen: Seen, landmark: int, form: BeliefForm, word: Word) -> LandmarkPrediction:
+    found, sigma_mm = believed(seen, landmark, form, word), marker_sigma_mm(seen.stage)
+    return LandmarkPrediction(
+        seen.name,
+        found.position_lps,
+        seen.presence,
+        seen.confidence,
+        marker_of(found.core, form, found.position_lps, sigma_mm),
+        shown(content_of(found.density), found.grid, form, landmark),
+        _doubt(found, landmark, form, seen, word),
+        sigma_mm,
+    )
+
+
+def _doubt(found: Believed, landmark: int, form: BeliefForm, seen: Seen, word: Word) -> Doubt:
+    level = within = apart = oddness = None
+    if form.is_calibrated:
+        level = form.claimed(TOLD_LEVEL)
+        known, levels = form.held_out.level_of_share(landmark)
+        radii, shares = found.shares()
+        within = float(np.interp(np.interp(level, levels, known), shares, radii))
+    if word is not None:
+        moved = (found.position_lps - seen.position_lps) @ seen.heatmap.grid.directions
+        apart = float(np.linalg.norm(word.mean - moved[: len(word.mean)]))
+        oddness = math.sqrt(word.square / GATE[len(word.mean)])
+    return Doubt(form.error_scale * found.expected_mm, level, within, apart, oddness)
+
+
+def words(seen, form: BeliefForm, shape: JointShape, grid: Grid) -> list:
+    """What the others say of each landmark; None where there is no shape, or it is absent.
+
+    grid: of the coarse stage, along whose axes, in mm, the landmarks are put together.
+    """
+    nothing = [None] * len(seen)
+    if shape is None:
+        return nothing
+    dimension = shape.mean.shape[1]
+    positions = np.full((len(seen), dimension), np.nan)
+    covariances = np.tile(np.eye(dimension), (len(seen), 1, 1))
+    turns = [_turn(each.heatmap.grid, grid)[:dimension, :dimension] for each in seen]
+    peaks = [(grid.to_ijk(each.position_lps) * grid.spacing_mm)[:dimension] for each in seen]
+    for index, (each, turn) in enumerate(zip(seen, turns)):
+        if each.is_there:
+            mean, own = _moments(core_of(each, form), each)
+            positions[index] = peaks[index] + turn @ mean[:dimension]
+            covariances[index] = turn @ own[:dimension, :dimension] @ turn.T
+    said = shape.expected(positions, covariances)
+    if said is None:
+        return nothing
+    return [
+        Word(turn.T @ (mean - peak), turn.T @ covariance @ turn, float(square))
+        if each.is_there and np.isfinite(square)
+        else None
+        for each, turn, peak, mean, covariance, square in zip(
+            seen, turns, peaks, said.mean, said.covariance, said.square
+        )
+    ]
+
+
+def _turn(heatmap: Grid, grid: Grid) -> np.ndarray:
+    """(3, 3): columns are the axes of the heatmap along those of the grid, of length one."""
+    return grid.directions.T @ heatmap.directions
+
+
+def _moments(core: Core, seen: Seen) -> tuple:
+    """(mean (3,), covariance (3, 3)) of f in mm from the peak, along i, j, k."""
+    origin = core.grid.to_ijk(seen.position_lps)[::-1]
+    lines = [line_mm(core.values.shape, axis, origin, core.grid).ravel() for axis in (2, 1, 0)]
+    sums = [core.values.sum(axis=tuple(a for a in range(3) if a != axis)) for axis in (2, 1, 0)]
+    mean = np.array([own @ line for own, line in zip(sums, lines)])
+    covariance = np.diag([own @ (line - m) ** 2 for own, line, m in zip(sums, lines, mean)])
+    for a in range(3):
+        for b in range(a):
+            # What is left has the axes 2 - a and 2 - b of the array, in this order.
+            pair = core.values.sum(axis=a + b - 1)
+            covariance[a, b] = (lines[a] - mean[a]) @ pair @ (lines[b] - mean[b])
+            covariance[b, a] = covariance[a, b]
+    least = (0.3 * min(core.spacing_mm)) ** 2
+    return mean, covariance + least * np.eye(3)
+
+
+def score(found: Believed, reference_lps) -> tuple:
+    """(content, share, error in mm) of a reference (3,): what the belief says of where it is.
+
+    content: the share of the belief that is denser than there. share: that is nearer to the position.
+    """
+    error = float(np.linalg.norm(reference_lps - found.position_lps))
+    content = Image(content_of(found.density), found.grid.ijk_to_lps, found.grid.unit)
+    radii, shares = found.shares()
+    return (
+        value_at(content, reference_lps, outside=1.0),
+        float(np.interp(error, radii, shares)),
+        error,
+    )
+
+
+def value_at(image: Image, position_lps, outside: float) -> float:
+    """Linear between the voxels; `outside` beyond the centres of the outermost."""
+    index = image.grid.to_ijk(position_lps)[::-1]
+    size = np.array(image.array.shape)
+    index = np.where(size == 1, 0.0, index)
+    if not ((index >= 0) & (index <= size - 1)).all():
+        return outside
+    first = np.minimum(np.floor(index).astype(int), np.maximum(size - 2, 0))
+    block = image.array[tuple(slice(f, f + 2) for f in first)].astype(float)
+    for part in index - first:
+        block = block[0] if len(block) == 1 else (1 - part) * block[0] + part * block[1]
+    return float(block)

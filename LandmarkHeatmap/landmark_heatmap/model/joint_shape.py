@@ -1,0 +1,265 @@
+"""The configuration of all landmarks as one Gaussian: where each lies, given all the others.
+
+Pairs of landmarks (prior.py) tell a right peak from a wrong one. All of them together tell more: how
+far a landmark may lie from where the others have it, in each direction. The covariance is that of the
+training cases, shrunk towards a smooth kernel over the mean shape, as few cases know little of how
+distant landmarks vary together. The pose is no part of it: translation, turn and size are free.
+Needs no torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import product
+
+import numpy as np
+
+from .pose import align, fit_pose, rotation_onto
+
+# Share of the kernel, its reach and the noise (both of the whole: size of the shape, mean variance);
+# the best on left-out cases is taken.
+_SHARES, _REACHES, _NOISES = (0.05, 0.2, 0.5, 0.8), (0.25, 0.6), (0.02, 0.1, 0.3)
+# So many times cases are left out, and so many of them in all.
+_FOLDS, _MOST_LEFT_OUT = 5, 60
+_FEWEST_CASES, _FEWEST_LANDMARKS = 3, 4
+# How freely a pose is found, as a share of the shape's size: more than any error of it.
+_FREE = 0.2
+# Squared distances that one in a thousand exceeds, by dimension (chi-squared), and how many of the
+# left-out landmarks have to stay below.
+GATE = {2: 13.816, 3: 16.266}
+_PASS_PERCENT = 99
+# Landmarks that lie wrong count less: the weights are those of a t-distribution.
+FREEDOM = 4.0
+_ROUNDS = 8
+_LEAST_WEIGHT = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """Where all the others have each landmark. mean: (L, D). covariance: (L, D, D), of that alone.
+    square: (L,), the Mahalanobis distance squared of what was given, its own covariance included.
+    All NaN where nothing is known."""
+
+    mean: np.ndarray
+    covariance: np.ndarray
+    square: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class JointShape:
+    """mean: (L, D), mm along axes of its own, NaN for landmarks that too few cases have. covariance:
+    (L, D, L, D), mm squared, of cases turned onto it. widening: what it takes so that landmarks of
+    cases that it was not made of pass."""
+
+    mean: np.ndarray
+    covariance: np.ndarray
+    widening: float = 1.0
+
+    @property
+    def known(self) -> np.ndarray:
+        """(L,) bool: the landmarks it says something of."""
+        return np.isfinite(self.mean).all(-1)
+
+    def expected(self, positions, covariances) -> Expected:
+        """Where the others have each landmark, in any pose.
+
+        positions: (L, D), NaN for what is not there. covariances: (L, D, D) of each. Returns None if
+        too little is there to tell.
+        """
+        positions = np.asarray(positions, float)
+        there = self.known & np.isfinite(positions).all(-1)
+        if there.sum() < _FEWEST_LANDMARKS:
+            return None
+        pose = fit_pose(self.mean, np.where(there[:, None], positions, np.nan))
+        if pose is None:
+            return None
+        turn, size = pose.rotation, pose.scale
+        apart = (positions - pose.translation) @ turn - size * self.mean
+        own = np.einsum("ji,ljk,km->lim", turn, covariances, turn)
+        spread = size**2 * self.widening * self.covariance + _free(self.mean, size)
+        mean, covariance, square = _robust(apart, spread, own, there)
+        return Expected(
+            (size * self.mean + mean) @ turn.T + pose.translation,
+            np.einsum("ij,ljk,mk->lim", turn, covariance, turn),
+            square,
+        )
+
+
+def fit_joint_shape(positions) -> JointShape:
+    """From positions (N, L, D) in mm along any axes, NaN where there is none; None if they are too few
+    to tell."""
+    positions = np.asarray(positions, float)
+    if len(positions) < _FEWEST_CASES:
+        return None
+    mean = align(positions)[1]
+    if mean is None or np.isfinite(mean).all(-1).sum() < _FEWEST_LANDMARKS:
+        return None
+    turned = np.array([_onto(mean, each) for each in positions])
+    seen = np.isfinite(turned).all(-1).sum(0) >= _FEWEST_CASES
+    turned = np.where(seen[:, None], turned, np.nan)
+    if seen.sum() < _FEWEST_LANDMARKS:
+        return None
+    mean = _mean(turned)
+    best, widening = _best_form(turned, mean)
+    return JointShape(mean, _covariance(turned - mean, mean, *best), widening)
+
+
+def merged(shapes) -> JointShape:
+    """What the shapes of the members of an ensemble say together: they were made of nearly the same
+    cases, so the first one's mean, the mean covariance and the widest gate. None unless all have one."""
+    shapes = list(shapes)
+    if any(shape is None for shape in shapes):
+        return None
+    first = shapes[0]
+    covariances = [first.covariance] + [_as(first.mean, other) for other in shapes[1:]]
+    widening = max(shape.widening for shape in shapes)
+    return replace(first, covariance=np.mean(covariances, axis=0), widening=widening)
+
+
+def _as(mean, other: JointShape) -> np.ndarray:
+    """The covariance of another shape, along the axes of this mean."""
+    both = np.isfinite(mean).all(-1) & other.known
+    centred = [each - each[both].mean(0) for each in (other.mean, mean)]
+    turn = rotation_onto(centred[0][both], centred[1][both])
+    return np.einsum("ij,ajbk,mk->aibm", turn, other.covariance, turn)
+
+
+def _onto(mean, positions) -> np.ndarray:
+    """A case moved and turned onto the mean shape; NaN where that cannot be told."""
+    both = np.isfinite(mean).all(-1) & np.isfinite(positions).all(-1)
+    if both.sum() < mean.shape[1]:
+        return np.full_like(positions, np.nan)
+    centre, target = positions[both].mean(0), mean[both].mean(0)
+    turn = rotation_onto(positions[both] - centre, mean[both] - target)
+    return (positions - centre) @ turn.T + target
+
+
+def _mean(turned) -> np.ndarray:
+    there = np.isfinite(turned)
+    count = there.sum(0)
+    total = np.where(there, turned, 0.0).sum(0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _size(mean) -> float:
+    """Root of the mean squared distance from the centre."""
+    known = mean[np.isfinite(mean).all(-1)]
+    return float(np.sqrt(((known - known.mean(0)) ** 2).sum(-1).mean()))
+
+
+def _covariance(apart, mean, share: float, reach: float, noise: float) -> np.ndarray:
+    """(L, D, L, D) of what cases (N, L, D) lie apart from the mean, shrunk and with noise."""
+    there = np.isfinite(apart).all(-1)
+    apart = np.where(there[..., None], apart, 0.0)
+    both = np.maximum(there.T.astype(float) @ there, 1)
+    of_cases = np.einsum("nai,nbj->aibj", apart, apart) / both[:, None, :, None]
+    variance = (apart**2).sum() / max(1, there.sum() * apart.shape[2])
+    variance = max(variance, (1e-4 * _size(mean)) ** 2)
+    square = ((mean[:, None] - mean) ** 2).sum(-1)
+    kernel = np.nan_to_num(variance * np.exp(-square / 2 / (reach * _size(mean)) ** 2))
+    identity = np.eye(mean.shape[1])
+    kernel = kernel[:, None, :, None] * identity[None, :, None, :]
+    diagonal = np.eye(len(mean))[:, None, :, None] * identity[None, :, None, :]
+    return (1 - share) * of_cases + share * kernel + noise * variance * diagonal
+
+
+def _free(mean, size: float) -> np.ndarray:
+    """(L, D, L, D): a wide variance for motions, turns (linearised) and sizes of the shape."""
+    shape = np.nan_to_num(size * (mean - np.nanmean(mean, axis=0)))
+    extent, modes = size * _size(mean), []
+    for a in range(mean.shape[1]):
+        moved = np.zeros_like(shape)
+        moved[:, a] = extent
+        modes.append(moved)
+        for b in range(a):
+            turned = np.zeros_like(shape)
+            turned[:, a], turned[:, b] = -shape[:, b], shape[:, a]
+            modes.append(turned)
+    modes = _FREE * np.array([*modes, shape])
+    return np.einsum("mai,mbj->aibj", modes, modes)
+
+
+def _others_say(apart, spread, own, there) -> tuple:
+    """(mean (L, D), covariance (L, D, D)) of each landmark by the others alone.
+
+    apart: (L, D) from the mean. spread: (L, D, L, D). own: (L, D, D), what each is known to. there:
+    (L,). Those of the landmarks that are there follow from one inverse (Rasmussen and Williams,
+    Gaussian Processes for Machine Learning, 2006, section 5.4.2).
+    """
+    mean, covariance = np.full(apart.shape, np.nan), np.full(own.shape, np.nan)
+    index = np.flatnonzero(there)
+    count, d = len(index), apart.shape[1]
+    matrix = spread[np.ix_(index, range(d), index, range(d))]
+    matrix[range(count), :, range(count), :] += own[index]
+    inverse = np.linalg.inv(matrix.reshape(count * d, count * d))
+    weighted = (inverse @ apart[index].ravel()).reshape(count, d)
+    blocks = np.linalg.inv(inverse.reshape(count, d, count, d)[range(count), :, range(count), :])
+    mean[index] = apart[index] - np.einsum("lij,lj->li", blocks, weighted)
+    covariance[index] = blocks - own[index]
+    for other in np.flatnonzero(~there):
+        across = spread[other][:, index].reshape(d, count * d)
+        mean[other] = across @ weighted.ravel()
+        covariance[other] = spread[other, :, other] - across @ inverse @ across.T
+    return mean, covariance
+
+
+def _robust(apart, spread, own, there) -> tuple:
+    """(mean, covariance, square): as `_others_say`, in which those count less that lie wrong."""
+    weights = np.ones(len(apart))
+    for _ in range(_ROUNDS):
+        mean, covariance = _others_say(apart, spread, own / weights[:, None, None], there)
+        square = _squares(apart - mean, _positive(covariance) + own)
+        weights = np.where(there, (FREEDOM + apart.shape[1]) / (FREEDOM + square), 1.0)
+        weights = np.clip(weights, _LEAST_WEIGHT, 1.0)
+    return mean, _positive(covariance), square
+
+
+def _positive(covariance) -> np.ndarray:
+    """Without what rounding made negative."""
+    values, vectors = np.linalg.eigh(np.where(np.isfinite(covariance), covariance, 0.0))
+    floor = 1e-9 + 1e-6 * values[:, -1:]
+    fixed = np.einsum("lij,lj,lkj->lik", vectors, np.maximum(values, floor), vectors)
+    return np.where(np.isfinite(covariance), fixed, np.nan)
+
+
+def _squares(apart, covariance) -> np.ndarray:
+    """(L,) Mahalanobis distances squared; NaN where nothing is known."""
+    known = np.isfinite(apart).all(-1) & np.isfinite(covariance).all((-2, -1))
+    square = np.full(len(apart), np.nan)
+    solved = np.linalg.solve(covariance[known], apart[known][..., None])[..., 0]
+    square[known] = (apart[known] * solved).sum(-1)
+    return square
+
+
+def _best_form(turned, mean) -> tuple:
+    """((share, reach, noise), widening): under which left-out cases are likeliest, and what has to
+    be added so that they pass the gate."""
+    folds = min(_FOLDS, len(turned))
+    free, best = _free(mean, 1.0), None
+    for form in product(_SHARES, _REACHES, _NOISES):
+        told = [_left_out(turned, fold, folds, form, free) for fold in range(folds)]
+        logs, squares = (np.concatenate(each) for each in zip(*told))
+        if best is None or logs.mean() > best[0]:
+            best = logs.mean(), form, squares
+    _, form, squares = best
+    passed = np.percentile(squares, _PASS_PERCENT) / GATE[mean.shape[1]]
+    return form, float(max(1.0, passed))
+
+
+def _left_out(turned, fold: int, folds: int, form, free) -> tuple:
+    """(log likelihoods, Mahalanobis distances squared) of each landmark of the cases of a fold, by the
+    others of its case and by what the other cases say."""
+    mine = np.arange(len(turned)) % folds == fold
+    mean = _mean(turned[~mine])
+    spread = _covariance(turned[~mine] - mean, mean, *form) + free
+    nothing = np.zeros((*mean.shape, mean.shape[1]))
+    logs, squares = [], []
+    for case in turned[mine][: _MOST_LEFT_OUT // folds] - mean:
+        there = np.isfinite(case).all(-1)
+        if there.sum() < _FEWEST_LANDMARKS:
+            continue
+        expected, covariance = _others_say(np.nan_to_num(case), spread, nothing, there)
+        square = _squares(case - expected, covariance)[there]
+        logs.append(-0.5 * (square + np.linalg.slogdet(covariance[there])[1]))
+        squares.append(square)
+    return np.concatenate(logs or [np.zeros(0)]), np.concatenate(squares or [np.zeros(0)])
