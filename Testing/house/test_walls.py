@@ -57,7 +57,7 @@ WINGS = {
             "learning",
             "importing",
         ),
-        *("ensemble", "folds", "fit", "crossval", "commands", "cli"),
+        *("ensemble", "recalibrate", "folds", "fit", "crossval", "commands", "cli"),
     ),
 }
 # What runs inside Slicer only, and is not installed elsewhere.

@@ -16,7 +16,8 @@ from landmark_heatmap.annotation.landmarks import (
     Point,
     PointState,
 )
-from landmark_heatmap.detection.prediction import LandmarkPrediction, Prediction
+from landmark_heatmap.detection.belief import content_of
+from landmark_heatmap.detection.prediction import Doubt, LandmarkPrediction, Prediction
 from landmark_heatmap.images.geometry import Image, apply_affine
 from landmark_heatmap.images.imageio import write_image
 from landmark_heatmap.model.description import (
@@ -84,7 +85,7 @@ class SeesDots:
     def __init__(self, path, device="auto"):
         self.description = read_description(path)
         identity = ModelIdentity(self.description.name, "1", "0" * 64)
-        self.model = SimpleNamespace(identity=identity, prior=None)
+        self.model = SimpleNamespace(identity=identity, prior=None, joint=None, belief=None)
 
     def predict(self, image):
         landmarks, training = self.description.landmarks, self.description.training
@@ -101,9 +102,16 @@ class SeesDots:
                     0.1 if name in training.get("absent", ()) else 0.9,
                     0.8,
                     self._heatmap(image, index, heights[channel]),
+                    self._belief(image, index),
+                    Doubt(SIGMA),
+                    SIGMA,
                 )
             )
         return Prediction(landmarks, tuple(points), image.grid, self.model.identity)
+
+    def _belief(self, image, centre):
+        density = self._heatmap(image, centre, 1.0).array
+        return Image(1 - content_of(density / density.sum()), image.ijk_to_lps)
 
     def _heatmap(self, image, centre, height):
         grids = np.indices(image.array.shape)[::-1]

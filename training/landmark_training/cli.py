@@ -11,6 +11,7 @@ from landmark_heatmap.command_line import INTERRUPTED, Parser, add_version, run_
 from landmark_heatmap.errors import DatasetError
 from landmark_heatmap.launch import place
 
+from .commands import calibrating
 from .commands.cross_validate import add_cross_validation
 from .commands.importing import add_import
 from .commands.judging import add_commands
@@ -66,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     hips.add_argument("--spacing", type=float, default=3.0, metavar="MM")
     hips.set_defaults(command=_synthetic_hips)
     add_commands(commands)
+    calibrating.add_commands(commands)
     return parser
 
 

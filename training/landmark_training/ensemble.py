@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from landmark_heatmap.errors import DatasetError
+from landmark_heatmap.model import belief_form, joint_shape
 from landmark_heatmap.model.model_file import Model, read_model, write_model
 from landmark_heatmap.model.network import Ensemble
 from landmark_heatmap.model.pose import fit_pose
 
+from .learning.model import CALIBRATION, told_of
 from .outputs import check_new_file
 
 # Members whose crops are turned along different axes cannot be averaged.
@@ -33,6 +35,7 @@ def write_ensemble(paths, output, name: str = None, metrics: dict = None) -> Pat
     trained = sorted({i for m in models for i in m.description.training.get("training_images", ())})
     chosen = {i for m in models for i in m.description.training.get("validation_images", ())}
     seen = [m.description.training.get("images_seen_before", []) for m in models]
+    belief = belief_form.merged(model.belief for model in models)
     training = {
         **{k: v for k, v in first.training.items() if k != "outcome"},
         "members": [model.identity.to_json() for model in models],
@@ -41,6 +44,7 @@ def write_ensemble(paths, output, name: str = None, metrics: dict = None) -> Pat
         "validation_images": sorted(chosen - set(trained)),
         "images_seen_before": None if None in seen else sorted({i for each in seen for i in each}),
         "cases": len(trained),
+        CALIBRATION: None if belief is None else told_of(belief),
     }
     description = replace(
         first,
@@ -51,7 +55,8 @@ def write_ensemble(paths, output, name: str = None, metrics: dict = None) -> Pat
         metrics=metrics or {},
     )
     networks = [Ensemble(of_one_stage) for of_one_stage in zip(*(m.networks for m in models))]
-    write_model(output, description, networks, _prior(models))
+    joint = joint_shape.merged(model.joint for model in models)
+    write_model(output, description, networks, _prior(models), joint, belief)
     return output
 
 

@@ -17,17 +17,18 @@ from landmark_heatmap.model.model_file import Model, read_model
 from landmark_heatmap.model.network import network_for
 
 from . import parallel, progress
-from .data.cases import find_cases, split_cases, told_apart
+from .data.cases import Case, find_cases, split_cases, told_apart
 from .data.digests import changes
 from .data.prepare import planned, training_case
 from .judging.comparison import compare
 from .judging.judge import How, judge
 from .judging.runs import RUN_RECORD, RunFolder, read_run
+from .learning.calibrating import calibrated
 from .learning.clock import Clock
 from .learning.coarse import CoarseTask
 from .learning.fine import FineTask, fine_case
 from .learning.losses import check_losses
-from .learning.model import ModelWriter, description_of_run, prior_of_run
+from .learning.model import ModelWriter, description_of_run, joint_of_run, prior_of_run
 from .learning.outcome import BY_USER, FAILED, TIME, RunOutcome, nothing_yet
 from .learning.run import Run
 from .outputs import alone_in, check_free, new_folder
@@ -37,6 +38,8 @@ from .planning.plan import ANY_POSE_DEGREES, Plan
 COMPARISON_RECORD = "comparison.json"
 # What it takes to prepare the fine stage and to judge it, in validations of the coarse one.
 _TO_PREPARE = 3
+# What it takes to calibrate the belief, in validations.
+_TO_CALIBRATE = 2
 
 
 class Stopped(KeyboardInterrupt):
@@ -196,7 +199,8 @@ def get_ready(job: Job, output: Path, say) -> Ready:
     description = description_of_run(job.data, training, landmarks, plan, parent, judged)
     any_pose = plan.config.rotation_degrees >= ANY_POSE_DEGREES
     prior = prior_of_run(training, parent, any_pose) if config.prior else None
-    writer = ModelWriter(output, description, prior)
+    joint = joint_of_run(training, parent) if config.prior else None
+    writer = ModelWriter(output, description, prior, joint)
     sha256 = None if parent is None else parent.identity.sha256
     return Ready(plan, networks, training, judged, writer, digests, sha256)
 
@@ -204,10 +208,11 @@ def get_ready(job: Job, output: Path, say) -> Ready:
 def _trained(job: Job, ready: Ready, started: float, say) -> Path:
     """Train the stages one after the other, from checkpoints where there are any, and tell what came
     of it. Raises Stopped for Ctrl-C, TrainingError if there is no model or it cannot go on."""
-    plan, writer, comparisons = ready.plan, ready.writer, 0 if job.parent is None else 2
+    plan, writer = ready.plan, ready.writer
+    comparisons = _TO_CALIBRATE + (0 if job.parent is None else 2)
     nothing = nothing_yet(plan, len(ready.held_out))
     clock = Clock(nothing.planned, plan.config, started, plan.step_seconds, comparisons)
-    runs, cut_short = [], ""
+    runs, cut_short, belief = [], "", None
     try:
         task = CoarseTask(plan, ready.networks[0], ready.training, ready.held_out, writer)
         _run_stage(runs, Run(task, plan, clock, writer.folder, say, nothing))
@@ -217,6 +222,7 @@ def _trained(job: Job, ready: Ready, started: float, say) -> Path:
                 _run_stage(runs, run)
             else:
                 cut_short = TIME
+        belief = _calibrated(ready, say)
     except (KeyboardInterrupt, TrainingError) as error:
         cut_short = FAILED if isinstance(error, TrainingError) else BY_USER
         if not runs and writer.path.exists():
@@ -234,8 +240,17 @@ def _trained(job: Job, ready: Ready, started: float, say) -> Path:
             f"The {plan.config.minutes or 0:g} minutes were over before the first step: reading the"
             f" images and preparing took {progress.duration(clock.began)}. Give it more --minutes."
         )
-    _tell_what_is_kept(writer, outcome, say)
+    _tell_what_is_kept(writer, outcome, say, belief)
     return writer.path
+
+
+def _calibrated(ready: Ready, say):
+    """The form of the belief, by the held-out cases; None where there is none, or no model."""
+    path, device = ready.writer.path, ready.plan.config.device
+    if not parallel.team().is_first or not ready.held_out or not path.exists():
+        return None
+    cases = [Case(case.name, case.image_path, case.label) for case in ready.held_out]
+    return calibrated(read_model(path), cases, device)
 
 
 def _run_stage(runs: list, run: Run) -> None:
@@ -245,12 +260,12 @@ def _run_stage(runs: list, run: Run) -> None:
     run.train()
 
 
-def _tell_what_is_kept(writer: ModelWriter, outcome: RunOutcome, say) -> None:
+def _tell_what_is_kept(writer: ModelWriter, outcome: RunOutcome, say, belief=None) -> None:
     """On the console and in the model file; and what comes next."""
     if not parallel.team().is_first:
         return
     try:
-        told = writer.finish(outcome)
+        told = writer.finish(outcome, belief)
     except (OSError, LandmarkHeatmapError) as error:
         if isinstance(error, LandmarkHeatmapError) and not outcome.cut_short:
             raise

@@ -184,10 +184,10 @@ def density_of(core: Core, form: BeliefForm, landmark: int) -> tuple:
     spread = form.spreads_mm[landmark]
     tail, pads = smoothed(core, core.values, wide_mm(core, spread))
     close, inner = smoothed(core, core.values, narrow_mm(core, spread))
-    belief = form.tail * tail
+    belief = form.tails[landmark] * tail
     edge = pads - np.minimum(inner, pads)
     inside = _slices(edge, np.array(belief.shape) - 1 - edge)
-    belief[inside] += (1 - form.tail) * close
+    belief[inside] += (1 - form.tails[landmark]) * close
     return belief / belief.sum(), _padded(core.grid, pads)
 
 

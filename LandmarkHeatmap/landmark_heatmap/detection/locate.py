@@ -87,7 +87,7 @@ def grid_mm(position_kji, grid: Grid, stage: Stage) -> np.ndarray:
 def find_peaks(heatmap: np.ndarray, grid: Grid, sigma_mm: float) -> list:
     """Voxel indices (k, j, i) of up to three peaks, the highest first, three sigma apart."""
     peaks = [np.unravel_index(np.argmax(heatmap), heatmap.shape)]
-    candidates = _local_maxima(heatmap, LOWEST_PEAK * heatmap[peaks[0]])
+    candidates = local_maxima(heatmap, LOWEST_PEAK * heatmap[peaks[0]])
     while len(peaks) < _MOST_PEAKS:
         apart_mm = (candidates - peaks[-1]) * grid.spacing_mm[::-1]
         candidates = candidates[(apart_mm**2).sum(1) > (3 * sigma_mm) ** 2]
@@ -108,7 +108,7 @@ def nearest_peak(heatmap: Image, position_lps):
         return None
     here = grid.to_ijk(position_lps)[::-1]
     voxel = tuple(np.clip(np.rint(here).astype(int), 0, np.array(values.shape) - 1))
-    peaks = _local_maxima(values, max(LOWEST_PEAK * values.max(), 0))
+    peaks = local_maxima(values, max(LOWEST_PEAK * values.max(), 0))
     if not len(peaks):
         return None
     apart = ((peaks - here) * grid.spacing_mm[::-1]) ** 2
@@ -118,7 +118,7 @@ def nearest_peak(heatmap: Image, position_lps):
     return grid.to_lps(decode_peak(values, nearest)[::-1])
 
 
-def _local_maxima(heatmap: np.ndarray, lowest: float) -> np.ndarray:
+def local_maxima(heatmap: np.ndarray, lowest: float) -> np.ndarray:
     """Indices (N, 3) of the voxels above `lowest` that no neighbour exceeds, corners included.
 
     Nearly all of a heatmap is below, so that only few voxels are looked at.

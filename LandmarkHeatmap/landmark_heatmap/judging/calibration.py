@@ -1,104 +1,124 @@
-"""Whether a heatmap knows how wrong it is: its spread and its confidence against the error.
+"""Whether a belief means what it says: how often its regions hold the reference, and how large they are.
 
-The ellipse of a heatmap has the predicted point as its centre and the heatmap's covariance
-(ChannelShape.covariance_mm2) as its own. If a heatmap were the probability of where the landmark
-is, the 50 % ellipses would hold half of the references. A network that is asked for Gaussians of
-one sigma is not free to say so: then the ellipses tell how sigma compares with the errors, and the
-rank correlations tell whether what is left of its freedom is used.
+The region of a level is where the belief, one less its content, is above one less the level. If the
+belief is honest, the 90 % regions hold nine tenths of the references: over all, and for each landmark,
+since a channel whose regions hold more or fewer than the others' means another thing by the same
+colour. Both could be had with regions that know nothing, of one size in every image; so their size is
+compared with that of such regions: balls of a constant radius a landmark, from the same held-out cases.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..annotation.landmarks import Annotation, PointState
-from ..detection.prediction import Prediction
+from ..detection.joint import value_at
+from ..detection.prediction import LandmarkPrediction, Prediction
+from ..model.belief_form import BeliefForm
 from .bootstrap import Figure, rank_correlation, ratio, resampled
-from .consistency import CaseConsistency
 
 LEVELS = (0.5, 0.9, 0.95)
-# By dimension, the squared Mahalanobis distances within which a Gaussian has LEVELS of its mass:
-# quantiles of the chi-squared distribution.
-_QUANTILES = {
-    1: (0.454936, 2.705543, 3.841459),
-    2: (1.386294, 4.605170, 5.991465),
-    3: (2.365974, 6.251389, 7.814728),
-}
-# Of the mean variance, what the variance along any direction has at least.
-_LEAST_SHARE = 1e-3
+# Of which the size is told, and the scatter over the landmarks.
+TOLD_LEVEL = 0.9
 
 
 @dataclass(frozen=True)
 class CalibrationPoint:
     """One located landmark that has a reference.
 
-    spread_mm: the root of the mean of the covariance's diagonal. inside: for each of LEVELS,
-    whether the reference lies within the ellipse.
+    level: of the smallest region that holds the reference. expected_mm: the error that was expected.
+    size: of the region of TOLD_LEVEL, in mm squared or cubed. constant_size: of a ball of constant
+    radius for this landmark; None where the model is not calibrated. is_within: whether the error is
+    within what was told; None where nothing was.
     """
 
     name: str
     error_mm: float
-    spread_mm: float
-    confidence: float
-    inside: tuple
+    expected_mm: float
+    level: float
+    size: float
+    constant_size: float = None
+    is_within: bool = None
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """coverage: level to the share of references within the ellipse. spread_correlation,
-    confidence_correlation: Spearman's, with the error; a network that knows when it is wrong has a
-    positive and a negative one. points: a tuple of CalibrationPoints for each case.
+    """coverage: level to the share of references within the region. landmarks: name to the share within
+    the region of TOLD_LEVEL. scatter: the standard deviation of that over the landmarks, which is not
+    below what so few cases scatter by chance (chance_scatter). size_ratio: mean size of these regions
+    over that of constant balls. within: the share of errors within what was told. correlation:
+    Spearman's, of expected and actual error. points: a tuple of CalibrationPoints for each case.
     """
 
     coverage: dict
-    spread_correlation: Figure
-    confidence_correlation: Figure
+    landmarks: dict
+    scatter: float
+    chance_scatter: float
+    size_ratio: float
+    within: Figure
+    correlation: Figure
     points: tuple
 
     def to_json(self) -> dict:
         return {
+            "definitions": {
+                "coverage": "share of references within the region that is said to hold so much",
+                "scatter": f"standard deviation over landmarks of the coverage at {TOLD_LEVEL:g}",
+                "chance_scatter": "what so few cases would scatter if every landmark were right",
+                "size_ratio": "mean size of these regions over that of balls of a constant radius a"
+                " landmark, calibrated on the same cases",
+            },
             "coverage": [
                 {"level": level, **figure.to_json()} for level, figure in self.coverage.items()
             ],
-            "spearman_of_spread_and_error": self.spread_correlation.to_json(),
-            "spearman_of_confidence_and_error": self.confidence_correlation.to_json(),
+            "landmarks": self.landmarks,
+            "scatter": self.scatter,
+            "chance_scatter": self.chance_scatter,
+            "size_ratio": self.size_ratio,
+            "within": self.within.to_json(),
+            "spearman_of_expected_and_error": self.correlation.to_json(),
             "points": sum(map(len, self.points)),
         }
 
 
 def calibration_points(
-    prediction: Prediction, consistency: CaseConsistency, reference: Annotation
+    prediction: Prediction, reference: Annotation, form: BeliefForm = None
 ) -> tuple:
-    """The points of one case. consistency: what was measured of the same prediction."""
-    shapes = {channel.name: channel for channel in consistency.channels}
+    """The points of one case. form: of the model, which knows the constant radii."""
     points = []
-    for point in prediction.points:
-        shape = shapes.get(point.name)
+    for number, point in enumerate(prediction.points):
         placed = reference.state(point.name) is PointState.PLACED
-        if placed and shape is not None and shape.covariance_mm2 is not None:
-            points.append(_point(prediction, point, shape, reference.position_lps(point.name)))
+        if placed and not point.is_absent and point.belief is not None:
+            points.append(_point(number, point, reference.position_lps(point.name), form))
     return tuple(points)
 
 
-def _point(prediction, point, shape, reference_lps) -> CalibrationPoint:
-    axes = [axis for axis in range(3) if prediction.grid.size_ijk[axis] > 1]
-    # Along the axes of the heatmap, as its covariance.
-    grid = point.heatmap.grid
-    index = grid.to_ijk([reference_lps, point.position_lps])
-    apart_mm = ((index[0] - index[1]) * grid.spacing_mm)[axes]
-    variance = float(np.trace(shape.covariance_mm2)) / len(axes)
-    # A heatmap of few voxels may be flat along a direction; nothing is known as well as that.
-    least = (_LEAST_SHARE * variance + 1e-9) * np.eye(len(axes))
-    square = apart_mm @ np.linalg.solve(shape.covariance_mm2 + least, apart_mm)
+def _point(number: int, point: LandmarkPrediction, reference_lps, form) -> CalibrationPoint:
+    error = float(np.linalg.norm(reference_lps - point.position_lps))
+    grid = point.belief.grid
+    axes = [axis for axis in range(3) if grid.size_ijk[axis] > 1]
+    voxels = int((point.belief.array >= 1 - TOLD_LEVEL).sum())
+    constant = None
+    if form is not None and form.is_calibrated:
+        radius = form.held_out.constant_radius_mm(number, TOLD_LEVEL)
+        constant = _ball(radius, len(axes)) if math.isfinite(radius) else None
+    told = point.doubt.within_mm
     return CalibrationPoint(
         point.name,
-        float(np.linalg.norm(reference_lps - point.position_lps)),
-        variance**0.5,
-        float(point.confidence),
-        tuple(bool(square <= quantile) for quantile in _QUANTILES[len(axes)]),
+        error,
+        point.doubt.expected_mm,
+        1 - value_at(point.belief, reference_lps, outside=0.0),
+        voxels * float(np.prod(grid.spacing_mm[axes])),
+        constant,
+        None if told is None else error <= told,
     )
+
+
+def _ball(radius: float, dimension: int) -> float:
+    return math.pi * radius**2 if dimension == 2 else 4 / 3 * math.pi * radius**3
 
 
 def calibrate(points, resamples: int = 2000, seed: int = 0) -> Calibration:
@@ -107,17 +127,43 @@ def calibrate(points, resamples: int = 2000, seed: int = 0) -> Calibration:
     known = [each for each in points if each]
     weights = resampled(len(known), resamples, seed)
     counts = np.array([len(each) for each in known])
-    coverage = {
-        level: ratio(np.array([sum(p.inside[i] for p in each) for each in known]), counts, weights)
-        for i, level in enumerate(LEVELS)
-    }
-    columns = {
-        key: [np.array([getattr(point, key) for point in each]) for each in known]
-        for key in ("error_mm", "spread_mm", "confidence")
-    }
+
+    def share(is_so) -> Figure:
+        return ratio(np.array([sum(map(is_so, each)) for each in known]), counts, weights)
+
+    landmarks, scatter, chance = _of_landmarks([point for case in known for point in case])
+    told = all(p.is_within is not None for case in known for p in case)
+    columns = [
+        [np.array([getattr(point, name) for point in each]) for each in known]
+        for name in ("expected_mm", "error_mm")
+    ]
     return Calibration(
-        coverage,
-        rank_correlation(columns["spread_mm"], columns["error_mm"], weights),
-        rank_correlation(columns["confidence"], columns["error_mm"], weights),
+        {level: share(lambda p, level=level: p.level <= level) for level in LEVELS},
+        landmarks,
+        scatter,
+        chance,
+        _size_ratio([point for case in known for point in case]),
+        share(lambda p: p.is_within) if told else Figure(None),
+        rank_correlation(*columns, weights),
         points,
     )
+
+
+def _of_landmarks(points) -> tuple:
+    """(name to share within the region of TOLD_LEVEL, their scatter, that of chance)."""
+    inside = {}
+    for point in points:
+        inside.setdefault(point.name, []).append(point.level <= TOLD_LEVEL)
+    shares = {name: float(np.mean(each)) for name, each in inside.items()}
+    if len(shares) < 2:
+        return shares, None, None
+    chance = np.mean([TOLD_LEVEL * (1 - TOLD_LEVEL) / len(each) for each in inside.values()])
+    return shares, float(np.std(list(shares.values()))), float(np.sqrt(chance))
+
+
+def _size_ratio(points):
+    """None where there are no constant balls to compare with."""
+    both = [point for point in points if point.constant_size]
+    if not both:
+        return None
+    return float(np.mean([p.size for p in both]) / np.mean([p.constant_size for p in both]))

@@ -18,6 +18,7 @@ from itertools import product
 import numpy as np
 
 from ..annotation.landmarks import Annotation
+from ..detection.locate import local_maxima
 from ..detection.prediction import LandmarkPrediction, Prediction
 from ..images.geometry import Grid
 from ..model.prior import ShapePrior
@@ -25,8 +26,10 @@ from .bootstrap import Figure, mean, ratio, resampled
 
 # What is further away, in sigmas, is no part of the peak.
 WINDOW_SIGMAS = 3.0
-# A channel with a second mode above this share of its maximum counts as having two.
-SECOND_MODE = 0.3
+# A channel with a second mode above this share of its maximum counts as having two; it is one of its
+# own if the way to it leads below this share of its height. A ridge along an edge is no second mode.
+SECOND_MODE, SADDLE = 0.3, 0.8
+_MOST_MODES = 3
 # Keeps the logarithm finite for a heatmap that has no extent along some direction.
 _LEAST_EXTENT = 1e-3
 
@@ -38,10 +41,11 @@ class ChannelShape:
     peak_ratio: max h / max g. spread_ratio: sqrt(m(h) / m(g)), m the mean squared distance from the
     predicted point, weighted by the map, within three sigma. anisotropy_error:
     |log(M(h) M(g)^-1)|_F, M the matrix of second moments there, as the root of the sum of squared
-    logarithms of the eigenvalues; it sees size too, not direction alone. second_mode_ratio: max h
-    beyond three sigma / max h. covariance_mm2: (D, D) along those axes of the grid that have more
-    than one voxel, corrected for what the window cuts off: sigma^2 on the diagonal for a perfect
-    heatmap. None where there is nothing to measure, in an empty heatmap for instance.
+    logarithms of the eigenvalues; it sees size too, not direction alone. second_mode_ratio: the highest
+    mode of its own beyond three sigma / max h, zero without any. covariance_mm2: (D, D) along those axes
+    of the grid that have more than one voxel, corrected for what the window cuts off: sigma^2 on the
+    diagonal for a perfect heatmap. None where there is nothing to measure, in an empty heatmap for
+    instance.
     """
 
     name: str
@@ -142,8 +146,8 @@ class Consistency:
                 "spread_ratio": f"root of second moment within {WINDOW_SIGMAS:g} sigma over target's",
                 "spread_cv": "as peak_cv, of the spread ratios",
                 "anisotropy_error": "|log(M Mt^-1)|_F of the second moments of heatmap and target",
-                "second_mode_share": f"share of channels whose maximum beyond {WINDOW_SIGMAS:g} sigma"
-                f" is above {SECOND_MODE:g} of the maximum",
+                "second_mode_share": f"share of channels with a mode beyond {WINDOW_SIGMAS:g} sigma above"
+                f" {SECOND_MODE:g} of the maximum, and a saddle below {SADDLE:g} of it",
             },
             "figures": {name: figure.to_json() for name, figure in self.figures.items()},
             "swapped_share": self.swapped.to_json(),
@@ -157,15 +161,12 @@ class Consistency:
 
 
 def measure_case(
-    name: str, prediction: Prediction, sigmas_mm, reference: Annotation = None, shape_distance=None
+    name: str, prediction: Prediction, reference: Annotation = None, shape_distance=None
 ) -> CaseConsistency:
-    """sigmas_mm: of the targets, one number or one for each landmark. reference: tells swaps.
-    shape_distance: from `measure_shape`.
-    """
-    sigmas_mm = np.broadcast_to(sigmas_mm, len(prediction.points))
+    """reference: tells swaps. shape_distance: from `measure_shape`."""
     channels = tuple(
-        measure_channel(point, prediction.grid, float(sigma_mm))
-        for point, sigma_mm in zip(prediction.points, sigmas_mm)
+        measure_channel(point, prediction.grid, point.sigma_mm)
+        for point in prediction.points
         if not point.is_absent
     )
     swapped, pairs = (), 0
@@ -203,9 +204,39 @@ def measure_channel(point: LandmarkPrediction, image: Grid, sigma_mm: float) -> 
         return ChannelShape(point.name, 0.0)
     apart = _apart_mm([range(n) for n in heatmap.shape[::-1]], centre, grid.spacing_mm, axes)
     far = sum(each**2 for each in apart) > (WINDOW_SIGMAS * sigma_mm) ** 2
-    second = float(heatmap.max(where=np.broadcast_to(far, heatmap.shape), initial=0.0))
+    second = _second_mode(heatmap, np.broadcast_to(far, heatmap.shape))
     shape = _shape(heatmap, centre, grid.spacing_mm, axes, (first, last), sigma_mm)
     return ChannelShape(point.name, peak / float(height), *shape[:2], second / peak, shape[2])
+
+
+def _second_mode(heatmap: np.ndarray, far: np.ndarray) -> float:
+    """The height of the highest mode where `far`, that is no part of the first."""
+    first = np.unravel_index(np.argmax(np.where(far, -1, heatmap)), heatmap.shape)
+    modes = local_maxima(heatmap, SECOND_MODE * float(heatmap.max()))
+    modes = modes[far[tuple(modes.T)]]
+    heights = heatmap[tuple(modes.T)]
+    for index in np.argsort(-heights)[:_MOST_MODES]:
+        above = heatmap >= SADDLE * heights[index]
+        if not _reached(above, first)[tuple(modes[index])]:
+            return float(heights[index])
+    return 0.0
+
+
+def _reached(mask: np.ndarray, start) -> np.ndarray:
+    """What of a mask hangs together with one of its voxels."""
+    reached = np.zeros_like(mask)
+    reached[tuple(start)] = True
+    while True:
+        grown = reached
+        for axis in range(mask.ndim):
+            wide = grown.copy()
+            lines = (slice(None),) * axis
+            wide[(*lines, slice(1, None))] |= grown[(*lines, slice(None, -1))]
+            wide[(*lines, slice(None, -1))] |= grown[(*lines, slice(1, None))]
+            grown = wide & mask
+        if grown.sum() == reached.sum():
+            return reached
+        reached = grown
 
 
 def _shape(heatmap, centre, spacing_mm, axes, limits, sigma_mm) -> tuple:

@@ -11,13 +11,13 @@ from .values import LONGEST_MM
 
 JOINT, BELIEF = "joint.", "belief."
 _REAL = ("F64", "F32")
-_NUMBERS = ("power", "joint", "tail", "peak_power", "error_scale")
+_NUMBERS = ("power", "joint", "peak_power", "error_scale")
+_OF_EACH = ("spreads_mm", "tails")
 _SCORES = ("contents", "shares", "errors_mm")
 # What each number of a form may be.
 _LIMITS = {
     "power": (0.01, 100.0),
     "joint": (0.0, 10.0),
-    "tail": (0.0, 1.0),
     "peak_power": (0.1, 100.0),
     "error_scale": (0.001, 1000.0),
 }
@@ -41,7 +41,8 @@ def belief_arrays(form: BeliefForm) -> dict:
     if form is None:
         return {}
     arrays = {BELIEF + name: np.array(getattr(form, name), np.float64) for name in _NUMBERS}
-    arrays[BELIEF + "spreads_mm"] = np.ascontiguousarray(form.spreads_mm, np.float64)
+    for name in _OF_EACH:
+        arrays[BELIEF + name] = np.ascontiguousarray(getattr(form, name), np.float64)
     if form.is_calibrated:
         for name in _SCORES:
             scores = getattr(form.held_out, name)
@@ -62,7 +63,7 @@ def check_header(tensors: dict, landmarks: int, dimension: int) -> None:
         JOINT + "widening": (),
     })  # fmt: skip
     wanted = {BELIEF + name: () for name in _NUMBERS}
-    wanted[BELIEF + "spreads_mm"] = (landmarks,)
+    wanted.update({BELIEF + name: (landmarks,) for name in _OF_EACH})
     scores = [BELIEF + name for name in _SCORES if BELIEF + name in belief]
     if scores:
         cases = belief[scores[0]][1][:1]
@@ -118,10 +119,12 @@ def belief_from(arrays: dict) -> BeliefForm:
     for name, (least, most) in _LIMITS.items():
         if not least <= numbers[name] <= most:
             raise _impossible("belief", f"its {name} is {numbers[name]:g}")
-    spreads = arrays[BELIEF + "spreads_mm"].astype(float)
+    spreads, tails = (arrays[BELIEF + name].astype(float) for name in _OF_EACH)
     if not ((spreads >= 0) & (spreads <= LONGEST_MM)).all():
         raise _impossible("belief", f"its spreads are not all from 0 to {LONGEST_MM:g} mm")
-    return BeliefForm(spreads, **numbers, held_out=_held_out(arrays))
+    if not ((tails >= 0) & (tails <= 1)).all():
+        raise _impossible("belief", "its tails are not all from 0 to 1")
+    return BeliefForm(spreads, tails, **numbers, held_out=_held_out(arrays))
 
 
 def _held_out(arrays: dict):

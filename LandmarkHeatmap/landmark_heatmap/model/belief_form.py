@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 # Where few cases were held out, those of all landmarks together count as so many of each.
-POOLED_CASES = 20
+POOLED_CASES = 10
 # Of a network that nobody has calibrated: networks are too sure, more often than not.
 _UNCALIBRATED_POWER = 0.6
 _TAIL = 0.05
@@ -76,9 +76,9 @@ class BeliefForm:
     """
 
     spreads_mm: np.ndarray
+    tails: np.ndarray
     power: float = _UNCALIBRATED_POWER
     joint: float = 0.0
-    tail: float = _TAIL
     peak_power: float = 2.0
     error_scale: float = 1.0
     held_out: HeldOut = field(default=None, repr=False)
@@ -98,7 +98,7 @@ class BeliefForm:
 
 def uncalibrated(landmarks: int, sigma_mm: float) -> BeliefForm:
     """What is taken where no case was held out: nothing is claimed of it."""
-    return BeliefForm(np.full(landmarks, 0.5 * sigma_mm))
+    return BeliefForm(np.full(landmarks, 0.5 * sigma_mm), np.full(landmarks, _TAIL))
 
 
 def merged(forms) -> BeliefForm:
@@ -115,10 +115,11 @@ def merged(forms) -> BeliefForm:
         held_out = forms[0].held_out.merged(form.held_out for form in forms[1:])
     return BeliefForm(
         np.mean([form.spreads_mm for form in forms], axis=0),
+        np.mean([form.tails for form in forms], axis=0),
         float(np.exp(np.mean([np.log(form.power) for form in forms]))),
         *(
             float(np.median([getattr(form, name) for form in forms]))
-            for name in ("joint", "tail", "peak_power", "error_scale")
+            for name in ("joint", "peak_power", "error_scale")
         ),
         held_out,
     )

@@ -73,14 +73,14 @@ def test_a_heatmap_elsewhere_adds_nothing():
     assert prediction_of(part).combined_heatmap().array.max() == 0
 
 
-def test_a_finer_heatmap_gives_the_voxels_nearest_to_the_grids():
-    # Voxels of a third of the size; the middle one of three lies on the grid's.
+def test_of_a_finer_heatmap_each_voxel_of_the_grid_gets_the_highest_that_lies_in_it():
+    # Voxels of a third of the size, three of which lie in each of the grid's.
     fine_affine = GRID.cropped((2, 3, 4), (1, 1, 1)).ijk_to_lps @ np.array(
         [[1 / 3, 0, 0, -1 / 3], [0, 1 / 3, 0, -1 / 3], [0, 0, 1 / 3, -1 / 3], [0, 0, 0, 1]]
     )
     fine = noise(Grid((9, 6, 3), fine_affine))
     expected = np.zeros(GRID.size_ijk[::-1], dtype=np.float32)
-    expected[4:5, 3:5, 2:5] = fine.array[1::3, 1::3, 1::3]
+    expected[4:5, 3:5, 2:5] = fine.array.reshape(1, 3, 2, 3, 3, 3).max(axis=(1, 3, 5))
     np.testing.assert_array_equal(prediction_of(fine).combined_heatmap().array, expected)
 
 

@@ -175,7 +175,7 @@ def test_absent_landmarks_stay_as_the_coarse_stage_left_them():
     np.testing.assert_allclose(
         points[0].position_lps, image.grid.to_lps([33.3, 26.8, 17.6]), atol=0.1
     )
-    assert points[1].is_absent
+    assert not points[1].is_there
     np.testing.assert_allclose(points[1].heatmap.grid.spacing_mm, found.grid.spacing_mm)
 
 

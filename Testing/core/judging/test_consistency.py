@@ -15,7 +15,6 @@ from landmark_heatmap.annotation.landmarks import (
 )
 from landmark_heatmap.detection.prediction import LandmarkPrediction, Prediction
 from landmark_heatmap.images.geometry import Grid, Image
-from landmark_heatmap.judging.calibration import LEVELS, calibrate, calibration_points
 from landmark_heatmap.judging.consistency import (
     FIGURES,
     measure_case,
@@ -54,9 +53,9 @@ def middle(grid, shift=(0.3, -0.4, 0.2)):
     )
 
 
-def point_at(grid, centre, array, name="P", presence=1.0, confidence=0.9):
+def point_at(grid, centre, array, name="P", presence=1.0, sigma_mm=SIGMA):
     heatmap = Image(array.astype(np.float32), grid.ijk_to_lps)
-    return LandmarkPrediction(name, grid.to_lps(centre), presence, confidence, heatmap)
+    return LandmarkPrediction(name, grid.to_lps(centre), presence, 0.9, heatmap, sigma_mm=sigma_mm)
 
 
 def prediction_of(grid, points, mirror_pairs=()):
@@ -96,6 +95,16 @@ class TestOneChannel:
         assert shape.second_mode_ratio == pytest.approx(0.45, abs=1e-3)
         assert shape.has_second_mode
         assert shape.spread_ratio == pytest.approx(1, abs=0.02)
+
+    def test_a_ridge_along_an_edge_is_no_second_mode(self):
+        grid = GRIDS["2D"]
+        centre = middle(grid)
+        ridge = gaussian(grid, centre, (4 * SIGMA, SIGMA, SIGMA))
+        bumps = 1 + 0.08 * np.sin(np.arange(grid.size_ijk[0]))
+        shape = measure_channel(point_at(grid, centre, ridge * bumps), grid, SIGMA)
+        assert not shape.has_second_mode
+        two = ridge * (1 - 0.7 * gaussian(grid, centre + [5, 0, 0], (3.0, 40.0, 40.0)))
+        assert measure_channel(point_at(grid, centre, two), grid, SIGMA).has_second_mode
 
     def test_where_the_prior_took_the_lower_peak_the_higher_one_is_the_second_mode(self):
         grid = GRIDS["2D"]
@@ -186,7 +195,7 @@ class TestOneCase:
             point_at(grid, c, gaussian(grid, c, (s,) * 3, h), f"P{i}", presence)
             for i, (c, h, s, presence) in enumerate(zip(centres, heights, sigmas_mm, presences))
         ]
-        return measure_case("a", prediction_of(grid, points), SIGMA, **options)
+        return measure_case("a", prediction_of(grid, points), **options)
 
     def test_equal_channels_have_no_variation(self):
         figures = self.case([0.7] * 4).figures()
@@ -219,10 +228,10 @@ class TestOneCase:
         grid = GRIDS["2D"]
         sigmas = [SIGMA, SIGMA / 2]
         points = [
-            point_at(grid, middle(grid), gaussian(grid, middle(grid), (s,) * 3), f"P{s}")
+            point_at(grid, middle(grid), gaussian(grid, middle(grid), (s,) * 3), f"P{s}", sigma_mm=s)
             for s in sigmas
         ]
-        figures = measure_case("a", prediction_of(grid, points), sigmas).figures()
+        figures = measure_case("a", prediction_of(grid, points)).figures()
         assert figures["spread_cv"] == pytest.approx(0, abs=1e-4)
         assert figures["spread_ratio"] == pytest.approx(1, abs=1e-4)
 
@@ -312,83 +321,3 @@ class TestOverCases:
         assert set(document["figures"]) == set(FIGURES)
         assert document["cases"][1]["channels"]["P0"]["peak_ratio"] == pytest.approx(0.5, abs=1e-4)
         assert document["landmarks"]["P0"]["second_mode_share"]["value"] == 0
-
-
-class TestCalibration:
-    def points(self, grid, errors_mm, sigmas_mm, confidences, rng):
-        """A case each: the truth lies as far from the peak as `errors_mm` says."""
-        cases = []
-        for error, sigma, confidence in zip(errors_mm, sigmas_mm, confidences):
-            centre = middle(grid)
-            along = rng.normal(size=3) * (np.array(grid.size_ijk) > 1)
-            along = along / np.linalg.norm(along)
-            truth = grid.to_lps(centre + error * along / grid.spacing_mm)
-            point = point_at(
-                grid, centre, gaussian(grid, centre, (sigma,) * 3), confidence=confidence
-            )
-            prediction = prediction_of(grid, [point])
-            reference = Annotation({"P": Point(PointState.PLACED, tuple(truth))})
-            case = measure_case("a", prediction, SIGMA)
-            cases.append(calibration_points(prediction, case, reference))
-        return cases
-
-    @both_dimensions
-    def test_errors_drawn_from_the_heatmaps_lie_in_as_many_ellipses_as_they_should(self, grid):
-        rng = np.random.default_rng(0)
-        dimension = 2 if grid.is_2d else 3
-        errors = SIGMA * np.linalg.norm(rng.normal(size=(250, dimension)), axis=1)
-        cases = self.points(grid, errors, [SIGMA] * 250, [1] * 250, rng)
-        coverage = calibrate(cases, resamples=50).coverage
-        np.testing.assert_allclose([coverage[level].value for level in LEVELS], LEVELS, atol=0.06)
-        exact = calibrate(self.points(grid, [0.0], [SIGMA], [1], rng)).coverage
-        assert [figure.value for figure in exact.values()] == [1, 1, 1]
-
-    def test_a_network_that_knows_when_it_is_wrong_is_told_from_one_that_does_not(self):
-        rng = np.random.default_rng(1)
-        errors = np.linspace(0.5, 6, 10)
-        knows = calibrate(
-            self.points(GRIDS["2D"], errors, 2 + errors / 3, 1 - errors / 10, rng), resamples=100
-        )
-        assert knows.spread_correlation.value == pytest.approx(1)
-        assert knows.confidence_correlation.value == pytest.approx(-1)
-        assert len(knows.points) == 10
-        does_not = calibrate(self.points(GRIDS["2D"], errors, [SIGMA] * 10, [0.9] * 10, rng))
-        assert does_not.confidence_correlation.value is None
-
-    def test_the_correlation_is_spearmans_and_its_interval_a_bootstrap_over_cases(self):
-        stats = pytest.importorskip("scipy.stats")
-        from landmark_heatmap.judging.bootstrap import rank_correlation, resampled
-
-        rng = np.random.default_rng(2)
-        # Rounded, so that there are ties.
-        first = [np.round(rng.normal(size=n), 1) for n in (4, 6, 5, 3, 7)]
-        second = [np.round(f + rng.normal(size=len(f)), 1) for f in first]
-        weights = resampled(5, 300, 0)
-        figure = rank_correlation(first, second, weights)
-        expected = stats.spearmanr(np.concatenate(first), np.concatenate(second)).statistic
-        assert figure.value == pytest.approx(expected)
-        drawn = []
-        for times in weights:
-            x, y = (
-                np.concatenate([np.tile(e, t) for e, t in zip(s, times)]) for s in (first, second)
-            )
-            drawn.append(stats.spearmanr(x, y).statistic)
-        np.testing.assert_allclose(figure.interval, np.percentile(drawn, [2.5, 97.5]))
-
-    def test_only_located_points_with_a_reference_take_part(self):
-        grid = GRIDS["2D"]
-        centre = middle(grid)
-        array = gaussian(grid, centre)
-        names = ("located", "absent", "unjudged", "empty")
-        points = [
-            point_at(grid, centre, 0 * array if n == "empty" else array, n, float(n != "absent"))
-            for n in names
-        ]
-        placed = Point(PointState.PLACED, tuple(grid.to_lps(centre)))
-        reference = Annotation({n: placed for n in names if n != "unjudged"})
-        prediction = prediction_of(grid, points)
-        case = measure_case("a", prediction, SIGMA)
-        (point,) = calibration_points(prediction, case, reference)
-        assert point.name == "located"
-        empty = calibrate([()])
-        assert empty.coverage[0.5].value is None and empty.spread_correlation.value is None

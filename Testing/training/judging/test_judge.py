@@ -9,18 +9,16 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from dots import NAMES, SIGMA, SeesDots, write_case, write_cases, write_untrained
+from dots import NAMES, SeesDots, write_case, write_cases, write_untrained
 from landmark_heatmap.annotation.landmarks import Annotation, Point, PointState
 from landmark_heatmap.errors import DatasetError
-from landmark_heatmap.images.imageio import read_image
 from landmark_heatmap.judging.evaluation import Outcome, evaluate
-from landmark_heatmap.model.description import COARSE, FINE, NetworkConfig, Stage
 from landmark_heatmap.model.model_file import read_description
 from landmark_training.data.cases import image_id
 from landmark_training.fit import fit
 from landmark_training.judging import judge as judge_module
 from landmark_training.judging.comparison import Verdict, compare, sign_flip_p
-from landmark_training.judging.judge import How, choose_cases, held_out_cases, judge, sigmas_mm
+from landmark_training.judging.judge import How, choose_cases, held_out_cases, judge
 from landmark_training.judging.runs import read_run
 from landmark_training.planning.config import TrainConfig
 
@@ -114,17 +112,6 @@ class TestOneModel:
         model = write_untrained(tmp_path / "m.safetensors", training_images=[])
         (warning,) = judge(model, choose_cases([tmp_path / "data"]), QUICK).warnings
         assert "Chin" in warning
-
-    def test_the_sigma_is_that_of_the_stage_that_drew_the_heatmap(self, tmp_path):
-        model = write_untrained(tmp_path / "m.safetensors")
-        write_case(tmp_path, "a", 1)
-        prediction = SeesDots(model).predict(read_image(tmp_path / "a.nrrd"))
-        network = NetworkConfig(2, 3, (4, 8), 0, 1)
-        stages = (
-            Stage(COARSE, (8.0, 8.0), 16.0, network),
-            Stage(FINE, (2.1, 2.1), SIGMA, network, (16, 16)),
-        )
-        assert sigmas_mm(prediction, stages) == [SIGMA] * 3
 
 
 class TestFlattery:

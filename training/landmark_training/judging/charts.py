@@ -105,9 +105,10 @@ def cumulative_errors(evaluations, labels) -> bytes:
     pooled = np.concatenate([_errors(evaluation) for evaluation in evaluations])
     largest = float(np.percentile(pooled, _SHOWN_PERCENT)) if len(pooled) else 1.0
     typical = min((float(np.median(e)) for e in map(_errors, evaluations) if len(e)), default=1.0)
-    distances, scale = np.linspace(0, max(largest, 1e-3), 120), "mm"
+    unit = evaluations[0].unit
+    distances, scale = np.linspace(0, max(largest, 1e-3), 120), unit
     if largest > _FAR * typical > 0:
-        distances, scale = np.geomspace(typical / 4, largest, 120), "mm (log scale)"
+        distances, scale = np.geomspace(typical / 4, largest, 120), f"{unit} (log scale)"
     figure = new_figure(4.3, 3.0)
     title = "Cumulative error" if len(labels) == 1 else ""
     axes = plain(figure.subplots(), title, scale, "share of points within, %")
@@ -153,7 +154,7 @@ def landmark_errors(evaluations, labels) -> bytes:
     names = [summary.name for summary in evaluations[0].landmarks]
     figure = new_figure(4.5, max(3.0, 0.19 * len(names) + 0.7))
     title = "Errors of each landmark" if len(labels) == 1 else ""
-    axes = plain(figure.subplots(), title, "mm (log scale)", grid="x")
+    axes = plain(figure.subplots(), title, f"{evaluations[0].unit} (log scale)", grid="x")
     offsets = (0.0,) if len(evaluations) == 1 else (-0.17, 0.17)
     for evaluation, label, colour, offset in zip(evaluations, labels, MODEL_COLOURS, offsets):
         means = {summary.name: summary.mean_mm for summary in evaluation.landmarks}
@@ -179,13 +180,13 @@ def _errors_line(axes, y: float, errors, mean: Figure, colour: str) -> None:
     axes.plot(max(mean.value, _LEAST_MM), y, "o", color=colour, markersize=4)
 
 
-def calibration_chart(calibrations, labels) -> bytes:
-    """Coverage of the ellipses, and spread against error."""
+def calibration_chart(calibrations, labels, unit: str) -> bytes:
+    """Coverage of the regions, and expected against actual error."""
     figure = new_figure(8.8, 3.0)
     left, right = figure.subplots(1, 2)
-    plain(left, "Coverage of the heatmaps' ellipses", "ellipse of, %", "references within, %")
+    plain(left, "Coverage of the regions", "region of, %", "references within, %")
     left.plot([0, 100], [0, 100], color=FAINT, linewidth=1.2)
-    plain(right, "Spread and error", "spread of the heatmap, mm", "error, mm (log scale)")
+    plain(right, "Expected and actual error", f"expected, {unit}", f"error, {unit} (log scale)")
     for calibration, label, colour in zip(calibrations, labels, MODEL_COLOURS):
         values = [calibration.coverage[level].value for level in LEVELS]
         if None in values:
@@ -198,7 +199,7 @@ def calibration_chart(calibrations, labels) -> bytes:
                 left.plot([at, at], 100 * np.array(interval), color=colour, linewidth=1.6)
         points = [point for case in calibration.points for point in case]
         right.plot(
-            [point.spread_mm for point in points],
+            [point.expected_mm for point in points],
             [max(point.error_mm, _LEAST_MM) for point in points],
             ".",
             color=colour,
@@ -220,7 +221,7 @@ def paired_errors(comparison: Comparison) -> bytes:
     pairs = sorted(comparison.case_errors_mm.values(), key=lambda pair: pair[0] - pair[1])
     figure = new_figure(8.8, 2.4)
     title = "Mean error of each case, the most improved first"
-    axes = plain(figure.subplots(), title, "", "mm", grid="y")
+    axes = plain(figure.subplots(), title, "", comparison.unit, grid="y")
     for x, (new, old) in enumerate(pairs):
         axes.plot([x, x], [new, old], color=FAINT, linewidth=2, zorder=1)
     for index, (label, colour) in enumerate(zip(comparison.names, MODEL_COLOURS)):

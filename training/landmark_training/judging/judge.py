@@ -8,11 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from landmark_heatmap.annotation.landmarks import PointState
 from landmark_heatmap.detection.predict import Predictor
-from landmark_heatmap.detection.prediction import Prediction
 from landmark_heatmap.errors import DatasetError, LandmarkHeatmapError
 from landmark_heatmap.images.identity import ids_of
 from landmark_heatmap.images.imageio import read_image
@@ -88,10 +85,9 @@ def judge(model_path, cases, how: How = None, progress=None, shapes=None) -> Jud
         placed = [n for n in label.names if label.state(n) is PointState.PLACED]
         unknown.update(dict.fromkeys(name for name in placed if name not in known))
         compared.append((case.name, prediction.annotation(), label))
-        sigmas = sigmas_mm(prediction, predictor.description.stages)
         distance = measure_shape(prediction, shapes or predictor.model.prior)
-        measured.append(measure_case(case.name, prediction, sigmas, label, distance))
-        points.append(calibration_points(prediction, measured[-1], label))
+        measured.append(measure_case(case.name, prediction, label, distance))
+        points.append(calibration_points(prediction, label, predictor.model.belief))
     if bad:
         raise DatasetError("These cases cannot be judged:\n  " + "\n  ".join(bad))
     if not any(name in known for _, _, label in compared for name in label.names):
@@ -112,19 +108,6 @@ def judge(model_path, cases, how: How = None, progress=None, shapes=None) -> Jud
         calibrate(points, how.resamples, how.seed),
         tuple(warnings),
     )
-
-
-def sigmas_mm(prediction: Prediction, stages) -> list:
-    """For each landmark the sigma of the stage that its heatmap comes from, told by the spacing."""
-
-    def sigma_mm(point) -> float:
-        spacing = point.heatmap.grid.spacing_mm
-        return min(
-            stages,
-            key=lambda s: abs(np.log(spacing[: len(s.spacing_mm)] / s.spacing_mm)).sum(),
-        ).sigma_mm
-
-    return [sigma_mm(point) for point in prediction.points]
 
 
 def choose_cases(folders, wanted=None) -> list:

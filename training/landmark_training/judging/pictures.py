@@ -42,11 +42,10 @@ MOST_CHANNELS = 60
 
 @dataclass(frozen=True, eq=False)
 class Applied:
-    """One model's answer for one image. sigmas_mm: for each landmark."""
+    """One model's answer for one image."""
 
     label: str
     prediction: Prediction
-    sigmas_mm: list
 
 
 def case_picture(
@@ -62,7 +61,8 @@ def case_picture(
     through the worst one's reference, with its heatmap seen through along the line of sight.
     """
     index = applied.prediction.landmarks.index(worst)
-    point, sigma_mm = applied.prediction.points[index], applied.sigmas_mm[index]
+    point = applied.prediction.points[index]
+    sigma_mm = point.sigma_mm
     truth = reference.position_lps(worst)
     error_mm = float(np.linalg.norm(point.position_lps - truth))
     half_mm = max(_AROUND * sigma_mm, 1.4 * error_mm)
@@ -159,7 +159,8 @@ def _draw_heights(figure, part) -> None:
 def _draw_channel(panels, image: Image, intensity, model: Applied, name: str, plane) -> None:
     upper, lower = panels
     index = model.prediction.landmarks.index(name)
-    point, sigma_mm = model.prediction.points[index], model.sigmas_mm[index]
+    point = model.prediction.points[index]
+    sigma_mm = point.sigma_mm
     centre = None if plane is None else point.position_lps
     whole = view_of(image.grid, plane, centre, pixels=_WHOLE_PIXELS)
     heat = None if point.is_absent else whole.heat(point.heatmap)

@@ -18,7 +18,7 @@ from landmark_heatmap.model.description import COARSE, FINE
 from ..data.cases import label_of
 from . import charts, page
 from .comparison import Comparison, compare
-from .judge import Judgement, sigmas_mm
+from .judge import Judgement
 from .pictures import MOST_CHANNELS, Applied, case_picture, channels_picture
 from .report_figures import OUTCOMES, accuracy, calibration, consistency
 from .runs import RunFolder
@@ -210,8 +210,7 @@ def _ranked(evaluation) -> list:
 
 
 def applied_to(image, predictor: Predictor, label: str) -> Applied:
-    prediction = predictor.predict(image)
-    return Applied(label, prediction, sigmas_mm(prediction, predictor.description.stages))
+    return Applied(label, predictor.predict(image))
 
 
 def _worst_case(case, landmark: str, error_mm: float, predictor: Predictor, report) -> str:

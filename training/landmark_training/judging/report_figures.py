@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from landmark_heatmap.judging.calibration import LEVELS
+from landmark_heatmap.judging.calibration import LEVELS, TOLD_LEVEL
 from landmark_heatmap.judging.consistency import CHANNEL_FIGURES, FIGURES
 from landmark_heatmap.judging.evaluation import Outcome
 
@@ -82,9 +82,10 @@ def consistency(report, channels: str) -> str:
     return page.section(
         "Consistency of the channels",
         page.paragraph(
-            "Each heatmap against the target that training asks for, drawn at the point that the"
-            " heatmap gave. A ratio of one is a perfect height or spread; no variation means that"
-            " all channels of an image are alike.",
+            "Each heatmap that is shown against a Gaussian of its width, drawn at its point. A ratio of"
+            " one is a perfect height or spread; no variation means that all channels of an image are"
+            " alike. How sure the model is, the next section tells: heatmaps that are all alike would"
+            " not.",
             "quiet",
         ),
         page.table(header, rows),
@@ -108,21 +109,50 @@ def _channel_table(consistency) -> str:
 def calibration(report) -> str:
     told = [judgement.calibration for judgement in report.judgements]
     rows = [
-        [f"References in the {100 * level:g} % ellipse, %", f"{100 * level:g}"]
+        [f"References in the region of {100 * level:g} %, %", f"{100 * level:g}"]
         + [page.told_percent(each.coverage[level]) for each in told]
         for level in LEVELS
     ]
-    for word, ideal, figures in (
-        ("spread", "1", [each.spread_correlation for each in told]),
-        ("confidence", "−1", [each.confidence_correlation for each in told]),
-    ):
-        rows.append([f"Rank correlation of {word} and error", ideal, *map(page.told, figures)])
+    level = f"{100 * TOLD_LEVEL:g} %"
+    by_chance = [f"{page.percent(e.scatter)} ({page.percent(e.chance_scatter)})" for e in told]
+    rows += [
+        [
+            f"Scatter of that over the landmarks at {level} (by chance alone), points",
+            "0",
+            *by_chance,
+        ],
+        [
+            f"Size of the {level} regions over that of regions that know nothing of the image",
+            "< 1",
+            *(page.number(each.size_ratio) for each in told),
+        ],
+        ["Errors within what was told, %", "as told", *(page.told_percent(e.within) for e in told)],
+        ["Rank correlation of expected and actual error", "1"]
+        + [page.told(each.correlation) for each in told],
+    ]
     return page.section(
         "Does it know how wrong it is?",
+        page.paragraph(
+            "The region of 90 % is the one inside the outer contour that the panel shows: in nine of"
+            " ten cases an expert would click inside it. Where fewer references lie inside, the model"
+            " is too sure; where more do, it knows more than it says.",
+            "quiet",
+        ),
         page.table(["Calibration", "ideal", *report.labels], rows),
         page.picture(
-            charts.calibration_chart(told, report.labels),
-            "Left: above the line the heatmaps are wider than the errors, below it narrower. Right:"
-            " a network that knows when it is wrong rises from left to right.",
+            charts.calibration_chart(told, report.labels, report.model.evaluation.unit),
+            "Left: on the line the model is as sure as it may be, below it too sure. Right: a network"
+            " that knows when it is wrong rises from left to right.",
         ),
+        *(
+            page.details(f"Each landmark of {label}", _covered(each))
+            for each, label in zip(told, report.labels)
+        ),
+    )
+
+
+def _covered(calibration) -> str:
+    header = ["Landmark", f"References in the region of {100 * TOLD_LEVEL:g} %, %"]
+    return page.table(
+        header, [[name, page.percent(share)] for name, share in calibration.landmarks.items()]
     )

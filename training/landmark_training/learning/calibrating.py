@@ -8,6 +8,7 @@ claimed hold the reference (landmark_heatmap/model/belief_form.py).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 
@@ -38,11 +39,11 @@ _POWERS = (0.4, 0.65, 1.0, 1.6, 2.5, 4.0, 6.5, 10.0)
 _JOINTS = (0.5, 1.0)
 # Of the stage's sigma.
 _SPREADS = (0.15, 0.3, 0.6, 1.0, 1.5, 2.2, 3.3, 5.0)
-_TAILS = (0.01, 0.03, 0.1, 0.2)
+_TAILS = (0.01, 0.03, 0.1, 0.2, 0.35)
 # Of the network's probabilities, in all, before the peak is looked for; the first unless another is
 # better by more than chance.
 _PEAK_POWERS = (2.0, 1.0, 4.0, 8.0)
-# Points by which power, weight and tail are chosen; all of them by which spreads are.
+# Points by which power and weight are chosen; all of them by which spreads and tails are.
 _MOST_POINTS = 400
 _FEWEST_CASES = 3
 _LEAST_DENSITY = 1e-12
@@ -95,14 +96,12 @@ def form_of(applied, shape) -> BeliefForm:
     form = _chosen(applied, shape, uncalibrated(len(applied[0].seen), sigma_mm), sigma_mm)
     said = [words(case.seen, form, shape, case.grid) for case in applied]
     form = _sharpest(applied, form, said)
-    tables = _densities(applied, form, said, sigma_mm)
-    spreads = _spreads(tables, form.tail, len(form.spreads_mm))
-    form = replace(form, spreads_mm=np.array(_SPREADS)[spreads] * sigma_mm)
-    return _with_scores(applied, form, said, tables, sigma_mm)
+    table = _densities(applied, form, said, sigma_mm)
+    return _with_scores(applied, _with_scatter(form, table, sigma_mm), said, table, sigma_mm)
 
 
 def _chosen(applied, shape, start: BeliefForm, sigma_mm: float) -> BeliefForm:
-    """Power and tail by likelihood; the others' word where it brings the positions nearer."""
+    """The power by likelihood; the others' word where it brings the positions nearer."""
     alone = _likeliest(applied, None, start, 0.0, sigma_mm)
     best, before = alone, _errors(applied, alone, None)
     for weight in _JOINTS if shape is not None else ():
@@ -119,9 +118,7 @@ def _likeliest(applied, shape, start: BeliefForm, weight: float, sigma_mm: float
         form = replace(start, power=power, joint=weight, peak_power=_PEAK_POWERS[0])
         said = [words(case.seen, form, shape, case.grid) for case in applied]
         table = _densities(applied, form, said, sigma_mm, _MOST_POINTS)
-        for tail in _TAILS:
-            likelihood = float(_logs(table, tail).mean(0).max())
-            forms.append((likelihood, replace(form, tail=tail)))
+        forms.append((_logs(table).mean(0).max(), _with_scatter(form, table, sigma_mm)))
     return max(forms, key=lambda each: each[0])[1]
 
 
@@ -161,26 +158,32 @@ def _densities(applied, form: BeliefForm, said, sigma_mm: float, most: int = Non
     return _Densities(np.array(close), np.array(tail), landmarks, numbers)
 
 
-def _logs(table: _Densities, tail: float) -> np.ndarray:
-    """(N, S) log likelihoods."""
-    density = (1 - tail) * table.near + tail * table.tail
+# Spread, as an index of _SPREADS, and tail: what the labels of a landmark may be like.
+_SCATTERS = tuple(product(range(len(_SPREADS)), _TAILS))
+
+
+def _logs(table: _Densities) -> np.ndarray:
+    """(N, S) log likelihoods, for each of _SCATTERS."""
+    density = np.stack(
+        [(1 - tail) * table.near[:, s] + tail * table.tail[:, s] for s, tail in _SCATTERS], axis=1
+    )
     return np.log(np.maximum(density, _LEAST_DENSITY))
 
 
-def _spreads(table: _Densities, tail: float, landmarks: int, without: int = None) -> np.ndarray:
-    """(L,) indices of _SPREADS: for each landmark the likeliest, by its own cases and, where they are
-    few, by all landmarks'. without: a case that is left out."""
-    logs = _logs(table, tail)
+def _with_scatter(form: BeliefForm, table: _Densities, sigma_mm: float, without=None) -> BeliefForm:
+    """With spread and tail of each landmark: the likeliest by its own cases and, where they are few, by
+    all landmarks'. without: a case that is left out."""
+    logs = _logs(table)
     counts = np.ones(len(logs), bool) if without is None else table.cases != without
     if not counts.any():
         counts[:] = True
     pooled = POOLED_CASES * logs[counts].mean(0)
-    return np.array(
-        [
-            int(np.argmax(pooled + logs[counts & (table.landmarks == landmark)].sum(0)))
-            for landmark in range(landmarks)
-        ]
-    )
+    chosen = [
+        _SCATTERS[np.argmax(pooled + logs[counts & (table.landmarks == landmark)].sum(0))]
+        for landmark in range(len(form.spreads_mm))
+    ]
+    spreads = [sigma_mm * _SPREADS[spread] for spread, _ in chosen]
+    return replace(form, spreads_mm=np.array(spreads), tails=np.array([t for _, t in chosen]))
 
 
 def _errors(applied, form: BeliefForm, shape) -> np.ndarray:
@@ -216,8 +219,7 @@ def _with_scores(applied, form: BeliefForm, said, table: _Densities, sigma_mm: f
     shape = len(applied), len(form.spreads_mm)
     contents, shares, errors, expected = (np.full(shape, np.nan) for _ in range(4))
     for number, case in enumerate(applied):
-        spreads = _spreads(table, form.tail, shape[1], without=number)
-        blind = replace(form, spreads_mm=np.array(_SPREADS)[spreads] * sigma_mm)
+        blind = _with_scatter(form, table, sigma_mm, without=number)
         for landmark in case.placed():
             found = believed(case.seen[landmark], landmark, blind, said[number][landmark])
             told = score(found, case.references[landmark])

@@ -15,7 +15,6 @@ from landmark_heatmap.judging.evaluation import Outcome, evaluate
 
 from ..data.feed import Feed, TrainingCase
 from ..data.targets import TargetShape
-from ..judging.judge import sigmas_mm
 from ..planning.plan import Plan
 from ..progress import each
 from .model import ModelWriter
@@ -50,7 +49,7 @@ class CoarseTask:
         """The same, of what was found in each held-out case."""
         names, prior = self.writer.landmarks.names, self.writer.prior
         points = [located(names, each, choose(each, prior)) for each in found]
-        return metrics_of(self.held_out, points, self.writer.landmarks, [stage])
+        return metrics_of(self.held_out, points, self.writer.landmarks)
 
     def save(self, network, stage, metrics: dict, outcome: RunOutcome) -> None:
         self.writer.write([stage], [network], metrics, outcome)
@@ -61,23 +60,23 @@ def found_in(case: TrainingCase, network, stage, device) -> Found:
     return Found(*run_network(network, case.prepared, stage, device), case.prepared.grid, stage)
 
 
-def metrics_of(cases, points, landmarks, stages) -> dict:
+def metrics_of(cases, found_of_each, landmarks) -> dict:
     """MRE, median, missed and false points, how consistent the channels are (the mean over cases of
     each of consistency.FIGURES), and a score, lower is better: the mean error, where a missed
     point, or one found where it is absent, counts as a tenth of the largest image's length. (More
     would let a few doubtful ones at the edges of the images choose the epoch.) Empty without cases.
-    points: for each case its LandmarkPredictions.
+    found_of_each: for each case a Seen for each landmark.
     """
     if not cases:
         return {}
     compared, consistency = [], []
-    for number, (case, found) in enumerate(zip(cases, points)):
+    for number, (case, found) in enumerate(zip(cases, found_of_each)):
         # Two datasets may each have a case of the same name.
         name = f"{number} {case.name}"
-        prediction = Prediction(landmarks, found, case.prepared.grid, None)
+        points = tuple(seen.as_it_is() for seen in found)
+        prediction = Prediction(landmarks, points, case.prepared.grid, None)
         compared.append((name, prediction.annotation(), case.label))
-        sigmas = sigmas_mm(prediction, stages)
-        consistency.append(measure_case(name, prediction, sigmas).figures())
+        consistency.append(measure_case(name, prediction).figures())
     overall = evaluate(compared, resamples=0, names=landmarks.names).overall
     right, missed, false = (
         overall.counts[outcome] for outcome in (Outcome.COMPARED, Outcome.MISSED, Outcome.FALSE)

@@ -172,8 +172,7 @@ class FineTask:
             refiner.refine(names, found, choose(found, prior), source, prior)
             for found, source in each(zip(self.found, self.sources), "validating")
         ]
-        stages = [self.coarse_stage, stage]
-        return metrics_of(self.held_out, points, self.writer.landmarks, stages)
+        return metrics_of(self.held_out, points, self.writer.landmarks)
 
     def save(self, network, stage, metrics: dict, outcome: RunOutcome) -> None:
         stages, networks = [self.coarse_stage, stage], [self.coarse_network, network]

@@ -15,7 +15,9 @@ from landmark_heatmap.annotation.landmarks import LandmarkSet
 from landmark_heatmap.detection.suits import EXTENTS, extents_of
 from landmark_heatmap.files import real_path
 from landmark_heatmap.images.geometry import PX
+from landmark_heatmap.model.belief_form import BeliefForm
 from landmark_heatmap.model.description import ModelDescription
+from landmark_heatmap.model.joint_shape import JointShape, fit_joint_shape
 from landmark_heatmap.model.model_file import Model, read_model, write_model
 from landmark_heatmap.model.pose import align
 from landmark_heatmap.model.prior import ShapePrior, fit_prior
@@ -25,6 +27,8 @@ from .outcome import RunOutcome
 
 MODEL_NAME = "model.safetensors"
 _JUDGED = "validation_"
+# What the description says of the belief.
+CALIBRATION = "calibration"
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class ModelWriter:
     folder: Path
     description: ModelDescription
     prior: ShapePrior
+    joint: JointShape = None
 
     @property
     def path(self) -> Path:
@@ -50,10 +55,11 @@ class ModelWriter:
         description = replace(
             self.description, stages=tuple(stages), training=training, metrics=judged
         )
-        write_model(self.path, description, networks, self.prior)
+        write_model(self.path, description, networks, self.prior, self.joint)
 
-    def finish(self, outcome: RunOutcome) -> list:
-        """Let the file say how the run ended; returns that in sentences."""
+    def finish(self, outcome: RunOutcome, belief: BeliefForm = None) -> list:
+        """Let the file say how the run ended, and what its belief is made like; returns that in
+        sentences."""
         if outcome.kept is None:
             return outcome.sentences({})
         model = read_model(self.path)
@@ -62,9 +68,10 @@ class ModelWriter:
             return model.description.training["outcome"]["summary"]
         metrics = {k[len(_JUDGED) :]: v for k, v in model.description.metrics.items()}
         training = {**model.description.training, "outcome": outcome.to_json(metrics)}
+        training[CALIBRATION] = None if belief is None else told_of(belief)
         description = replace(model.description, training=training)
-        write_model(self.path, description, model.networks, model.prior)
-        return outcome.sentences(metrics)
+        write_model(self.path, description, model.networks, model.prior, model.joint, belief)
+        return [*outcome.sentences(metrics), calibration_sentence(training[CALIBRATION])]
 
 
 def description_of_run(
@@ -99,6 +106,40 @@ def description_of_run(
         training=training,
         unit=cases[0].grid.unit,
     )
+
+
+def told_of(belief: BeliefForm) -> dict:
+    """The form of a belief as JSON, for who reads the description alone."""
+    return {
+        "cases": len(belief.held_out.contents) if belief.is_calibrated else 0,
+        "power": belief.power,
+        "joint": belief.joint,
+        "peak_power": belief.peak_power,
+    }
+
+
+def calibration_sentence(calibration) -> str:
+    """calibration: as `told_of` says it, or None."""
+    if not calibration or not calibration["cases"]:
+        return (
+            "Not calibrated: no case was held out, so that no region of a probability is claimed."
+        )
+    cases, weight = calibration["cases"], calibration["joint"]
+    joint = "with" if weight else "without"
+    return (
+        f"Calibrated on {cases} held-out cases: up to {cases / (cases + 1):.0%} can be claimed;"
+        f" positions are found {joint} a word of the other landmarks."
+    )
+
+
+def joint_of_run(cases, parent: Model) -> JointShape:
+    """The joint Gaussian of the training cases. That of a parent stays, unless all its cases are here:
+    it is of more of them."""
+    known = set(parent.description.training.get("training_images", ())) if parent else set()
+    has_joint = parent is not None and parent.joint is not None
+    if has_joint and not (known and known <= {i for case in cases for i in case.known_as}):
+        return parent.joint
+    return fit_joint_shape(_positions_mm(cases))
 
 
 def _spacing_source(cases) -> str:

@@ -1,0 +1,53 @@
+"""A model file calibrated on further cases, as a new file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from landmark_heatmap.errors import DatasetError
+from landmark_heatmap.images.identity import ids_of
+from landmark_heatmap.model.model_file import read_model, write_model
+
+from .data.cases import find_cases, told_apart
+from .learning.calibrating import calibrated
+from .learning.model import CALIBRATION, calibration_sentence, told_of
+from .outputs import check_new_file
+
+
+def write_calibrated(path, data, output, device: str = "auto") -> list:
+    """Calibrate the model file `path` on the folders `data`; write it to the new file `output`.
+
+    Returns sentences. Raises DatasetError for cases that the model was trained on: of those it is
+    surer than of others; and if no landmark of theirs was found.
+    """
+    output = check_new_file(Path(output))
+    model = read_model(path)
+    cases = told_apart(find_cases(data))
+    ids = {case.name: ids_of(case.image_path) for case in cases}
+    _check_unseen(model.description.training, ids)
+    belief = calibrated(model, cases, device)
+    if belief is None:
+        raise DatasetError(
+            f"In none of the {len(cases)} cases was a landmark found that has a place there; the model"
+            " cannot be calibrated on them."
+        )
+    training = dict(model.description.training)
+    chosen = {i for each in ids.values() for i in each} | set(
+        training.get("validation_images") or ()
+    )
+    training.update({CALIBRATION: told_of(belief), "validation_images": sorted(chosen)})
+    description = replace(model.description, training=training)
+    write_model(output, description, model.networks, model.prior, model.joint, belief)
+    return [calibration_sentence(training[CALIBRATION]), f"The model: {output}"]
+
+
+def _check_unseen(training: dict, ids: dict) -> None:
+    seen = {*(training.get("training_images") or ()), *(training.get("images_seen_before") or ())}
+    known = [name for name, each in ids.items() if each & seen]
+    if known:
+        some = ", ".join(known[:5]) + (" and others" if len(known) > 5 else "")
+        raise DatasetError(
+            f"The model was trained on {len(known)} of these {len(ids)} cases ({some}), of which it is"
+            " surer than of others. Name cases that it has not seen."
+        )
