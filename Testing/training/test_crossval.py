@@ -167,8 +167,8 @@ def test_an_ensemble_is_the_mean_of_the_distributions_and_of_the_presences(cases
     second = perturbed(tmp_path / "b.safetensors", first, 1)
     ensemble = write_ensemble([first, second], tmp_path / "e.safetensors")
     image = read_image(cases / "case-0.nrrd")
-    a, b, both = (Predictor(p, "cpu").predict(image) for p in (first, second, ensemble))
-    for one, two, mean in zip(a.points, b.points, both.points):
+    a, b, both = (Predictor(p, "cpu").seen(image)[0] for p in (first, second, ensemble))
+    for one, two, mean in zip(a, b, both):
         assert mean.presence == pytest.approx((one.presence + two.presence) / 2, abs=1e-5)
         assert mean.heatmap.array.max() <= max(one.heatmap.array.max(), two.heatmap.array.max())
 

@@ -49,12 +49,14 @@ _SHOWN_LEVEL = 0.99
 
 @dataclass(frozen=True, eq=False)
 class Core:
-    """f on its own grid, (K, J, I), sums to one. axes: those of the array along which it extends."""
+    """f on its own grid, (K, J, I), sums to one. axes: those of the array along which it extends. peak:
+    the voxel (k, j, i) from which its mode is looked for."""
 
     values: np.ndarray
     grid: Grid
     axes: tuple
     sigma_mm: float
+    peak: np.ndarray
 
     @property
     def spacing_mm(self) -> np.ndarray:
@@ -69,7 +71,8 @@ def core_of(seen: Seen, form: BeliefForm, expected=None) -> Core:
     f = f**form.power if form.power != 1 else f
     if expected is not None and form.joint > 0:
         f = f * _others(f.shape, seen.position_kji - first, grid, axes, expected, form.joint)
-    return Core(f / f.sum(), grid, axes, seen.stage.sigma_mm)
+    peak = np.clip(np.rint(seen.position_kji - first).astype(int), 0, np.array(f.shape) - 1)
+    return Core(f / f.sum(), grid, axes, seen.stage.sigma_mm, peak)
 
 
 def near(seen: Seen) -> Seen:
@@ -89,14 +92,20 @@ def _around(seen: Seen) -> tuple:
 
 
 def _window(seen: Seen, power: float) -> tuple:
-    """(values, grid, axes, first voxel) of what counts of a heatmap."""
+    """(values, grid, axes, first voxel) of what counts of a heatmap.
+
+    Where the other landmarks chose a lower peak, a higher one counts as much as the chosen, no more.
+    """
     heatmap = seen.heatmap.array
     axes = tuple(axis for axis in range(3) if heatmap.shape[axis] > 1)
     first, last = _around(seen)
-    close = heatmap[_slices(first, last)]
+    peak = np.rint(seen.position_kji).astype(int)
+    low, high = np.maximum(peak - 1, 0), np.minimum(peak + 1, np.array(heatmap.shape) - 1)
+    most = heatmap[_slices(low, high)].max()
+    close = np.minimum(heatmap[_slices(first, last)], most)
     low, high = _box(close > max(_LEAST_CORE ** (1 / power), 1e-30) * close.max())
     image = seen.heatmap.cropped((first + low)[::-1].tolist(), (high - low + 1)[::-1].tolist())
-    values = np.asarray(image.array, dtype=np.float64)
+    values = np.minimum(image.array, most).astype(np.float64)
     if not values.max() > 0:
         values = np.ones_like(values)
     return values, image.grid, axes, first + low
@@ -153,7 +162,19 @@ def smoothed(core: Core, values: np.ndarray, sigma_mm: float, shift_mm=(0, 0, 0)
 def position_of(core: Core, form: BeliefForm) -> np.ndarray:
     """(3,), LPS, mm."""
     array, pads = smoothed(core, _sharp(core, form, form.peak_power), _PEAK_SIGMAS * core.sigma_mm)
-    return core.grid.to_lps((decode_peak(array) - pads)[::-1])
+    return core.grid.to_lps((_mode(core, array, core.peak + pads) - pads)[::-1])
+
+
+def _mode(core: Core, array: np.ndarray, voxel) -> np.ndarray:
+    """(3,), the peak that is reached from a voxel, uphill in steps of up to a sigma."""
+    reach = np.ceil(core.sigma_mm / core.spacing_mm).astype(int)
+    while True:
+        first = np.maximum(voxel - reach, 0)
+        around = array[_slices(first, np.minimum(voxel + reach, np.array(array.shape) - 1))]
+        highest = first + np.unravel_index(np.argmax(around), around.shape)
+        if not array[tuple(highest)] > array[tuple(voxel)]:
+            return decode_peak(array, voxel)
+        voxel = highest
 
 
 def marker_sigma_mm(stage: Stage) -> float:
@@ -172,7 +193,8 @@ def marker_of(core: Core, form: BeliefForm, position_lps, sigma_mm: float) -> Im
     position = core.grid.to_ijk(position_lps)[::-1]
     sharp = _sharp(core, form, _MARKER_POWER)
     array, pads = smoothed(core, sharp, sigma_mm)
-    apart_mm = (position - (decode_peak(array) - pads)) * core.spacing_mm
+    nearest = np.clip(np.rint(position + pads).astype(int), 0, np.array(array.shape) - 1)
+    apart_mm = (position - (_mode(core, array, nearest) - pads)) * core.spacing_mm
     array, pads = smoothed(core, sharp, sigma_mm, apart_mm)
     spacing = [core.spacing_mm[axis] for axis in core.axes]
     array = (array * gaussian_mass(sigma_mm, spacing)).astype(np.float32)

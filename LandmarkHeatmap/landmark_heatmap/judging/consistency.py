@@ -18,18 +18,14 @@ from itertools import product
 import numpy as np
 
 from ..annotation.landmarks import Annotation
-from ..detection.locate import local_maxima
 from ..detection.prediction import LandmarkPrediction, Prediction
 from ..images.geometry import Grid
 from ..model.prior import ShapePrior
 from .bootstrap import Figure, mean, ratio, resampled
+from .modes import SADDLE, SECOND_MODE, second_mode
 
 # What is further away, in sigmas, is no part of the peak.
 WINDOW_SIGMAS = 3.0
-# A channel with a second mode above this share of its maximum counts as having two; it is one of its
-# own if the way to it leads below this share of its height. A ridge along an edge is no second mode.
-SECOND_MODE, SADDLE = 0.3, 0.8
-_MOST_MODES = 3
 # Keeps the logarithm finite for a heatmap that has no extent along some direction.
 _LEAST_EXTENT = 1e-3
 
@@ -204,39 +200,9 @@ def measure_channel(point: LandmarkPrediction, image: Grid, sigma_mm: float) -> 
         return ChannelShape(point.name, 0.0)
     apart = _apart_mm([range(n) for n in heatmap.shape[::-1]], centre, grid.spacing_mm, axes)
     far = sum(each**2 for each in apart) > (WINDOW_SIGMAS * sigma_mm) ** 2
-    second = _second_mode(heatmap, np.broadcast_to(far, heatmap.shape))
+    second = second_mode(heatmap, np.broadcast_to(far, heatmap.shape))
     shape = _shape(heatmap, centre, grid.spacing_mm, axes, (first, last), sigma_mm)
     return ChannelShape(point.name, peak / float(height), *shape[:2], second / peak, shape[2])
-
-
-def _second_mode(heatmap: np.ndarray, far: np.ndarray) -> float:
-    """The height of the highest mode where `far`, that is no part of the first."""
-    first = np.unravel_index(np.argmax(np.where(far, -1, heatmap)), heatmap.shape)
-    modes = local_maxima(heatmap, SECOND_MODE * float(heatmap.max()))
-    modes = modes[far[tuple(modes.T)]]
-    heights = heatmap[tuple(modes.T)]
-    for index in np.argsort(-heights)[:_MOST_MODES]:
-        above = heatmap >= SADDLE * heights[index]
-        if not _reached(above, first)[tuple(modes[index])]:
-            return float(heights[index])
-    return 0.0
-
-
-def _reached(mask: np.ndarray, start) -> np.ndarray:
-    """What of a mask hangs together with one of its voxels."""
-    reached = np.zeros_like(mask)
-    reached[tuple(start)] = True
-    while True:
-        grown = reached
-        for axis in range(mask.ndim):
-            wide = grown.copy()
-            lines = (slice(None),) * axis
-            wide[(*lines, slice(1, None))] |= grown[(*lines, slice(None, -1))]
-            wide[(*lines, slice(None, -1))] |= grown[(*lines, slice(1, None))]
-            grown = wide & mask
-        if grown.sum() == reached.sum():
-            return reached
-        reached = grown
 
 
 def _shape(heatmap, centre, spacing_mm, axes, limits, sigma_mm) -> tuple:

@@ -228,7 +228,9 @@ class TestOneCase:
         grid = GRIDS["2D"]
         sigmas = [SIGMA, SIGMA / 2]
         points = [
-            point_at(grid, middle(grid), gaussian(grid, middle(grid), (s,) * 3), f"P{s}", sigma_mm=s)
+            point_at(
+                grid, middle(grid), gaussian(grid, middle(grid), (s,) * 3), f"P{s}", sigma_mm=s
+            )
             for s in sigmas
         ]
         figures = measure_case("a", prediction_of(grid, points)).figures()
