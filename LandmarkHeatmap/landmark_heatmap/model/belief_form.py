@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 # Where few cases were held out, those of all landmarks together count as so many of each.
-POOLED_CASES = 10
+POOLED_CASES = 20
 # Of a network that nobody has calibrated: networks are too sure, more often than not.
 _UNCALIBRATED_POWER = 0.6
 _TAIL = 0.05
