@@ -22,7 +22,6 @@ from .description import COARSE, DISTRIBUTION, NetworkConfig, Stage
 
 _CONV = {2: nn.Conv2d, 3: nn.Conv3d}
 _NORM = {2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d}
-_HALF = {2: functional.avg_pool2d, 3: functional.avg_pool3d}
 _LINEAR = {2: "bilinear", 3: "trilinear"}
 
 
@@ -158,28 +157,26 @@ def _cut(voxels: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
 
 
 class _Residual(nn.Module):
-    """Two 3-wide convolutions with instance norm, and a way past them.
+    """Two convolutions with instance norm, and a way past them.
 
-    aligned: pairs of voxels are averaged before the first convolution, so that a coarse voxel lies
-    in the middle of the two that it stands for, as the way past, the interpolation back and the joint
-    part take it. Without, it lies on the first of them: half a voxel off at every level.
+    aligned: one that halves is 4 wide, so that a coarse voxel lies in the middle of the two that it
+    stands for, as the way past, the interpolation back and the joint part take it. 3 wide, it lies on
+    the first of them: half a voxel off at every level.
     """
 
     def __init__(self, dimension: int, inputs: int, outputs: int, stride=1, aligned=False):
         super().__init__()
         conv, norm = _CONV[dimension], _NORM[dimension]
-        same = inputs == outputs and stride == 1
-        self.halve = _HALF[dimension] if aligned and stride == 2 else None
-        step = stride if self.halve is None else 1
-        self.first = conv(inputs, outputs, 3, stride=step, padding=1, bias=False)
+        width = 4 if aligned and stride == 2 else 3
+        self.first = conv(inputs, outputs, width, stride=stride, padding=1, bias=False)
         self.first_norm = norm(outputs, affine=True)
         self.second = conv(outputs, outputs, 3, padding=1, bias=False)
         self.second_norm = norm(outputs, affine=True)
+        same = inputs == outputs and stride == 1
         self.past = nn.Identity() if same else conv(inputs, outputs, stride, stride=stride)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = x if self.halve is None else self.halve(x, 2)
-        y = functional.leaky_relu_(self.first_norm(_convolved(self.first, y)), 0.01)
+        y = functional.leaky_relu_(self.first_norm(_convolved(self.first, x)), 0.01)
         y = self.second_norm(_convolved(self.second, y))
         return functional.leaky_relu_(y + self.past(x), 0.01)
 

@@ -49,11 +49,12 @@ def test_the_answer_is_the_same_where_nothing_learns(dimension, size):
     torch.testing.assert_close(detecting.nowhere, learning.nowhere, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("aligned", [False, True])
 @pytest.mark.parametrize("size", [(2, 12, 12), (4, 16, 16), (17, 20, 24), (12, 2, 12)])
-def test_in_half_precision_it_learns_from_thin_images_what_it_would_in_full(size):
+def test_in_half_precision_it_learns_from_thin_images_what_it_would_in_full(size, aligned):
     """torch 2.13 leaves gradients unwritten where a 3D image is thinner than the kernel."""
     torch.manual_seed(0)
-    network = LandmarkUNet(NetworkConfig(3, 5, (16, 32, 48), 48, 2))
+    network = LandmarkUNet(NetworkConfig(3, 5, (16, 32, 48), 48, 2, aligned=aligned))
     # At zero, nothing behind it would be taught at all.
     torch.nn.init.normal_(network.joint.leave.weight)
     image, gradients = torch.randn(2, 1, *size), []
