@@ -24,7 +24,7 @@ from landmark_heatmap.dataset.record import CaseRecord, Review
 from landmark_heatmap.errors import DatasetError
 from landmark_heatmap.images.geometry import Image
 from landmark_heatmap.images.imageio import write_image
-from landmark_heatmap.model.model_file import read_description, read_model
+from landmark_heatmap.model.model_file import read_description, read_model, write_model
 from landmark_training.cli import main
 from landmark_training.data import augment
 from landmark_training.data.augment import generators
@@ -110,6 +110,22 @@ def test_training_goes_on_from_a_model_and_names_it(trained, faces, tmp_path):
     assert error_on_new(make_face, model) < 1.5
     started_from = read_description(model).training["started_from"]
     assert started_from["sha256"] == read_model(trained).identity.sha256
+
+
+def test_new_networks_have_aligned_levels_and_those_of_before_stay_as_they_are(
+    trained, faces, tmp_path
+):
+    model = read_model(trained)
+    assert all(stage.network.aligned for stage in model.description.stages)
+    stages = tuple(
+        replace(stage, network=replace(stage.network, aligned=False))
+        for stage in model.description.stages
+    )
+    before = replace(model.description, stages=stages)
+    write_model(tmp_path / "before.safetensors", before, model.networks, model.prior)
+    config = replace(QUICK, epochs=1, steps_per_epoch=1)
+    after = fit([faces], tmp_path / "run", config, tmp_path / "before.safetensors", say=print)
+    assert not any(stage.network.aligned for stage in read_description(after).stages)
 
 
 def test_half_of_the_batch_is_mirrored_with_left_and_right_swapped(faces):
@@ -259,6 +275,17 @@ def test_a_run_stops_when_its_validation_gets_no_better(faces, tmp_path, monkeyp
     assert (
         len((tmp_path / "run" / "progress.csv").read_text(encoding="utf-8").splitlines()) == 1 + 3
     )
+
+
+def test_patience_does_not_count_epochs_that_were_not_validated(faces, tmp_path, monkeypatch):
+    monkeypatch.setattr(CoarseTask, "validate", lambda *_: {"mre_mm": 1.0, "score": 1.0})
+    monkeypatch.setattr(CoarseTask, "validation_steps", 4 / 9)
+    said = []
+    config = replace(QUICK, steps_per_epoch=1, epochs=19, patience=2)
+    fit([faces], tmp_path / "run", config, say=said.append)
+    assert "Stopped: no better validation since epoch 1." in said
+    lines = [line for line in said if line.startswith("coarse epoch")]
+    assert ["not validated" in line for line in lines] == [False, True, True, False]
 
 
 def test_a_learned_covariance_ends_up_in_the_model(faces, tmp_path):

@@ -76,6 +76,42 @@ def test_the_epoch_that_is_kept_is_said_and_not_the_last(eyes, tmp_path, monkeyp
     assert outcome["ended"] == "all epochs were done"
 
 
+def test_the_last_epoch_is_kept_where_an_earlier_one_was_better_by_noise_alone(
+    eyes, tmp_path, monkeypatch
+):
+    scores = iter([[2.0, 4.0], [1.0, 2.0], [1.2, 1.9]])
+    monkeypatch.setattr(
+        CoarseTask,
+        "validate",
+        lambda *_: {"score": sum(of := next(scores)) / 2, "score_of_cases": of},
+    )
+    fit([eyes], tmp_path / "run", replace(TINY, validation_share=0.25), say=quiet)
+    assert outcome_of(tmp_path / "run")["kept"] == {"stage": "coarse", "epoch": 3, "steps": 12}
+
+
+def test_minutes_without_epochs_promise_no_number_of_epochs(eyes, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        Clock, "share", lambda self, steps: min(1.0, steps / 270) if self.ends else 0.0
+    )
+    monkeypatch.setattr(Clock, "is_to_validate", lambda self, steps, _: self.share(steps) >= 1)
+    said, config = [], replace(TINY, epochs=None, minutes=60.0)
+    fit([eyes], tmp_path / "run", config, say=said.append)
+    outcome = outcome_of(tmp_path / "run")
+    assert outcome["stages"]["coarse"]["epochs"] == 68
+    assert outcome["stages"]["coarse"]["epochs_planned"] is None
+    assert outcome["ended"] == "the time was over"
+    assert any("Done: 68 coarse epochs, in" in line for line in said)
+    assert any("The coarse stage's epochs take about" in line for line in said)
+    assert not any("inf" in line for line in said)
+
+
+def test_without_minutes_and_epochs_sixty_are_planned(eyes, tmp_path, monkeypatch):
+    stops_after(monkeypatch, 5)
+    with pytest.raises(Stopped):
+        fit([eyes], tmp_path / "run", replace(TINY, epochs=None), say=quiet)
+    assert outcome_of(tmp_path / "run")["stages"]["coarse"]["epochs_planned"] == 60
+
+
 def test_a_model_of_a_run_that_was_killed_says_that_training_was_going_on(
     eyes, tmp_path, monkeypatch
 ):
@@ -144,7 +180,7 @@ def test_a_run_whose_time_was_over_says_so_and_leaves_no_fine_stage_begun(
 def test_a_validation_that_is_left_out_to_save_time_is_said_and_recorded(
     eyes, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(Clock, "is_to_validate", lambda self, steps: False)
+    monkeypatch.setattr(Clock, "is_to_validate", lambda *_: False)
     said = []
     fit([eyes], tmp_path / "run", TINY, say=said.append)
     lines = [line for line in said if line.startswith("coarse epoch")]

@@ -23,6 +23,7 @@ from landmark_heatmap.launch import Place
 from landmark_heatmap.model.model_file import read_model
 from landmark_training import parallel
 from landmark_training.fit import Stopped, fit, resume
+from landmark_training.learning.fine import FineTask
 from landmark_training.learning.run import Run
 from landmark_training.parallel import Team
 from landmark_training.planning.config import TrainConfig
@@ -157,6 +158,8 @@ def test_a_process_that_fails_ends_the_others_with_the_reason():
 @pytest.mark.parametrize("stopped_at", [2 * 4 + 2, 4 * 4 + 2 * 4 + 3], ids=["coarse", "fine"])
 def test_a_run_that_was_stopped_goes_on_bit_for_bit(data, tmp_path, monkeypatch, stopped_at):
     """Its weights, its mean weights, the order of the cases, augmentation, and its judgement."""
+    # So long that one of the fine stage's epochs is not validated.
+    monkeypatch.setattr(FineTask, "validation_steps", 0.8)
     config = replace(QUICK, epochs=4, minutes=None, patience=4)
     whole = fit([data], tmp_path / "whole", config, say=lambda line: None)
     original, steps = Run._step, []
@@ -185,6 +188,8 @@ def test_a_run_that_was_stopped_goes_on_bit_for_bit(data, tmp_path, monkeypatch,
     assert_same(tensors_of(whole), tensors_of(resumed))
     columns = ("stage", "epoch", "loss", "mre_mm", "score")
     assert figures_of(whole.parent, *columns) == figures_of(resumed.parent, *columns)
+    scores = [bool(score) for stage, score in figures_of(whole.parent, "stage", "score")]
+    assert scores == [True] * 4 + [True, True, False, True]
 
 
 def test_half_precision_trains_with_scaled_gradients(data, tmp_path):

@@ -143,7 +143,7 @@ def figures_of(options, arm: str, seed: int, cases) -> dict:
         "spread_cv": consistency.figures["spread_cv"].value,
         "second_mode": consistency.figures["second_mode_share"].value,
         "implausible": consistency.implausible.value,
-        "epochs": next((n for n, s in enumerate(scores_of(folder), 1) if s <= goal), None),
+        "epochs": next((n for n, s in enumerate(scores_of(folder), 1) if s and s <= goal), None),
     }
 
 
@@ -158,7 +158,7 @@ def after_last_epoch(folder: Path, with_prior: bool) -> Path:
 
 
 def scores_of(folder: Path) -> list:
-    """The validation's score after each epoch of the coarse stage."""
+    """The validation's score after each epoch of the coarse stage; None where it was left out."""
     rows = read_run(folder).progress
     return [row["score"] for row in rows if row.get("stage", "coarse") == "coarse"]
 

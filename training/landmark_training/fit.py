@@ -216,7 +216,7 @@ def _trained(job: Job, ready: Ready, started: float, say) -> Path:
     try:
         task = CoarseTask(plan, ready.networks[0], ready.training, ready.held_out, writer)
         _run_stage(runs, Run(task, plan, clock, writer.folder, say, nothing))
-        if plan.fine is not None and runs[0].best_epoch:
+        if plan.fine is not None and runs[0].choice.kept_epoch:
             if parallel.team().decided(lambda: clock.allows(_TO_PREPARE)):
                 run = Run(fine_task(ready, task), plan, clock, writer.folder, say, runs[0].outcome)
                 _run_stage(runs, run)

@@ -76,7 +76,9 @@ class NetworkConfig:
     resolution downwards, each level half the one before. joint_features: channels of the part that
     sees all landmarks jointly; 0 leaves it out. joint_level: the level at which it works. head:
     'distribution', one probability distribution a channel; or 'independent', heatmaps of their own
-    scale, what the literature starts from and what is here to be compared with.
+    scale, what the literature starts from and what is here to be compared with. aligned: whether the
+    voxels of all levels lie where the interpolation between them takes them to be, so that a mirrored
+    image gives mirrored heatmaps; files of networks that are half a voxel off a level do not say it.
     """
 
     dimension: int
@@ -85,6 +87,7 @@ class NetworkConfig:
     joint_features: int = 48
     joint_level: int = 3
     head: str = DISTRIBUTION
+    aligned: bool = False
 
     def __post_init__(self):
         features = sequence("features (a number for each level)", self.features, 2, 8)
@@ -97,6 +100,8 @@ class NetworkConfig:
         whole("joint_level", self.joint_level, 0, len(features) - 1)
         if not isinstance(self.head, str) or self.head not in (DISTRIBUTION, INDEPENDENT):
             raise ModelFileError(f"Unknown network head {quoted(self.head)}.")
+        if not isinstance(self.aligned, bool):
+            raise ModelFileError(f"A network has aligned = {quoted(self.aligned)}.")
         if self.head == INDEPENDENT and self.joint_features:
             raise ModelFileError("The joint part reads distributions; this head gives none.")
 

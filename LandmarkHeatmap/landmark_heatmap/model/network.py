@@ -53,7 +53,7 @@ class LandmarkUNet(nn.Module):
         widths = config.features
         self.stem = _Residual(config.dimension, 1, widths[0])
         self.down = nn.ModuleList(
-            _Residual(config.dimension, a, b, stride=2) for a, b in zip(widths, widths[1:])
+            _Residual(config.dimension, a, b, 2, config.aligned) for a, b in zip(widths, widths[1:])
         )
         self.up = nn.ModuleList(
             _Up(config.dimension, b, a) for a, b in zip(widths[-2::-1], widths[:0:-1])
@@ -157,12 +157,18 @@ def _cut(voxels: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
 
 
 class _Residual(nn.Module):
-    """Two 3-wide convolutions with instance norm, and a way past them."""
+    """Two convolutions with instance norm, and a way past them.
 
-    def __init__(self, dimension: int, inputs: int, outputs: int, stride: int = 1):
+    aligned: one that halves is 4 wide, so that a coarse voxel lies in the middle of the two that it
+    stands for, as the way past, the interpolation back and the joint part take it. 3 wide, it lies on
+    the first of them: half a voxel off at every level.
+    """
+
+    def __init__(self, dimension: int, inputs: int, outputs: int, stride=1, aligned=False):
         super().__init__()
         conv, norm = _CONV[dimension], _NORM[dimension]
-        self.first = conv(inputs, outputs, 3, stride=stride, padding=1, bias=False)
+        width = 4 if aligned and stride == 2 else 3
+        self.first = conv(inputs, outputs, width, stride=stride, padding=1, bias=False)
         self.first_norm = norm(outputs, affine=True)
         self.second = conv(outputs, outputs, 3, padding=1, bias=False)
         self.second_norm = norm(outputs, affine=True)

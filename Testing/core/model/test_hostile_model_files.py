@@ -82,6 +82,7 @@ def saved(path, tensors, document) -> str:
         (with_stage(1, crop_size="abc"), "crop_size"),
         (with_stage(1, turned=1), "turned"),
         (with_stage(0, features="abc"), "features"),
+        (with_stage(0, aligned=1), "aligned = 1"),
         (with_stage(0, head=["distribution"]), "head"),
         (with_stage(0, role={}), "Unknown stage"),
         (described(intensity={"kind": "window", "low": 0, "high": 10**400}), "high"),

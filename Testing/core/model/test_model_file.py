@@ -54,6 +54,14 @@ def model_path(tmp_path, network):
     return path
 
 
+def test_a_network_of_a_file_that_does_not_say_how_its_levels_lie_is_as_it_was():
+    document = DESCRIPTION.to_json()
+    del document["stages"][0]["network"]["aligned"]
+    read = ModelDescription.from_json(document)
+    assert not read.stages[0].network.aligned
+    assert read == DESCRIPTION
+
+
 def test_a_model_is_read_as_it_was_written(model_path, network):
     model = read_model(model_path)
 

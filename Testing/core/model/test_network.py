@@ -6,6 +6,7 @@ torch = pytest.importorskip("torch")
 
 from landmark_heatmap.model.description import NetworkConfig
 from landmark_heatmap.model.network import (
+    CropUNet,
     LandmarkUNet,
     Logits,
     belief_of,
@@ -48,11 +49,12 @@ def test_the_answer_is_the_same_where_nothing_learns(dimension, size):
     torch.testing.assert_close(detecting.nowhere, learning.nowhere, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("aligned", [False, True])
 @pytest.mark.parametrize("size", [(2, 12, 12), (4, 16, 16), (17, 20, 24), (12, 2, 12)])
-def test_in_half_precision_it_learns_from_thin_images_what_it_would_in_full(size):
+def test_in_half_precision_it_learns_from_thin_images_what_it_would_in_full(size, aligned):
     """torch 2.13 leaves gradients unwritten where a 3D image is thinner than the kernel."""
     torch.manual_seed(0)
-    network = LandmarkUNet(NetworkConfig(3, 5, (16, 32, 48), 48, 2))
+    network = LandmarkUNet(NetworkConfig(3, 5, (16, 32, 48), 48, 2, aligned=aligned))
     # At zero, nothing behind it would be taught at all.
     torch.nn.init.normal_(network.joint.leave.weight)
     image, gradients = torch.randn(2, 1, *size), []
@@ -116,6 +118,43 @@ def test_through_the_joint_part_one_landmark_is_moved_by_another():
     changed[0, 0, 4, 4] = 20.0
     difference = network.joint(changed, features) - network.joint(belief, features)
     assert difference[0, 1].abs().max() > 1e-3
+
+
+@torch.no_grad()
+def mirrored_apart(dimension, aligned, kind=LandmarkUNet):
+    """How far heatmaps of a mirrored image are from mirrored heatmaps, at most, over their range, by
+    a network whose kernels are all symmetric."""
+    torch.manual_seed(0)
+    network = kind(NetworkConfig(dimension, 3, (4, 6, 8), 6, 2, aligned=aligned)).eval()
+    axes = range(2, 2 + dimension)
+    for name, weight in network.named_parameters():
+        if "joint.leave" in name or name.startswith("condition"):
+            torch.nn.init.normal_(weight)
+        for axis in axes if weight.ndim > 2 else ():
+            weight.copy_((weight + weight.flip(axis)) / 2)
+    image = torch.randn(2, 1, *(24, 32, 16)[:dimension])
+    asked = (torch.tensor([0, 2]),) if kind is CropUNet else ()
+    seen, apart = network(image, *asked).voxels, []
+    for axis in axes:
+        mirrored = network(image.flip(axis), *asked).voxels.flip(axis)
+        apart.append(float((mirrored - seen).abs().max() / (seen.max() - seen.min())))
+    return max(apart)
+
+
+@pytest.mark.parametrize("kind", [LandmarkUNet, CropUNet])
+@pytest.mark.parametrize("dimension", [2, 3])
+def test_where_levels_are_aligned_a_mirrored_image_gives_mirrored_heatmaps(dimension, kind):
+    assert mirrored_apart(dimension, True, kind) < 1e-4
+    # Networks of before: half a voxel off a level.
+    assert mirrored_apart(dimension, False, kind) > 0.05
+
+
+@pytest.mark.parametrize(("dimension", "size"), CASES)
+def test_a_network_whose_levels_are_aligned_takes_any_size_too(dimension, size):
+    network = LandmarkUNet(NetworkConfig(dimension, 5, (4, 6, 8), 6, 2, aligned=True)).eval()
+    voxels = network(torch.randn(1, 1, *size)).voxels
+    assert voxels.shape == (1, 5, *size)
+    assert torch.isfinite(voxels).all()
 
 
 def test_gradients_reach_every_weight():

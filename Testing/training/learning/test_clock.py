@@ -26,7 +26,7 @@ def now(monkeypatch):
     return wait
 
 
-def run(clock, now, role, step=1.0, validation=0.0):
+def run(clock, now, role, step=1.0, validation=0.0, validation_steps=0.0):
     """Train a stage as Run does; (epochs, validations)."""
     clock.enter(role)
     steps = epochs = validations = 0
@@ -38,7 +38,7 @@ def run(clock, now, role, step=1.0, validation=0.0):
             if clock.share(steps) >= 1:
                 break
         epochs += 1
-        if clock.is_to_validate(steps):
+        if clock.is_to_validate(steps, validation_steps):
             now(validation)
             clock.validation_took(validation)
             validations += 1
@@ -82,6 +82,49 @@ def test_a_long_validation_happens_less_often_but_always_at_the_end(now):
     assert clock.judged == clock.elapsed()
 
 
+@pytest.mark.parametrize("validation", [1.0, 3.0, 8.0, 25.0])
+def test_a_tenth_of_the_time_goes_into_validations_at_most(now, validation):
+    """Besides the first, by which it is known how long one takes, and the last."""
+    clock = Clock(("coarse",), replace(CONFIG, minutes=20.0, epochs=None))
+    _, validations = run(clock, now, "coarse", 1.0, validation)
+    assert validations > 2
+    assert (validations - 2) * validation <= 0.1 * clock.elapsed()
+
+
+@pytest.mark.parametrize("validation", [0.5, 1.0, 3.0, 8.0, 25.0])
+def test_without_minutes_it_is_the_steps_that_a_validation_is_worth(now, validation):
+    config = replace(CONFIG, epochs=100)
+    known = run(Clock(BOTH, config), now, "coarse", 1.0, validation, validation)
+    assert known[0] == 100
+    # Besides the first and the last.
+    share = (known[1] - 2) * validation / (1000 + known[1] * validation)
+    assert share <= 0.1
+    assert share > 0.05 or known[1] == 100
+    # However long they take.
+    assert run(Clock(BOTH, config), now, "coarse", 1.0, 500.0, validation) == known
+
+
+def test_whether_it_is_to_validate_depends_on_nothing_that_came_before(now):
+    """A run that goes on validates the epochs that it would have validated."""
+    whole, again = Clock(BOTH, CONFIG), Clock(BOTH, CONFIG)
+    validated = [epoch for epoch in range(1, 11) if whole.is_to_validate(10 * epoch, 2.5)]
+    assert validated[0] == 1
+    assert validated[-1] == 10
+    assert len(validated) < 10
+    assert validated == [e for e in range(10, 0, -1) if again.is_to_validate(10 * e, 2.5)][::-1]
+
+
+def test_minutes_are_not_cut_short_by_epochs_that_nobody_asked_for(now):
+    clock = Clock(BOTH, TrainConfig(minutes=60.0))
+    epochs, _ = run(clock, now, "coarse", 0.1)
+    assert epochs > 400
+    assert clock.elapsed() == pytest.approx(1800, abs=1)
+    assert clock.expected_epochs(100) < 1000
+    assert clock.left(100) <= 1800
+    stated = Clock(BOTH, TrainConfig(minutes=60.0, epochs=70))
+    assert run(stated, now, "coarse", 0.1)[0] == 70
+
+
 def test_epochs_that_the_time_does_not_allow_are_not_promised(now):
     clock = Clock(("coarse",), replace(CONFIG, minutes=1.0))
     clock.enter("coarse")
@@ -90,7 +133,7 @@ def test_epochs_that_the_time_does_not_allow_are_not_promised(now):
         clock.step_took(1.5)
     assert clock.expected_epochs(10) == 4
     assert clock.left(10) == pytest.approx(45)
-    assert clock.whole() == pytest.approx(150)
+    assert clock.epoch_seconds() == pytest.approx(15)
 
 
 def test_the_time_left_counts_both_stages_and_never_more_than_the_minutes(now):

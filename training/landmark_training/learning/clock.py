@@ -10,8 +10,8 @@ from ..planning.config import TrainConfig
 
 # Steps over which the time of one is averaged.
 _REMEMBERED = 20
-# Where the minutes are counted, at most one of so many goes into validations.
-_VALIDATION_SHARE = 5
+# At most one of so many minutes goes into validations.
+_VALIDATION_SHARE = 10
 
 
 class Clock:
@@ -24,7 +24,9 @@ class Clock:
 
     def __init__(self, roles, config: TrainConfig, started=None, step_seconds=None, comparisons=0):
         self.roles = tuple(roles)
-        self.epochs, self.steps_per_epoch = config.epochs, config.steps_per_epoch
+        # As many as the minutes allow, if nobody said how many.
+        self.epochs = math.inf if config.epochs is None else config.epochs
+        self.steps_per_epoch = config.steps_per_epoch
         self.budget = None if config.minutes is None else 60 * config.minutes
         self.started = time.monotonic() if started is None else started
         self.before = 0.0
@@ -85,15 +87,23 @@ class Clock:
         seconds = validations * self._validation.get(self.role, 0.0)
         return self.elapsed() + seconds < self.budget
 
-    def is_to_validate(self, steps: int) -> bool:
-        """Always at the end; where the minutes are counted, not so often that it eats them."""
-        if self.ends is None or self.share(steps) >= 1:
+    def is_to_validate(self, steps: int, validation_steps: float = 0.0) -> bool:
+        """After the first epoch and at the end; in between not so often that it eats the time.
+
+        validation_steps: about as many steps take as long as a validation. That counts where no
+        minutes are stated: what is measured differs each time, and would choose other epochs in a run
+        that goes on than in one that was not stopped.
+        """
+        if self.share(steps) >= 1:
             return True
-        wait = (_VALIDATION_SHARE - 1) * self._validation.get(self.role, 0.0)
-        return self.elapsed() - self.judged >= wait
+        if self.ends is not None:
+            wait = (_VALIDATION_SHARE - 1) * self._validation.get(self.role, 0.0)
+            return self.elapsed() - self.judged >= wait
+        wait, before = (_VALIDATION_SHARE - 1) * validation_steps, steps - self.steps_per_epoch
+        return before <= 0 or wait < self.steps_per_epoch or steps // wait > before // wait
 
     def expected_epochs(self, steps: int) -> int:
-        """As many as were planned, or as the time allows."""
+        """As many as were planned, or as the time allows; infinite if neither is known yet."""
         step = self._measured.get(self.role)
         if self.ends is None or step is None:
             return self.epochs
@@ -117,10 +127,10 @@ class Clock:
             left += stage
         return left + self._reserved * self._validation.get(self.role, 0.0)
 
-    def whole(self) -> float:
-        """Seconds that all planned epochs of this stage take, whatever the minutes; None if unknown."""
+    def epoch_seconds(self) -> float:
+        """What an epoch of this stage takes; None if unknown."""
         step = self._measured.get(self.role)
-        return None if step is None else self.epochs * self._per_epoch(self.role, step)
+        return None if step is None else self._per_epoch(self.role, step)
 
     def _end(self) -> float:
         """When the last step is to be done: what follows takes time, too."""
@@ -130,6 +140,4 @@ class Clock:
     def _per_epoch(self, role: str, step: float) -> float:
         steps = self.steps_per_epoch * step
         validation = self._validation.get(role, 0.0)
-        if self.budget is not None:
-            validation = min(validation, steps / (_VALIDATION_SHARE - 1))
-        return steps + validation
+        return steps + min(validation, steps / (_VALIDATION_SHARE - 1))

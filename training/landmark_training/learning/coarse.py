@@ -22,6 +22,8 @@ from .outcome import RunOutcome
 
 # What a wrong presence costs, as a share of the largest image's length.
 _WRONG_SHARE = 0.1
+# How much longer a network takes to learn from an image than to see it.
+LEARNING_TIMES = 3
 
 
 class CoarseTask:
@@ -34,6 +36,11 @@ class CoarseTask:
         self.held_out, self.writer = held_out, writer
         generator = torch.Generator().manual_seed(plan.config.seed)
         self.feed = Feed(cases, plan, writer.landmarks.mirror_permutation(), generator)
+
+    @property
+    def validation_steps(self) -> float:
+        """About how many steps take as long as a validation: counted, not measured."""
+        return len(self.held_out) / (LEARNING_TIMES * self.plan.config.batch_size)
 
     def batch(self, shape: TargetShape, done: float) -> tuple:
         images, wanted = self.feed.augmented(self.feed.next_share(), shape, done)
@@ -64,8 +71,8 @@ def metrics_of(cases, found_of_each, landmarks) -> dict:
     """MRE, median, missed and false points, how consistent the channels are (the mean over cases of
     each of consistency.FIGURES), and a score, lower is better: the mean error, where a missed
     point, or one found where it is absent, counts as a tenth of the largest image's length. (More
-    would let a few doubtful ones at the edges of the images choose the epoch.) Empty without cases.
-    found_of_each: for each case a Seen for each landmark.
+    would let a few doubtful ones at the edges of the images choose the epoch.) score_of_cases: the
+    same of each case. Empty without cases. found_of_each: for each case a Seen for each landmark.
     """
     if not cases:
         return {}
@@ -77,22 +84,27 @@ def metrics_of(cases, found_of_each, landmarks) -> dict:
         prediction = Prediction(landmarks, points, case.prepared.grid, None)
         compared.append((name, prediction.annotation(), case.label))
         consistency.append(measure_case(name, prediction).figures())
-    overall = evaluate(compared, resamples=0, names=landmarks.names).overall
-    right, missed, false = (
-        overall.counts[outcome] for outcome in (Outcome.COMPARED, Outcome.MISSED, Outcome.FALSE)
-    )
+    evaluation = evaluate(compared, resamples=0, names=landmarks.names)
+    overall = evaluation.overall
     grids = [case.prepared.grid for case in cases]
     extent_mm = max(float(np.max(g.size_ijk * g.spacing_mm)) for g in grids)
-    wrong = missed + false
-    total = right * (overall.mean_mm.value or 0.0) + wrong * _WRONG_SHARE * extent_mm
+    totals = [_total(case, _WRONG_SHARE * extent_mm) for case in evaluation.cases]
     return {
         "mre_mm": overall.mean_mm.value,
         "median_mm": overall.median_mm.value,
-        "missed": missed,
-        "false": false,
-        "score": total / max(1, right + wrong),
+        "missed": overall.counts[Outcome.MISSED],
+        "false": overall.counts[Outcome.FALSE],
+        "score": sum(cost for cost, _ in totals) / max(1, sum(count for _, count in totals)),
+        "score_of_cases": [cost / max(1, count) for cost, count in totals],
         **{name: _mean(each[name] for each in consistency) for name in FIGURES},
     }
+
+
+def _total(case, wrong_mm: float) -> tuple:
+    """(what the points of a CaseResult cost together, in mm, and how many they are)."""
+    outcomes = list(case.outcomes.values())
+    wrong = outcomes.count(Outcome.MISSED) + outcomes.count(Outcome.FALSE)
+    return sum(case.errors_mm.values()) + wrong * wrong_mm, len(case.errors_mm) + wrong
 
 
 def _mean(values):

@@ -20,7 +20,7 @@ from ..data.augment import draw_maps, jitter_intensities, rotations, warp_around
 from ..data.feed import Feed, TrainingCase
 from ..data.targets import TargetShape, Wanted
 from ..progress import each
-from .coarse import CoarseTask, found_in, metrics_of
+from .coarse import LEARNING_TIMES, CoarseTask, found_in, metrics_of
 from .outcome import RunOutcome
 
 # The share of crops that are not around their landmark, to learn what 'nowhere' looks like.
@@ -86,6 +86,13 @@ class FineTask:
         self.score_to_beat = metrics.get("score", np.inf)
         usual = _USUAL_ERROR_VOXELS * max(coarse_stage.spacing_mm)
         self.off_mm = max(usual, metrics.get("median_mm") or 0.0)
+
+    @property
+    def validation_steps(self) -> float:
+        """See CoarseTask: by the crops, of which there is one around each landmark at least."""
+        judged = len(self.held_out) * self.stage.network.landmarks
+        config = self.plan.config
+        return judged / (LEARNING_TIMES * config.batch_size * config.crops_per_image)
 
     def batch(self, shape: TargetShape, done: float) -> tuple:
         """((crops (C, 1, *crop), landmarks (C,)), Wanted with one channel a crop)."""

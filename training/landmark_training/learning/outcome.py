@@ -18,7 +18,8 @@ FAILED = "it failed"
 
 @dataclass(frozen=True)
 class Part:
-    """Of a stage: how far it came, of how many epochs, and which epoch is kept (0: none).
+    """Of a stage: how far it came, of how many epochs (None: as many as the minutes allow), and which
+    epoch is kept (0: none).
 
     skipped_steps: that were left out since float16 could not hold their gradients.
     """
@@ -113,8 +114,9 @@ class RunOutcome:
         planned = {part.role: part for part in self.parts}
         if self.parts:
             epochs = self.parts[0].epochs_planned
+            of_all = "" if epochs is None else f" of {epochs}"
             done = ", ".join(
-                f"{planned[role].epochs if role in planned else 0} of {epochs} {role} epochs"
+                f"{planned[role].epochs if role in planned else 0}{of_all} {role} epochs"
                 for role in self.planned
             )
         else:

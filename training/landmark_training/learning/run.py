@@ -1,4 +1,4 @@
-"""The loop of a training run: steps, validation after each epoch, the best model kept on disk."""
+"""The loop of a training run: steps, validations between epochs, the model that is kept on disk."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 
 import numpy as np
+import torch
 
 from landmark_heatmap.errors import LandmarkHeatmapError, ModelFileError, TrainingError
 
@@ -13,6 +14,7 @@ from .. import parallel
 from ..planning.plan import Plan
 from ..progress import doing, duration, reached
 from .checkpoint import read_checkpoint, refused, write_checkpoint
+from .choice import Choice
 from .clock import Clock
 from .learner import Learner, name_of
 from .outcome import (
@@ -30,14 +32,17 @@ from .record import Record
 
 # Steps after which it is said how long all will take.
 _MEASURED = 3
+# What a checkpoint says of the Choice among the epochs; what is to be beaten, the task knows.
+_CHOSEN = ("best", "best_epoch", "judged_epoch", "kept_epoch", "kept_steps")
 
 
 class Run:
     """Trains the network of one stage.
 
     task: knows the stage (`stage`, `network`), gives batches (`batch(shape, done)`: what the network
-    takes, and Wanted) from its `feed`, judges (`validate(network, stage)`: figures, among them
-    `score`, lower is better) and saves (`save(network, stage, metrics, outcome)`): CoarseTask or
+    takes, and Wanted) from its `feed`, judges its `held_out` cases (`validate(network, stage)`:
+    figures, among them `score`, lower is better, and `score_of_cases`; about as long as
+    `validation_steps` steps) and saves (`save(network, stage, metrics, outcome)`): CoarseTask or
     FineTask. outcome: of the stages before this one. Raises TrainingError where it cannot go on.
     """
 
@@ -46,7 +51,8 @@ class Run:
         self.role, self.before = task.stage.role, outcome
         self.learner = Learner(task, plan, say)
         self.team = parallel.team()
-        self.epoch, self.best, self.best_epoch, self.best_steps = 0, float(task.score_to_beat), 0, 0
+        self.epoch = 0
+        self.choice = Choice.of_nothing_yet(float(task.score_to_beat), len(task.held_out))
         self.ended, self.is_restored, self.is_told = GOING_ON, False, False
 
     @property
@@ -62,8 +68,8 @@ class Run:
             self.epoch,
             self.plan.config.epochs,
             learner.steps,
-            self.best_epoch,
-            self.best_steps,
+            self.choice.kept_epoch,
+            self.choice.kept_steps,
             learner.skipped,
             name_of(learner.precision),
             self.ended,
@@ -89,7 +95,7 @@ class Run:
             self.ended = BY_USER
             raise
         if self.ended == NO_BETTER:
-            self.say(f"Stopped: no better validation since epoch {self.best_epoch}.")
+            self.say(f"Stopped: no better validation since epoch {self.choice.best_epoch}.")
 
     def _record(self) -> Record:
         """None in processes that write nothing."""
@@ -102,9 +108,11 @@ class Run:
     def _ending(self):
         """Why there is no further epoch; None if there is one. All processes ask at once."""
         patience = self.plan.config.patience
-        if self.epoch >= self.plan.config.epochs:
+        if self.epoch >= self.clock.epochs:
             return ALL_EPOCHS
-        if patience is not None and self.epoch - self.best_epoch >= patience:
+        # What was not validated could as well have been better.
+        since = self.choice.judged_epoch - self.choice.best_epoch
+        if patience is not None and since >= patience:
             return NO_BETTER
         return TIME if self._done() >= 1 else None
 
@@ -141,43 +149,43 @@ class Run:
         doing(f"{self.role} epoch {self.epoch + 1}{self._of_epochs()}")
         if not self.is_told and steps % self.plan.config.steps_per_epoch >= _MEASURED:
             self.is_told = True
-            epochs = self.plan.config.epochs
-            self.say(
-                f"The {self.role} stage's {epochs} epochs take about"
-                f" {duration(self.clock.whole())} here{self._allowed()}."
-            )
+            self.say(f"The {self.role} stage's {self._whole()} here{self._allowed()}.")
+
+    def _whole(self) -> str:
+        epochs = self.plan.config.epochs
+        if epochs is None:
+            return f"epochs take about {duration(self.clock.epoch_seconds())} each"
+        return f"{epochs} epochs take about {duration(epochs * self.clock.epoch_seconds())}"
 
     def _allowed(self) -> str:
         expected = self.clock.expected_epochs(self.learner.steps)
-        if expected >= self.plan.config.epochs:
+        if expected >= self.clock.epochs:
             return ""
         return f"; the time that is left allows about {expected}"
 
     def _of_epochs(self) -> str:
         """' of 60', or what the time allows of them."""
         expected = self.clock.expected_epochs(self.learner.steps)
-        planned = self.plan.config.epochs
-        if expected >= planned:
-            return f" of {planned}"
+        if expected >= self.clock.epochs:
+            return f" of {self.clock.epochs}"
         return f" of about {max(expected, self.epoch)} that the time allows"
 
     def _finish_epoch(self, loss: float, record: Record) -> None:
-        """Validate, keep the model if it is the best, record, and note how to go on from here."""
+        """Validate if it is time to, keep the model if it is good, and note how to go on from here."""
         self.learner.check_finite(f"{self.role} epoch {self.epoch}")
         if self.team.is_first:
             metrics = self._validation() if self._is_to_validate() else None
             self._tell(loss, metrics)
             if metrics is not None:
-                self._keep_if_best(metrics)
+                self._keep_if_good(metrics, metrics.pop("score_of_cases", ()))
             figures_now = {"loss": loss, "sigma_mm": self.learner.shape.sigma_mm, **(metrics or {})}
             self._record_or_tell(record, figures_now)
             self._checkpoint_or_tell()
-        told = self.team.decided(lambda: (self.best, self.best_epoch, self.best_steps))
-        self.best, self.best_epoch, self.best_steps = told
+        self.choice = self.team.decided(lambda: self.choice)
 
     def _is_to_validate(self) -> bool:
-        return self.epoch >= self.plan.config.epochs or self.clock.is_to_validate(
-            self.learner.steps
+        return self.epoch >= self.clock.epochs or self.clock.is_to_validate(
+            self.learner.steps, self.task.validation_steps
         )
 
     def _validation(self) -> dict:
@@ -198,19 +206,19 @@ class Run:
             told = "  not validated, to save time"
         self.say(f"{self.role} epoch {self.epoch:3d}{self._of_epochs()}  loss {loss:.3f}{told}")
 
-    def _keep_if_best(self, metrics: dict) -> None:
+    def _keep_if_good(self, metrics: dict, of_cases) -> None:
         # Without cases to judge by, the latest is the best.
         score = float(metrics.get("score", -self.epoch))
-        if not score < self.best:
+        before = self.choice
+        self.choice = before.after(self.epoch, self.learner.steps, score, of_cases)
+        if self.choice.kept_epoch != self.epoch:
             return
-        before = self.best, self.best_epoch, self.best_steps
-        self.best, self.best_epoch, self.best_steps = score, self.epoch, self.learner.steps
         try:
             self.task.save(
                 self.learner.averaged, self.learner.stage, metrics, self._as_it_goes_on()
             )
         except BaseException as error:
-            self.best, self.best_epoch, self.best_steps = before
+            self.choice = before
             if isinstance(error, (OSError, ModelFileError)):
                 raise TrainingError(_not_written(error)) from error
             raise
@@ -241,12 +249,11 @@ class Run:
             "steps": self.learner.steps,
             "skipped": self.learner.skipped,
             "epoch": self.epoch,
-            "best": self.best,
-            "best_epoch": self.best_epoch,
-            "best_steps": self.best_steps,
+            **{name: getattr(self.choice, name) for name in _CHOSEN},
             "precision": precision or name_of(self.learner.precision),
         }
-        return {"progress": progress, "clock": self.clock.state()}
+        of_cases = torch.tensor(self.choice.best_of_cases, dtype=torch.float64)
+        return {"progress": progress, "clock": self.clock.state(), "best_of_cases": of_cases}
 
     def restore(self) -> bool:
         """Go on from the checkpoint; False if there is none. Raises DatasetError for a damaged one."""
@@ -261,8 +268,10 @@ class Run:
         except (RuntimeError, ValueError, TypeError, KeyError) as error:
             raise refused(self.checkpoint, str(error).partition("\n")[0]) from error
         self.learner.steps, self.learner.skipped = progress["steps"], progress["skipped"]
-        self.epoch, self.best = progress["epoch"], progress["best"]
-        self.best_epoch, self.best_steps = progress["best_epoch"], progress["best_steps"]
+        self.epoch = progress["epoch"]
+        chosen = {name: progress[name] for name in _CHOSEN}
+        of_cases = tuple(state["best_of_cases"].tolist())
+        self.choice = replace(self.choice, best_of_cases=of_cases, **chosen)
         self.clock.restore(self.role, state["clock"])
         self.is_restored = True
         self.say(f"Going on after {self.role} epoch {self.epoch}.")

@@ -88,10 +88,11 @@ class TrainConfig:
     )
     # What a point that a person moved counts, against one that was placed or confirmed.
     correction_weight: float = 2.0
-    # The run, of which each stage has so many epochs; the minutes are for all of it, from reading the
-    # images on. Early stop: after so many epochs without a better validation; None never stops. The
-    # learning rate falls to nothing at the end, and most is gained there: stopping is a saving.
-    epochs: int = 60
+    # The run, of which each stage has so many epochs: by default 60, or as many as the minutes allow,
+    # which are for all of it, from reading the images on. Early stop: after so many epochs without a
+    # better validation; None never stops. The learning rate falls to nothing at the end, and most is
+    # gained there: stopping is a saving.
+    epochs: int = None
     steps_per_epoch: int = 30
     minutes: float = None
     patience: int = None

@@ -52,6 +52,8 @@ _ROTATION_DEGREES = 15.0
 _TOO_DIFFERENT_DEGREES = 60.0
 ANY_POSE_DEGREES = 180.0
 _WIDEST_KERNEL = 5
+# Of each stage, where neither epochs nor minutes are stated.
+_EPOCHS = 60
 # The coarsest level keeps at least so many voxels along the longest side.
 _FEWEST_VOXELS = 4
 # float32 numbers that training keeps per voxel, feature of the level and image; and how much of the
@@ -105,7 +107,7 @@ def plan_run(
         joint_level = min(_JOINT_LEVEL, len(features) - 1)
         joint = config.joint_features if config.head == DISTRIBUTION else 0
         network = NetworkConfig(
-            dimension, len(landmarks), features, joint, joint_level, config.head
+            dimension, len(landmarks), features, joint, joint_level, config.head, aligned=True
         )
         stage = Stage(COARSE, spacing, sigma, network)
         fine = _fine_stage(config, stage, grids, reasons)
@@ -116,6 +118,7 @@ def plan_run(
     device = device_for(config)
     rate = _LEARNING_RATE if parent is None else _GENTLE_LEARNING_RATE
     config = config.replaced(
+        epochs=config.epochs or (_EPOCHS if config.minutes is None else None),
         batch_size=config.batch_size or _batch(config, stage, grids, device, reasons),
         learning_rate=config.learning_rate or rate,
         head=stage.network.head,
@@ -187,7 +190,8 @@ def _fine_stage(config, coarse: Stage, grids, reasons) -> Stage:
     crop = _for_each_axis("crop_size", crop, dimension)
     features = config.fine_features or _FINE_FEATURES[dimension]
     network = NetworkConfig(
-        dimension, coarse.network.landmarks, features, 0, len(features) - 1, config.head
+        *(dimension, coarse.network.landmarks, features, 0, len(features) - 1, config.head),
+        aligned=True,
     )
     sigma = (config.sigma_voxels or _SIGMA_VOXELS[dimension]) * float(np.mean(spacing))
     reasons.append(
