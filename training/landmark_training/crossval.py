@@ -17,6 +17,8 @@ from landmark_heatmap.files import real_path, write_json
 from landmark_heatmap.images.imageio import read_grid, read_image
 from landmark_heatmap.judging.evaluation import Evaluation, evaluate
 from landmark_heatmap.judging.evaluation_table import format_table
+from landmark_heatmap.model.belief_form import BeliefForm, merged
+from landmark_heatmap.model.model_file import read_model
 
 from . import parallel, progress
 from .data.cases import find_cases, image_id, label_of, told_apart
@@ -26,6 +28,7 @@ from .ensemble import write_ensemble
 from .fit import fit, resume
 from .folds import divide, read_groups
 from .judging.runs import RUN_RECORD, read_record
+from .learning.calibrating import calibrated
 from .learning.losses import check_losses
 from .learning.model import MODEL_NAME
 from .outputs import alone_in, new_folder
@@ -171,9 +174,19 @@ def _carried_out(job: CrossValidation, found, output: Path, say) -> Evaluation:
         # No image is unseen by all of them: what is known are the errors of the single ones.
         figure = evaluation.overall.mean_mm.to_json()
         metrics = {"cross_validated_mre_mm_of_single_members": figure}
-        path = write_ensemble(models, output / _ENSEMBLE, job.config.name or None, metrics)
+        name, belief = job.config.name or None, _belief(models, job, cases)
+        path = write_ensemble(models, output / _ENSEMBLE, name, metrics, belief)
         say(f"The ensemble of {len(models)}: {path}")
     return evaluation
+
+
+def _belief(models, job: CrossValidation, cases: dict) -> BeliefForm:
+    """Calibrated on every case, each by the model that has not seen it."""
+    forms = [
+        calibrated(read_model(path), [cases[name] for name in names], job.config.device)
+        for path, names in zip(models, job.folds)
+    ]
+    return merged(form for form in forms if form is not None)
 
 
 def _fold(job: CrossValidation, held_out, folder: Path, say) -> Path:

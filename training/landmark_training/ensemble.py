@@ -22,10 +22,11 @@ from .outputs import check_new_file
 _MOST_DEGREES = 5.0
 
 
-def write_ensemble(paths, output, name: str = None, metrics: dict = None) -> Path:
+def write_ensemble(paths, output, name: str = None, metrics: dict = None, belief=None) -> Path:
     """Write an ensemble of the model files `paths` to the new file `output`.
 
-    name: what it is called; by default as its first member. metrics: what is known of its errors.
+    name: what it is called; by default as its first member. metrics: what is known of its errors. belief:
+    how what is shown is made; by default what the members' say together.
     Raises DatasetError for models that are not of one kind, or already ensembles.
     """
     output = check_new_file(output)
@@ -35,7 +36,7 @@ def write_ensemble(paths, output, name: str = None, metrics: dict = None) -> Pat
     trained = sorted({i for m in models for i in m.description.training.get("training_images", ())})
     chosen = {i for m in models for i in m.description.training.get("validation_images", ())}
     seen = [m.description.training.get("images_seen_before", []) for m in models]
-    belief = belief_form.merged(model.belief for model in models)
+    belief = belief or belief_form.merged(model.belief for model in models)
     training = {
         **{k: v for k, v in first.training.items() if k != "outcome"},
         "members": [model.identity.to_json() for model in models],
