@@ -41,6 +41,8 @@ _NARROWEST_VOXELS = 0.4
 _REACH_SIGMAS = 12.0
 # Of the highest value: what counts of f, of a belief, and of a marker.
 _LEAST_CORE, _LEAST_BELIEF, _LEAST_MARKER = 1e-6, 1e-4, 1e-2
+# So many peaks are higher than the chosen one at most.
+_MOST_HIGHER = 3
 # Gaussians are cut at so many sigmas.
 _CUT = 3.5
 # What is shown of a belief: up to this level.
@@ -100,15 +102,27 @@ def _window(seen: Seen, power: float) -> tuple:
     axes = tuple(axis for axis in range(3) if heatmap.shape[axis] > 1)
     first, last = _around(seen)
     peak = np.rint(seen.position_kji).astype(int)
-    low, high = np.maximum(peak - 1, 0), np.minimum(peak + 1, np.array(heatmap.shape) - 1)
-    most = heatmap[_slices(low, high)].max()
-    close = np.minimum(heatmap[_slices(first, last)], most)
+    close = _none_higher(heatmap[_slices(first, last)], peak - first)
     low, high = _box(close > max(_LEAST_CORE ** (1 / power), 1e-30) * close.max())
-    image = seen.heatmap.cropped((first + low)[::-1].tolist(), (high - low + 1)[::-1].tolist())
-    values = np.minimum(image.array, most).astype(np.float64)
-    if not values.max() > 0:
-        values = np.ones_like(values)
-    return values, image.grid, axes, first + low
+    size = (high - low + 1)[::-1].tolist()
+    grid = seen.heatmap.grid.cropped((first + low)[::-1].tolist(), size)
+    values = close[_slices(low, high)].astype(np.float64)
+    return values if values.max() > 0 else np.ones_like(values), grid, axes, first + low
+
+
+def _none_higher(values: np.ndarray, peak) -> np.ndarray:
+    """With higher peaks, and what is nearer to them than to the chosen one, as low as that."""
+    low, high = np.maximum(peak - 1, 0), np.minimum(peak + 1, np.array(values.shape) - 1)
+    most = float(values[_slices(low, high)].max())
+    for _ in range(_MOST_HIGHER):
+        other = np.array(np.unravel_index(np.argmax(values), values.shape))
+        if not values[tuple(other)] > most > 0:
+            break
+        index = np.indices(values.shape).reshape(3, -1)
+        nearer = (2 * index - (other + peak)[:, None]).T @ (other - peak) > 0
+        factor = np.where(nearer, most / values[tuple(other)], 1.0).astype(values.dtype)
+        values = values * factor.reshape(values.shape)
+    return np.minimum(values, most) if most > 0 else values
 
 
 def _slices(first, last) -> tuple:

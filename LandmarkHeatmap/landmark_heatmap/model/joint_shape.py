@@ -21,6 +21,7 @@ from .pose import align, fit_pose, rotation_onto
 _SHARES, _REACHES, _NOISES = (0.05, 0.2, 0.5, 0.8), (0.25, 0.6), (0.02, 0.1, 0.3)
 # So many times cases are left out, and so many of them in all.
 _FOLDS, _MOST_LEFT_OUT = 5, 60
+_ALIGNMENTS = 3
 _FEWEST_CASES, _FEWEST_LANDMARKS = 3, 4
 # How freely a pose is found, as a share of the shape's size: more than any error of it.
 _FREE = 0.2
@@ -94,12 +95,15 @@ def fit_joint_shape(positions) -> JointShape:
     mean = align(positions)[1]
     if mean is None or np.isfinite(mean).all(-1).sum() < _FEWEST_LANDMARKS:
         return None
-    turned = np.array([_onto(mean, each) for each in positions])
-    seen = np.isfinite(turned).all(-1).sum(0) >= _FEWEST_CASES
-    turned = np.where(seen[:, None], turned, np.nan)
-    if seen.sum() < _FEWEST_LANDMARKS:
+    seen = np.isfinite(positions).all(-1).sum(0) >= _FEWEST_CASES
+    mean = np.where(seen[:, None], mean, np.nan)
+    if np.isfinite(mean).all(-1).sum() < _FEWEST_LANDMARKS:
         return None
-    mean = _mean(turned)
+    for _ in range(_ALIGNMENTS):
+        # Where landmarks are missing, a case is moved by those that it shares with the mean.
+        turned = np.array([_onto(mean, each) for each in positions])
+        turned = np.where(seen[:, None], turned, np.nan)
+        mean = _mean(turned)
     best, widening = _best_form(turned, mean)
     return JointShape(mean, _covariance(turned - mean, mean, *best), widening)
 
@@ -153,6 +157,8 @@ def _covariance(apart, mean, share: float, reach: float, noise: float) -> np.nda
     apart = np.where(there[..., None], apart, 0.0)
     both = np.maximum(there.T.astype(float) @ there, 1)
     of_cases = np.einsum("nai,nbj->aibj", apart, apart) / both[:, None, :, None]
+    if not there.all():
+        of_cases = _of_pairs(of_cases)
     variance = (apart**2).sum() / max(1, there.sum() * apart.shape[2])
     variance = max(variance, (1e-4 * _size(mean)) ** 2)
     square = ((mean[:, None] - mean) ** 2).sum(-1)
@@ -161,6 +167,13 @@ def _covariance(apart, mean, share: float, reach: float, noise: float) -> np.nda
     kernel = kernel[:, None, :, None] * identity[None, :, None, :]
     diagonal = np.eye(len(mean))[:, None, :, None] * identity[None, :, None, :]
     return (1 - share) * of_cases + share * kernel + noise * variance * diagonal
+
+
+def _of_pairs(covariance) -> np.ndarray:
+    """The nearest that is one: pair by pair, each of other cases, it need not be."""
+    shape = covariance.shape
+    values, vectors = np.linalg.eigh(covariance.reshape(shape[0] * shape[1], -1))
+    return ((vectors * np.maximum(values, 0)) @ vectors.T).reshape(shape)
 
 
 def _free(mean, size: float) -> np.ndarray:
@@ -204,14 +217,17 @@ def _others_say(apart, spread, own, there) -> tuple:
 
 
 def _robust(apart, spread, own, there) -> tuple:
-    """(mean, covariance, square): as `_others_say`, in which those count less that lie wrong."""
-    weights = np.ones(len(apart))
+    """(mean, covariance, square): as `_others_say`, in which those count less that lie wrong: as if each
+    were known to as much more as its weight says, of all that could part it from the others' word."""
+    more = np.zeros_like(own)
     for _ in range(_ROUNDS):
-        mean, covariance = _others_say(apart, spread, own / weights[:, None, None], there)
-        square = _squares(apart - mean, _positive(covariance) + own)
-        weights = np.where(there, (FREEDOM + apart.shape[1]) / (FREEDOM + square), 1.0)
-        weights = np.clip(weights, _LEAST_WEIGHT, 1.0)
-    return mean, _positive(covariance), square
+        mean, covariance = _others_say(apart, spread, own + more, there)
+        covariance = _positive(covariance)
+        square = _squares(apart - mean, covariance + own)
+        weights = (FREEDOM + apart.shape[1]) / (FREEDOM + np.nan_to_num(square))
+        weights = np.where(there, np.clip(weights, _LEAST_WEIGHT, 1.0), 1.0)
+        more = (1 / weights - 1)[:, None, None] * (np.nan_to_num(covariance) + own)
+    return mean, covariance, square
 
 
 def _positive(covariance) -> np.ndarray:
