@@ -25,6 +25,7 @@ from landmark_heatmap.errors import DatasetError
 from landmark_heatmap.images.geometry import Image
 from landmark_heatmap.images.imageio import write_image
 from landmark_heatmap.model.model_file import read_description, read_model, write_model
+from landmark_heatmap.model.network import network_for
 from landmark_training.cli import main
 from landmark_training.data import augment
 from landmark_training.data.augment import generators
@@ -122,7 +123,8 @@ def test_new_networks_have_aligned_levels_and_those_of_before_stay_as_they_are(
         for stage in model.description.stages
     )
     before = replace(model.description, stages=stages)
-    write_model(tmp_path / "before.safetensors", before, model.networks, model.prior)
+    networks = [network_for(stage) for stage in stages]
+    write_model(tmp_path / "before.safetensors", before, networks, model.prior)
     config = replace(QUICK, epochs=1, steps_per_epoch=1)
     after = fit([faces], tmp_path / "run", config, tmp_path / "before.safetensors", say=print)
     assert not any(stage.network.aligned for stage in read_description(after).stages)
