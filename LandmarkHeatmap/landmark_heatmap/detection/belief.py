@@ -35,7 +35,7 @@ from .seen import Seen
 _MARKER_SIGMAS = {COARSE: 1.5, FINE: 3.0}
 _MARKER_POWER = 8.0
 _PEAK_SIGMAS = 2.0
-_TAIL_SIGMAS = 4.0
+_TAIL_SIGMAS = 3.0
 _NARROWEST_VOXELS = 0.4
 # What is further from the first position, in sigmas, is another place.
 _REACH_SIGMAS = 12.0
@@ -43,8 +43,8 @@ _REACH_SIGMAS = 12.0
 _LEAST_CORE, _LEAST_BELIEF, _LEAST_MARKER = 1e-6, 1e-4, 1e-2
 # So many peaks are higher than the chosen one at most.
 _MOST_HIGHER = 3
-# Gaussians are cut at so many sigmas.
-_CUT = 3.5
+# Gaussians are cut at so many sigmas, those of tails earlier.
+_CUT, _TAIL_CUT = 3.5, 2.5
 # What is shown of a belief: up to this level.
 _SHOWN_LEVEL = 0.99
 
@@ -74,7 +74,7 @@ def core_of(seen: Seen, form: BeliefForm, expected=None) -> Core:
     if expected is not None and form.joint > 0:
         f = f * _others(f.shape, seen.position_kji - first, grid, axes, expected, form.joint)
     peak = np.clip(np.rint(seen.position_kji - first).astype(int), 0, np.array(f.shape) - 1)
-    return Core(f / f.sum(), grid, axes, seen.stage.sigma_mm, peak)
+    return Core((f / f.sum()).astype(np.float32), grid, axes, seen.stage.sigma_mm, peak)
 
 
 def near(seen: Seen) -> Seen:
@@ -154,7 +154,7 @@ def line_mm(shape, axis: int, origin, grid: Grid) -> np.ndarray:
     return line.reshape([-1 if a == axis else 1 for a in range(3)])
 
 
-def smoothed(core: Core, values: np.ndarray, sigma_mm: float, shift_mm=(0, 0, 0)) -> tuple:
+def smoothed(core: Core, values, sigma_mm: float, shift_mm=(0, 0, 0), cut=_CUT) -> tuple:
     """(array, number of voxels that it has more at either end): values * G, moved.
 
     The Gaussian is given its place before it is sampled, so that a shift is exact. Along each axis it
@@ -163,12 +163,12 @@ def smoothed(core: Core, values: np.ndarray, sigma_mm: float, shift_mm=(0, 0, 0)
     pads = np.zeros(3, int)
     for axis in core.axes:
         spacing = core.spacing_mm[axis]
-        pads[axis] = math.ceil((_CUT * sigma_mm + abs(shift_mm[axis])) / spacing)
+        pads[axis] = math.ceil((cut * sigma_mm + abs(shift_mm[axis])) / spacing)
         index = np.arange(values.shape[axis])
         wanted = np.arange(-pads[axis], values.shape[axis] + pads[axis])
         apart = (wanted[:, None] - index) * spacing - shift_mm[axis]
         kernel = np.exp(-0.5 * (apart / sigma_mm) ** 2)
-        kernel /= np.maximum(kernel.sum(0), 1e-30)
+        kernel = (kernel / np.maximum(kernel.sum(0), 1e-30)).astype(np.float32)
         values = np.moveaxis(np.tensordot(kernel, values, (1, axis)), 0, axis)
     return values, pads
 
@@ -198,7 +198,7 @@ def marker_sigma_mm(stage: Stage) -> float:
 
 def _sharp(core: Core, form: BeliefForm, power: float) -> np.ndarray:
     """f to the power that makes `power` of the network's probabilities; sums to one."""
-    sharp = (core.values / core.values.max()) ** (power / form.power)
+    sharp = (core.values / core.values.max()) ** np.float32(power / form.power)
     return sharp / sharp.sum()
 
 
@@ -218,7 +218,7 @@ def marker_of(core: Core, form: BeliefForm, position_lps, sigma_mm: float) -> Im
 def density_of(core: Core, form: BeliefForm, landmark: int) -> tuple:
     """(b, its grid), b sums to one."""
     spread = form.spreads_mm[landmark]
-    tail, pads = smoothed(core, core.values, wide_mm(core, spread))
+    tail, pads = smoothed(core, core.values, wide_mm(core, spread), cut=_TAIL_CUT)
     close, inner = smoothed(core, core.values, narrow_mm(core, spread))
     belief = form.tails[landmark] * tail
     edge = pads - np.minimum(inner, pads)
@@ -266,7 +266,7 @@ def distances_mm(density: np.ndarray, grid: Grid, position_lps) -> np.ndarray:
     centre = grid.to_ijk(position_lps)[::-1]
     axes = [axis for axis in range(3) if density.shape[axis] > 1]
     square = sum(line_mm(density.shape, axis, centre, grid) ** 2 for axis in axes)
-    return np.sqrt(np.broadcast_to(square, density.shape))
+    return np.sqrt(square).astype(np.float32)
 
 
 def share_within(density: np.ndarray, distances: np.ndarray, spacing_mm: float) -> tuple:
@@ -280,7 +280,10 @@ def shown(content: np.ndarray, grid: Grid, form: BeliefForm, landmark: int) -> I
     """One less the content, by what held-out cases say of it."""
     if form.is_calibrated:
         known, levels = form.held_out.level_of_content(landmark)
-        content = np.interp(content, known, levels).astype(np.float32)
+        # Nearly all voxels have a content of one.
+        some = content < 1
+        content = content.copy()
+        content[some] = np.interp(content[some], known, levels)
     return _cut(1 - content, grid, 1 - _SHOWN_LEVEL)
 
 

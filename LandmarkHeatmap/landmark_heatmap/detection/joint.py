@@ -54,7 +54,7 @@ class Believed:
     @property
     def expected_mm(self) -> float:
         """The mean distance of the position from where an expert would click."""
-        return float((self.density * self.distances_mm).sum())
+        return float(np.vdot(self.density, self.distances_mm))
 
     def shares(self) -> tuple:
         """(radii in mm, share of the belief within)."""

@@ -92,20 +92,21 @@ def test_with_two_cases_nothing_is_taken_over_that_chance_may_have_made():
     assert form.joint == 0 and form.claimed(0.9) == pytest.approx(2 / 3)
 
 
-class TestInARun:
-    @pytest.fixture(scope="class")
-    def run(self, tmp_path_factory):
-        folder = tmp_path_factory.mktemp("run")
-        data, others = folder / "data", folder / "others"
-        data.mkdir()
-        others.mkdir()
-        write_pairs(data, make_eyes, 8)
-        write_pairs(others, lambda seed: make_eyes(seed + 20), 3)
-        said = []
-        config = replace(TINY, validation_share=0.4)
-        model = fit([data], folder / "run", config, say=said.append)
-        return data, others, model, said
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    data, others = folder / "data", folder / "others"
+    data.mkdir()
+    others.mkdir()
+    write_pairs(data, make_eyes, 8)
+    write_pairs(others, lambda seed: make_eyes(seed + 20), 3)
+    said = []
+    config = replace(TINY, validation_share=0.4)
+    model = fit([data], folder / "run", config, say=said.append)
+    return data, others, model, said
 
+
+class TestInARun:
     def test_fit_calibrates_on_what_it_held_out_and_says_so(self, run):
         _, _, path, said = run
         model = read_model(path)
