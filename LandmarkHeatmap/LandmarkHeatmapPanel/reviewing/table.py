@@ -13,6 +13,7 @@ from landmark_heatmap.lengths import number as told_number
 
 from ..section import Signal
 from ..texts import OnResize, width_of
+from . import doubts
 
 # State of a landmark: its sign, what it is called, and a colour that is legible on light and dark.
 STATES = {
@@ -23,6 +24,14 @@ STATES = {
 }
 ROWS_SEEN = 10
 _NAME_PADDING = 16
+
+
+def _sign(row) -> tuple:
+    """As in STATES; of what breaks the shape, that it does."""
+    if row.breaks_the_shape:
+        return "!", doubts.breaks(row), doubts.ALARM
+    sign, called, colour = STATES[row.review]
+    return sign, _(called), colour
 
 
 def _moved(row) -> str:
@@ -49,11 +58,12 @@ class Column:
 COLUMNS = (
     Column(
         "",
-        "What was done to it. A click puts what most needs a look at the top.",
-        lambda row: STATES[row.review][0],
+        "What was done to it; '!' where it breaks the shape. A click puts what most needs a look at the"
+        " top.",
+        lambda row: _sign(row)[0],
         order="need",
-        tip_of=lambda row: _(STATES[row.review][1]),
-        colour_of=lambda row: STATES[row.review][2],
+        tip_of=lambda row: _sign(row)[1],
+        colour_of=lambda row: _sign(row)[2],
     ),
     Column(
         "Landmark",
@@ -63,10 +73,13 @@ COLUMNS = (
         tip_of=lambda row: f"{row.name}: {row.definition}" if row.definition else row.name,
     ),
     Column(
-        "Conf.",
-        "Confidence: how much of what the network believes lies near this place.",
-        lambda row: f"{row.confidence:.0%}",
+        "How sure",
+        "How far from where an expert would click it may be, and with which probability it is within"
+        " that; 'about' where the model was not calibrated. A click puts the least sure at the top.",
+        doubts.short,
         order="confidence",
+        tip_of=doubts.in_full,
+        colour_of=doubts.colour,
     ),
     Column(
         "Moved",
