@@ -12,12 +12,40 @@ ALARM = "#d0453c"
 _NOT_CALIBRATED = "#8a8a8a"
 
 
-def short(row) -> str:
-    """As '90 %: 2.1 mm', or 'about 2.1 mm' without calibration; of old results the confidence."""
+def heads(rows) -> tuple:
+    """What stands above the cells: in full, and shorter where names need the room.
+
+    It says what all rows share, so that it does not stand in each.
+    """
+    if not _share(rows):
+        return (_("How sure"),) * 2
+    doubt = rows[0].doubt
+    if not doubt.is_calibrated:
+        return _("Off by about"), _("About")
+    level = percent(doubt.level)
+    return _("{level} within").format(level=level), _("{level} in").format(level=level)
+
+
+def cells(rows) -> list:
+    """For each row as '90 %: 2.1 mm', or 'about 2.1 mm' without calibration; of that, the length
+    alone if the head says the rest. Of old results the confidence."""
+    is_shared = _share(rows)
+    return [_cell(row, is_shared) for row in rows]
+
+
+def _share(rows) -> bool:
+    """Whether all say the same, but for the length."""
+    kinds = {row.doubt and (row.doubt.is_calibrated, row.doubt.level) for row in rows}
+    return len(kinds) == 1 and None not in kinds
+
+
+def _cell(row, is_shared: bool) -> str:
     doubt = row.doubt
     if doubt is None:
         return f"{row.confidence:.0%}"
     length = _length(doubt.shown_mm, row.unit)
+    if is_shared:
+        return length
     if not doubt.is_calibrated:
         return _("about {length}").format(length=length)
     return _("{level}: {length}").format(level=percent(doubt.level), length=length)

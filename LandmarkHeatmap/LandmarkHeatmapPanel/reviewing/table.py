@@ -44,7 +44,8 @@ def _moved(row) -> str:
 @dataclass(frozen=True)
 class Column:
     """header, tip: what stands at the top. text_of, tip_of, colour_of: what a row of
-    ReviewSession.rows says there, and how. order: how a click on the header sorts; none if empty.
+    ReviewSession.rows says there, and how; no text_of where that depends on the other rows. order:
+    how a click on the header sorts; none if empty.
     """
 
     header: str
@@ -76,7 +77,7 @@ COLUMNS = (
         "How sure",
         "How far from where an expert would click it may be, and with which probability it is within"
         " that; 'about' where the model was not calibrated. A click puts the least sure at the top.",
-        doubts.short,
+        None,
         order="confidence",
         tip_of=doubts.in_full,
         colour_of=doubts.colour,
@@ -88,7 +89,7 @@ COLUMNS = (
         order="moved",
     ),
 )
-NAME = 1  # the column that takes the room
+NAME, SURE = 1, 2  # the column that takes the room, and the one whose head gives way to it
 
 
 class ReviewTable:
@@ -99,7 +100,7 @@ class ReviewTable:
         self._table = ui.reviewTable
         self.chosen, self.sorted = Signal(), Signal()
         self._names, self._current, self._order = [], None, "anatomy"
-        self._is_filling = False
+        self._is_filling, self._heads = False, doubts.heads([])
         self._set_up()
 
     def _set_up(self) -> None:
@@ -120,9 +121,15 @@ class ReviewTable:
         sides.setVisible(False)
         sides.setMinimumSectionSize(line)
         sides.setDefaultSectionSize(line)
-        table.setMinimumHeight(line + 4 + ROWS_SEEN * line + 2 * table.frameWidth)
+        self.leave_room(0)
         table.connect("currentCellChanged(int,int,int,int)", self._on_row_chosen)
         OnResize(table.viewport(), self._give_names_room)
+
+    def leave_room(self, lines: int) -> None:
+        """So many lines fewer than ROWS_SEEN are seen at least, for what stands above the table."""
+        line = self._table.verticalHeader().defaultSectionSize
+        rows = ROWS_SEEN - lines
+        self._table.setMinimumHeight(line + 4 + rows * line + 2 * self._table.frameWidth)
 
     # --- what is shown
 
@@ -134,7 +141,8 @@ class ReviewTable:
             names = [row.name for row in rows]
             is_another = names != self._names
             self._names, self._current = names, current
-            if is_another:
+            if is_another or self._heads != doubts.heads(rows):
+                self._heads = doubts.heads(rows)
                 self._give_names_room()
             if is_another or self._row() != self._table.currentRow():
                 self._go_to_current()
@@ -152,11 +160,13 @@ class ReviewTable:
     def _fill(self, rows) -> None:
         if self._table.rowCount != len(rows):
             self._table.setRowCount(len(rows))
+        sure = doubts.cells(rows)
         for number, row in enumerate(rows):
             for column, what in enumerate(COLUMNS):
                 tip = what.tip_of(row) if what.tip_of else row.definition
                 colour = what.colour_of(row) if what.colour_of else None
-                self._show_cell(number, column, what.text_of(row), tip, colour)
+                text = what.text_of(row) if what.text_of else sure[number]
+                self._show_cell(number, column, text, tip, colour)
 
     def _show_cell(self, row: int, column: int, text: str, tip: str, colour) -> None:
         item = self._table.item(row, column)
@@ -192,8 +202,13 @@ class ReviewTable:
         table, header = self._table, self._table.horizontalHeader()
         metrics = table.fontMetrics()
         longest = max((width_of(name, metrics) for name in self._names), default=0) + _NAME_PADDING
-        others = sum(header.sectionSize(n) for n in range(len(COLUMNS)) if n != NAME)
-        fits = longest <= table.viewport().width - others
+        others = sum(header.sectionSize(n) for n in range(len(COLUMNS)) if n not in (NAME, SURE))
+        for head in self._heads:
+            table.horizontalHeaderItem(SURE).setText(head)
+            sure = max(header.sectionSizeHint(SURE), table.sizeHintForColumn(SURE))
+            fits = longest <= table.viewport().width - others - sure
+            if fits:
+                break
         mode = qt.QHeaderView.Stretch if fits else qt.QHeaderView.ResizeToContents
         header.setSectionResizeMode(NAME, mode)
 

@@ -23,6 +23,8 @@ from ..widgets import fill, select, showing_errors
 
 # With more landmarks than this, a field to find them by name is of use.
 MANY = 30
+# Above the table, where a landmark breaks the shape.
+_SHAPE_LINES = 2
 # What can be done only to a landmark that is chosen.
 _TO_ONE = (
     *("confirmButton", "absentButton", "restoreButton"),
@@ -43,7 +45,7 @@ class ReviewSection(Section):
         self.session = None
         self._close_up = CloseUp(slicer.mrmlScene)
         self._definition = FixedText(self.ui.definitionLabel, lines=2)
-        self._shape = FixedText(self.ui.shapeLabel, lines=2)
+        self._shape = FixedText(self.ui.shapeLabel, _SHAPE_LINES)
         self.ui.shapeLabel.setStyleSheet(f"color: {doubts.ALARM}")
         self._table = ReviewTable(ui)
         self._table.chosen.connect(self._on_row_chosen)
@@ -159,7 +161,9 @@ class ReviewSection(Section):
         """Its place stays while a result is reviewed, so that the rows do not jump under the hand."""
         rows = self.session.every_row() if self.session else []
         self._shape.show(doubts.standing_out(rows))
-        self.ui.shapeLabel.setVisible(any(row.doubt and row.doubt.is_odd for row in rows))
+        is_shown = any(row.doubt and row.doubt.is_odd for row in rows)
+        self.ui.shapeLabel.setVisible(is_shown)
+        self._table.leave_room(_SHAPE_LINES if is_shown else 0)
 
     def _show_definition(self) -> None:
         session = self.session
