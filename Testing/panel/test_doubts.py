@@ -72,6 +72,15 @@ def test_without_calibration_only_about_is_said_and_that_it_is_not_calibrated(pa
     assert "90 %" not in cell(panel, "Tip", SURE).toolTip()
 
 
+def test_what_nothing_backs_is_grey_and_no_longer_than_it_is_so(panel, show):
+    show(dict.fromkeys(LANDMARKS.names, Doubt(4.0)))
+    grey = cell(panel, "Tip", SURE).foreground().color().name()
+    assert grey == "#8a8a8a"
+    show(dict.fromkeys(LANDMARKS.names, Doubt(2.0, 0.9, 4.0)))
+    assert cell(panel, "Tip", SURE).text() == "4.0 mm"
+    assert cell(panel, "Tip", SURE).foreground().color().name() != grey
+
+
 def test_an_image_without_mm_is_spoken_of_in_px(panel, show):
     image = make_image()
     image = type(image)(image.array, image.ijk_to_lps, "px")
@@ -92,14 +101,15 @@ def test_need_is_the_expected_error_and_what_breaks_the_shape_comes_first(host, 
     doubts["Head_R"] = Doubt(1.0, 0.9, 2.0, 9.0, 1.5)
     show(doubts)
     panel.ui.reviewTable.horizontalHeader().sectionClicked.emit(SIGN)
-    assert names_in(panel) == ["Head_R", "Head_L", "Gone", "Tip"]
+    # How far off it is where there is none, nobody knows.
+    assert names_in(panel) == ["Head_R", "Gone", "Head_L", "Tip"]
     panel.review.session.select("Head_R")
     panel.review.session.confirm()
     panel.review.session.order = "need"
     panel.review.update()
-    assert names_in(panel) == ["Head_L", "Gone", "Tip", "Head_R"]
+    assert names_in(panel) == ["Gone", "Head_L", "Tip", "Head_R"]
     panel.ui.reviewTable.horizontalHeader().sectionClicked.emit(SURE)
-    assert names_in(panel) == ["Head_L", "Gone", "Tip", "Head_R"]
+    assert names_in(panel) == ["Gone", "Head_L", "Tip", "Head_R"]
 
 
 def test_what_breaks_the_shape_is_named_above_the_table_and_marked_until_it_is_judged(
@@ -139,6 +149,8 @@ def test_what_breaks_the_shape_is_named_above_the_table_and_marked_until_it_is_j
 def test_of_an_absent_landmark_nothing_is_said(panel, show):
     show({"Gone": Doubt(9.0, 0.9, 14.2, 14.4, 2.5)})
     assert panel.review._shape.text == "" and cell(panel, "Gone", SIGN).text() == "○"
+    assert cell(panel, "Gone", SURE).text() == "absent"
+    assert cell(panel, "Gone", SURE).toolTip() == "Not in this image, as the network has it."
 
 
 def test_names_are_whole_beside_doubts_on_a_small_screen(host, panel, show):

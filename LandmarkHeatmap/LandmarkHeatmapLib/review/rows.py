@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from landmark_heatmap.annotation.doubt import Doubt
 from landmark_heatmap.dataset.record import Review
 from landmark_heatmap.errors import LandmarkHeatmapError
@@ -17,7 +19,8 @@ ORDERS = ("anatomy", "name", "need", "confidence", "moved")
 @dataclass(frozen=True)
 class Row:
     """One landmark of the list. moved_mm: from where it was predicted, in `unit`; NaN without
-    a place. doubt: None in results from before there were any."""
+    a place. is_found: whether the network placed it at all. doubt: of that place; None in results
+    from before there were any."""
 
     name: str
     definition: str
@@ -25,6 +28,7 @@ class Row:
     review: Review
     moved_mm: float
     unit: str
+    is_found: bool = True
     doubt: Doubt = None
 
     @property
@@ -39,12 +43,21 @@ def rows_of(result) -> list:
     """A Row for each landmark of a result, as in the model."""
     reviews = result.reviews()
     moved, unit = result.all_moved_mm(), result.unit
+    found = np.isfinite(result.predicted_positions_lps()).all(axis=1)
     return [
         Row(
-            mark.name, mark.definition, confidence, reviews[mark.name], float(distance), unit, doubt
+            mark.name,
+            mark.definition,
+            confidence,
+            reviews[mark.name],
+            float(distance),
+            unit,
+            bool(is_found),
+            # What is said of a place says nothing of what has none.
+            doubt if is_found else None,
         )
-        for mark, confidence, distance, doubt in zip(
-            result.landmarks.landmarks, result.confidences(), moved, result.doubts()
+        for mark, confidence, distance, is_found, doubt in zip(
+            result.landmarks.landmarks, result.confidences(), moved, found, result.doubts()
         )
     ]
 

@@ -19,7 +19,7 @@ def heads(rows) -> tuple:
     """
     if not _share(rows):
         return (_("How sure"),) * 2
-    doubt = rows[0].doubt
+    doubt = next(row.doubt for row in rows if row.is_found)
     if not doubt.is_calibrated:
         return _("Off by about"), _("About")
     level = percent(doubt.level)
@@ -28,19 +28,22 @@ def heads(rows) -> tuple:
 
 def cells(rows) -> list:
     """For each row as '90 %: 2.1 mm', or 'about 2.1 mm' without calibration; of that, the length
-    alone if the head says the rest. Of old results the confidence."""
+    alone if the head says the rest. Of old results the confidence; of what was not found, that."""
     is_shared = _share(rows)
     return [_cell(row, is_shared) for row in rows]
 
 
 def _share(rows) -> bool:
-    """Whether all say the same, but for the length."""
-    kinds = {row.doubt and (row.doubt.is_calibrated, row.doubt.level) for row in rows}
+    """Whether all that were found say the same, but for the length."""
+    doubts = [row.doubt for row in rows if row.is_found]
+    kinds = {doubt and (doubt.is_calibrated, doubt.level) for doubt in doubts}
     return len(kinds) == 1 and None not in kinds
 
 
 def _cell(row, is_shared: bool) -> str:
     doubt = row.doubt
+    if not row.is_found:
+        return _("absent")
     if doubt is None:
         return f"{row.confidence:.0%}"
     length = _length(doubt.shown_mm, row.unit)
@@ -54,6 +57,8 @@ def _cell(row, is_shared: bool) -> str:
 def in_full(row) -> str:
     """The same in sentences."""
     doubt = row.doubt
+    if not row.is_found:
+        return _("Not in this image, as the network has it.")
     if doubt is None:
         text = _(
             "Confidence {confidence}: so much of what the network believes lies near this place."

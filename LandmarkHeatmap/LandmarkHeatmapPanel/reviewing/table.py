@@ -100,6 +100,7 @@ class ReviewTable:
         self._table = ui.reviewTable
         self.chosen, self.sorted = Signal(), Signal()
         self._names, self._current, self._order = [], None, "anatomy"
+        self._colours = {}  # (row, column): of its text, where it has one of its own
         self._is_filling, self._heads = False, doubts.heads([])
         self._set_up()
 
@@ -172,11 +173,14 @@ class ReviewTable:
         item = self._table.item(row, column)
         if item is None:
             item = qt.QTableWidgetItem()
+            self._colours.pop((row, column), None)
             self._table.setItem(row, column, item)
         if item.text() != text:
             item.setText(text)
-            if colour:
-                item.setForeground(qt.QBrush(qt.QColor(colour)))
+        if self._colours.get((row, column)) != colour:
+            self._colours[row, column] = colour
+            # An empty brush stands for the colour of all text.
+            item.setForeground(qt.QBrush(qt.QColor(colour)) if colour else qt.QBrush())
         if item.toolTip() != tip:
             item.setToolTip(tip)
 
