@@ -47,8 +47,8 @@ class LandmarkHeatmap(ScriptedLoadableModule):
         self.parent.contributors = ["The LandmarkHeatmap contributors"]
         self.parent.helpText = _(
             "Finds anatomical landmarks in 2D and 3D images with a U-Net, shows what the network"
-            " believes as heatmaps, and turns your corrections into training data. Not a medical"
-            ' device. See <a href="https://github.com/LandmarkHeatmap/LandmarkHeatmap#readme">the'
+            " believes as heatmaps and contours, and turns your corrections into training data. Not a"
+            ' medical device. See <a href="https://github.com/LandmarkHeatmap/LandmarkHeatmap#readme">the'
             " documentation</a>.<br>Keys while the module is open: N and Shift+N next and previous"
             " landmark, U next unreviewed, C confirm, A mark absent, X back to the prediction, K"
             " snap to the peak, D place by click, Z and Shift+Z undo and redo, E close up and back, S"

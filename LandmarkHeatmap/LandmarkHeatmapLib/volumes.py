@@ -62,15 +62,17 @@ def component_note(volume_node) -> str:
     return f"the first of {components} components" if components == 2 else ""
 
 
-def add_volume(scene, image: Image, name: str, levels: bool = True):
+def add_volume(scene, image: Image, name: str, levels: bool = True, is_hidden: bool = False):
     """A new scalar volume node with this image, under no transform and not yet displayed.
 
     levels: whether to look through the image for the grey levels to show it with; False saves
-    that time where they are set anyway, and takes the name as it is.
+    that time where they are set anyway, and takes the name as it is. is_hidden: from the lists of
+    volumes in which the user chooses.
     """
     node = scene.CreateNodeByClass("vtkMRMLScalarVolumeNode")
     node.UnRegister(None)  # CreateNodeByClass leaves a reference to its caller
     node.SetName(scene.GenerateUniqueName(name) if levels else name)
+    node.SetHideFromEditors(is_hidden)
     # Whole before it comes into the scene, so that nobody looks at it more than once.
     slicer.util.updateVolumeFromArray(node, image.array)
     node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(image.grid.ijk_to_ras))

@@ -10,8 +10,8 @@ from slicer.i18n import tr as _
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
 from landmark_heatmap.errors import PredictionError
+from LandmarkHeatmapLib.display.contours import hide_contours
 from LandmarkHeatmapLib.display.overlay import hide_heatmaps
-from LandmarkHeatmapLib.display.surface import hide_surface
 from LandmarkHeatmapLib.result import markups
 from LandmarkHeatmapLib.result.detection_result import MODULE_NAME, DetectionResult
 from LandmarkHeatmapLib.volumes import image_of
@@ -96,7 +96,7 @@ class LandmarkHeatmapLogic(ScriptedLoadableModuleLogic):
             markups.show(other.markups_node, is_shown)
             if not is_shown:
                 hide_heatmaps(other)
-                hide_surface(other)
+                hide_contours(other)
 
     def isInSliceViews(self, volumeNode) -> bool:
         composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode", volumeNode.GetScene())

@@ -28,9 +28,10 @@ class LandmarkHeatmapParameterNode:
     DetectionResult that is shown. landmark: the one under review. order: of the list, one of
     LandmarkHeatmapLib's ORDERS. allNames: whether all landmarks are named in the views. channel:
     whose heatmap is shown: of the landmark under review if empty, all combined if "*", else a name.
-    opacity, threshold, colourMap: of the heatmaps. show3D: as a surface, too. caseName: in the
-    dataset; the one of before, or a new number, if empty. withImage: whether it is exported.
-    reference, thresholds: what to compare with, and the distances in mm.
+    opacity, threshold, colourMap: of the heatmaps. showContours, show3D: where the landmark of the
+    channel may be, as contours in the slices and as surfaces. caseName: in the dataset; the one of
+    before, or a new number, if empty. withImage: whether it is exported. reference, thresholds: what
+    to compare with, and the distances in mm.
     """
 
     inputVolume: vtkMRMLScalarVolumeNode
@@ -44,6 +45,7 @@ class LandmarkHeatmapParameterNode:
     opacity: Annotated[float, WithinRange(0, 1)] = DEFAULT_OPACITY
     threshold: Annotated[float, WithinRange(0, 1)] = DEFAULT_THRESHOLD
     colourMap: str
+    showContours: bool = True
     show3D: bool = False
     caseName: str
     withImage: bool = True

@@ -25,3 +25,24 @@ class OverlayAndViewsTests:
         self.assertAlmostEqual(channel.GetDisplayNode().GetLowerThreshold(), 0.5)
         panel.ui.showHeatmapsCheckBox.checked = False
         self.assertIsNone(composite.GetForegroundVolumeID())
+
+    def test_contours_follow_the_landmark_under_review(self):
+        from LandmarkHeatmapLib.display.contours import contour_nodes
+
+        volume, truth = put_synthetic_hip()
+        panel = self.openPanel(truth)
+        result = self.detect(panel, volume)
+        panel.ui.reviewTable.setCurrentCell(2, 0)
+        inner, outer = contour_nodes(result)
+        self.assertTrue(inner.GetDisplayNode().GetVisibility2D())
+        self.assertFalse(inner.GetDisplayNode().GetVisibility3D())
+        self.assertGreater(outer.GetPolyData().GetNumberOfPolys(), 10)
+        first = inner.GetPolyData()
+        panel.ui.reviewTable.setCurrentCell(3, 0)
+        self.assertIsNot(inner.GetPolyData(), first)
+        panel.ui.show3DCheckBox.checked = True
+        self.assertTrue(inner.GetDisplayNode().GetVisibility3D())
+        panel.ui.showContoursCheckBox.checked = False
+        self.assertFalse(inner.GetDisplayNode().GetVisibility2D())
+        panel.ui.show3DCheckBox.checked = False
+        self.assertFalse(inner.GetDisplayNode().GetVisibility())

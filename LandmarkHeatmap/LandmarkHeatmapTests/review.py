@@ -37,3 +37,20 @@ class ReviewTests:
         panel.exit()
         self.addCleanup(panel.enter)
         self.assertEqual(set(SHORTCUTS.values()) & set(self.keysOf(panel)), set())
+
+    def test_what_breaks_the_shape_is_named_until_it_is_judged(self):
+        volume, truth = put_synthetic_hip()
+        panel = self.openPanel(truth)
+        result = self.detect(panel, volume)
+        panel.ui.deskTabs.setCurrentWidget(panel.ui.reviewTab)
+        odd = result.landmarks.names[-1]
+        # The landmark that the stand-in says is 14 mm from where the others have it.
+        self.assertIn(odd, panel.ui.shapeLabel.toolTip)
+        self.assertIn("14 mm", panel.ui.shapeLabel.toolTip)
+        # After a detection it is the first to be looked at.
+        self.assertEqual(panel.review.session.current, odd)
+        row = panel.ui.reviewTable.currentRow()
+        self.assertEqual(panel.ui.reviewTable.item(row, 0).text(), "!")
+        self.assertEqual(panel.ui.reviewTable.item(row, 2).text(), "8.0 mm")
+        panel.ui.confirmButton.click()
+        self.assertNotIn(odd, panel.ui.shapeLabel.toolTip)

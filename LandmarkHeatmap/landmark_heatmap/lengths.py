@@ -42,6 +42,11 @@ def length(value, like=None) -> str:
     return number(value, size if 0 < size < _FINE_MM else 1.0, least=2)
 
 
+def rough(value: float) -> str:
+    """A figure that is itself uncertain, with two significant digits: 14, 2.1, 0.23."""
+    return number(value, like=10 * value)
+
+
 def fitting_thresholds(extent_mm: float) -> tuple:
     """Distances at which success rates say something, in mm, from how far apart landmarks lie.
 

@@ -7,10 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from beliefs import with_beliefs
 
+from landmark_heatmap.annotation.doubt import Doubt
 from landmark_heatmap.dataset.record import Review
 from landmark_heatmap.errors import PredictionError
 from landmark_heatmap.images.geometry import Image
@@ -516,3 +519,39 @@ def test_two_reviews_at_once_are_kept_apart(publish, tmp_path):
     journals.release()
     assert journals.find_for(one.volume_node) == []
     assert len(journals.find_for(other.volume_node)) == 1
+
+
+def test_a_restored_review_knows_how_far_its_landmarks_may_be_off(scene, tmp_path):
+    image = make_image()
+    doubts = {"Tip": Doubt(2.0, 0.9, 4.0, 9.0, 1.5)}
+    prediction = with_beliefs(make_prediction(image), doubts)
+    prediction = replace(
+        prediction, points=(*prediction.points[:3], make_prediction(image).points[3])
+    )
+    first = DetectionResult.publish(add_volume(scene, image, "Scan"), prediction)
+    before = first.doubts()
+    assert before[2] == doubts["Tip"] and before[3] is None
+    reviewed(first, tmp_path).release()
+    scene.Clear(False)
+    volume = add_volume(scene, image, "Scan")
+    journals = ReviewJournals(tmp_path)
+    (found,) = journals.find_for(volume)
+    assert journals.restore(found, volume).doubts() == before
+    journals.release()
+
+
+@pytest.mark.parametrize("doubts", [None, [], ["x"] * 4, [{"expected_mm": -1}] * 4])
+def test_a_journal_from_before_there_were_doubts_is_as_good(scene, publish, tmp_path, doubts):
+    journals = reviewed(publish(), tmp_path)
+    journals.release()
+    ((path, _written),) = journals_in(tmp_path)
+    lines = path.read_bytes().splitlines()
+    document = {**json.loads(lines[0]), "doubts": doubts}
+    if doubts is None:
+        del document["doubts"]
+    path.write_bytes(b"\n".join([json.dumps(document).encode(), *lines[1:]]) + b"\n")
+    scene.Clear(False)
+    volume = add_volume(scene, make_image(), "Scan")
+    (found,) = journals.find_for(volume)
+    assert journals.restore(found, volume).doubts() == (None,) * 4
+    journals.release()

@@ -1,9 +1,12 @@
 """Where views look, how near, and which names they show, told to the nodes of a scene."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from headless.scene import slicer
+from landmark_heatmap.images.geometry import Image
 from LandmarkHeatmapLib.display.captions import chosen
 from LandmarkHeatmapLib.display.close_up import CloseUp, region_mm
 from LandmarkHeatmapLib.display.views import look_at
@@ -139,3 +142,17 @@ def test_landmarks_that_are_being_published_are_not_seen_yet(scene):
     steps.finish()
     result = DetectionResult(steps.node)
     assert not result.markups_node.GetDisplayNode().GetVisibility()
+
+
+def test_a_close_look_shows_all_of_the_outer_contour(scene):
+    """Also where the belief is much wider than the heatmap, which is of one width everywhere."""
+    image = make_image()
+    prediction, volume = make_prediction(image), add_volume(scene, image, "Scan")
+    wide = np.zeros(image.array.shape, np.float32)
+    wide[10:36, 10:36, 8:34] = 0.2
+    belief = Image(wide, image.ijk_to_lps)
+    narrow = DetectionResult.publish(volume, prediction)
+    points = tuple(replace(point, belief=belief) for point in prediction.points)
+    result = DetectionResult.publish(volume, replace(prediction, points=points))
+    assert region_mm(result, "Tip") > region_mm(narrow, "Tip")
+    assert region_mm(result, "Tip") > 26 * 2.0

@@ -3,14 +3,17 @@
 import numpy as np
 import pytest
 import slicer
+from beliefs import with_beliefs
 
+from landmark_heatmap.annotation.doubt import Doubt
 from landmark_heatmap.annotation.landmarks import PointState
 from landmark_heatmap.dataset.record import Review
 from landmark_heatmap.images.geometry import Image
 from landmark_heatmap.model.heatmap import decode_peak
 from LandmarkHeatmapLib.display import overlay
-from LandmarkHeatmapLib.result import markups
+from LandmarkHeatmapLib.result import markups, state
 from LandmarkHeatmapLib.result.detection_result import DetectionResult
+from LandmarkHeatmapLib.review.rows import rows_of
 from LandmarkHeatmapLib.volumes import add_volume, component_note, image_of
 from mrml_examples import (
     IMAGES,
@@ -273,3 +276,37 @@ def test_a_volume_is_not_copied_to_be_read(scene):
     image = image_of(node)
     assert isinstance(image, Image)
     assert np.shares_memory(image.array, slicer.util.arrayFromVolume(node))
+
+
+@pytest.mark.parametrize("doubts", [None, 3, [], [None] * 3, [7, {}, {"expected_mm": "x"}, None]])
+def test_a_scene_from_before_there_were_doubts_opens_and_says_nothing_of_them(publish, doubts):
+    result = publish()
+    document = state.read(result.node)
+    document["doubts"] = doubts
+    if doubts is None:
+        del document["doubts"]
+    state.write(result.node, document)
+    assert result.is_whole and result.doubts() == (None,) * 4
+    assert [row.doubt for row in rows_of(result)] == [None] * 4
+    assert result.predicted_annotation().points["Tip"].doubt is None
+
+
+def test_a_doubt_goes_with_the_prediction_and_not_with_what_a_person_said(scene):
+    image = make_image()
+    doubt = Doubt(1.0, 0.9, 2.0, 14.0, 2.0)
+    prediction = with_beliefs(make_prediction(image), {"Tip": doubt, "Gone": doubt})
+    result = DetectionResult.publish(add_volume(scene, image, "Scan"), prediction)
+    assert result.predicted_annotation().points["Tip"].doubt == doubt
+    assert result.annotation().points["Tip"].doubt is None
+
+    def odd():
+        return [row.name for row in rows_of(result) if row.breaks_the_shape]
+
+    assert odd() == ["Tip"]  # what is absent is nowhere
+    result.move("Tip", markups.world_positions(result.markups_node)[2] + 5)
+    assert odd() == []
+    result.restore_prediction("Tip")
+    assert odd() == ["Tip"]
+    for judge in (result.confirm, result.mark_absent):
+        judge("Tip")
+        assert odd() == []

@@ -15,6 +15,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "LandmarkHeatmap"))
 
+from landmark_heatmap.annotation.doubt import Doubt
 from landmark_heatmap.annotation.landmarks import Landmark, LandmarkSet
 from landmark_heatmap.detection.prediction import LandmarkPrediction, Prediction
 from landmark_heatmap.errors import PredictionError
@@ -47,7 +48,8 @@ class StandIn:
             heatmap = np.ones((3, 3, 3), np.float32)
             crop = Image(heatmap, image.cropped(corner[::-1].tolist(), (1, 1, 1)).ijk_to_lps)
             position = image.grid.to_lps(np.array(kji)[::-1])
-            points.append(LandmarkPrediction(name, position, 0.9, 0.8, crop))
+            doubt = Doubt(1.5, 0.9, 3.0)
+            points.append(LandmarkPrediction(name, position, 0.9, 0.8, crop, crop, doubt))
         landmarks = LandmarkSet(tuple(Landmark(name) for name in NAMES))
         identity = ModelIdentity(self.what, "1", "0" * 64)
         return Prediction(landmarks, tuple(points), image.grid, identity)

@@ -8,9 +8,10 @@ import slicer
 from ..volumes import size_ijk
 from .views import FLAT_VIEW, look_at, nodes_of_class, put_slice
 
-# How much of the image is shown around a landmark, in widths of its heatmap at half height; and at
-# least, in voxels of the image.
-_WIDTHS, _LEAST_VOXELS = 8.0, 32
+# How much of the image is shown around a landmark, in widths of its heatmap at half height, in widths
+# of the region that holds nine tenths of the belief, and in voxels of the image: the most of these.
+_WIDTHS, _REGIONS, _LEAST_VOXELS = 8.0, 2.5, 32
+_OUTER_LEVEL = 0.1
 # A heatmap that is narrower than this on the screen, in pixels, is not seen.
 _SEEN_PIXELS = 12
 # Slicer's name of the view that stands beside FLAT_VIEW where there are two.
@@ -20,23 +21,26 @@ _BESIDE = "Yellow"
 def region_mm(result, name: str) -> float:
     """The side of the square around a landmark that a close look shows, mm.
 
-    Decided by the landmark's heatmap: where the network points within 2 mm, it is small.
+    Decided by the landmark's heatmap and belief: where the network points within 2 mm, it is small.
     Raises AnnotationError for an unknown name.
     """
     volume, heatmap = result.volume_node, result.heatmap_node(name)
     extents = np.array(volume.GetSpacing()) * size_ijk(volume)
     finest = min(np.array(volume.GetSpacing())[np.array(size_ijk(volume)) > 1], default=1.0)
     region = extents.max() / 4 if heatmap is None else _WIDTHS * _width_mm(heatmap)
+    belief = result.belief_node(name)
+    if belief is not None:
+        region = max(region, _REGIONS * _width_mm(belief, _OUTER_LEVEL))
     return float(np.clip(region, _LEAST_VOXELS * finest, extents.max()))
 
 
-def _width_mm(heatmap) -> float:
-    """Of a heatmap at half of its height: of the cube that holds as much, so that a second peak
+def _width_mm(volume, level: float = 0.5) -> float:
+    """Of what is above a share of the highest: of the cube that holds as much, so that a second peak
     far away does not count as width."""
-    array = slicer.util.arrayFromVolume(heatmap)
+    array = slicer.util.arrayFromVolume(volume)
     axes = np.array(array.shape[::-1]) > 1
-    count = np.count_nonzero(array >= array.max() / 2)
-    size = count * np.prod(np.array(heatmap.GetSpacing())[axes])
+    count = np.count_nonzero(array >= level * array.max())
+    size = count * np.prod(np.array(volume.GetSpacing())[axes])
     return float(size ** (1 / max(1, axes.sum())))
 
 

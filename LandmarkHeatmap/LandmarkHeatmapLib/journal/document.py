@@ -16,7 +16,7 @@ from landmark_heatmap.errors import LandmarkHeatmapError
 from landmark_heatmap.images.geometry import apply_affine
 from landmark_heatmap.model.description import ModelIdentity
 
-from ..result import markups
+from ..result import markups, state
 from ..review.snapshot import MISSING, Snapshot
 from ..volumes import ijk_to_ras
 from .image_key import digest_of, shape_of
@@ -55,7 +55,7 @@ class Mark:
 class Beginning:
     """The first line: the image, and the detection that is under review.
 
-    predicted: a Mark for each landmark, as the model had put them.
+    predicted: a Mark for each landmark, as the model had put them. doubts: a Doubt for each, or None.
     """
 
     created: str
@@ -65,6 +65,7 @@ class Beginning:
     model: ModelIdentity
     confidences: tuple
     predicted: tuple
+    doubts: tuple
 
     @classmethod
     def of(cls, result) -> Beginning:
@@ -78,6 +79,7 @@ class Beginning:
             result.model,
             tuple(map(result.confidence, result.landmarks.names)),
             _marks(positions, markups.are_missing(node), {}, ijk_to_ras(volume), result.landmarks),
+            result.doubts(),
         )
 
     def to_json(self) -> dict:
@@ -89,6 +91,7 @@ class Beginning:
             "landmark_set": self.landmarks.to_json(),
             "model": self.model.to_json(),
             "confidences": list(self.confidences),
+            "doubts": [doubt and doubt.to_json() for doubt in self.doubts],
             "predicted": [mark.to_json() for mark in self.predicted],
         }
 
@@ -102,6 +105,7 @@ class Beginning:
             model = ModelIdentity(**{key: str(value) for key, value in document["model"].items()})
             confidences = tuple(map(float, document["confidences"]))
             predicted = tuple(map(Mark.from_json, document["predicted"]))
+            doubts = state.doubts(document)
             image = dict(document["image"])
             digest = str(image.pop("voxels_sha256"))
             created = datetime.fromisoformat(document["created"]).isoformat()
@@ -111,7 +115,7 @@ class Beginning:
             return None
         if not np.isfinite(confidences).all():
             return None
-        return cls(created, image, digest, landmarks, model, confidences, predicted)
+        return cls(created, image, digest, landmarks, model, confidences, predicted, doubts)
 
 
 def marks_of(moment: Snapshot, landmarks: LandmarkSet) -> tuple:

@@ -11,7 +11,7 @@ from ..result import markups
 from ..result.detection_result import DetectionResult
 from ..review.history import Step, history_of
 from ..review.snapshot import DEFINED, MISSING, UNDEFINED, Snapshot
-from ..volumes import ijk_to_ras, size_ijk
+from ..volumes import ijk_to_ras, size_ijk, unit_of
 from .document import Beginning
 
 RESTORING = "restoring of the review"
@@ -41,7 +41,8 @@ def _ijk(marks) -> np.ndarray:
 
 
 def _prediction(volume_node, beginning: Beginning) -> Prediction:
-    grid = Grid(tuple(size_ijk(volume_node)), RAS_TO_LPS @ ijk_to_ras(volume_node))
+    affine = RAS_TO_LPS @ ijk_to_ras(volume_node)
+    grid = Grid(tuple(size_ijk(volume_node)), affine, unit_of(volume_node))
     # Where an absent landmark might have been is not in a journal, and nobody is shown it.
     middle = (np.array(grid.size_ijk) - 1) / 2
     points = tuple(
@@ -51,9 +52,13 @@ def _prediction(volume_node, beginning: Beginning) -> Prediction:
             float(mark.ijk is not None),
             confidence,
             None,
+            doubt=doubt,
         )
-        for name, mark, confidence in zip(
-            beginning.landmarks.names, beginning.predicted, beginning.confidences
+        for name, mark, confidence, doubt in zip(
+            beginning.landmarks.names,
+            beginning.predicted,
+            beginning.confidences,
+            beginning.doubts,
         )
     )
     return Prediction(beginning.landmarks, points, grid, beginning.model)

@@ -16,8 +16,8 @@ from landmark_heatmap.images.geometry import MM, PX
 from landmark_heatmap.model.description import ModelIdentity
 
 from ..display.anatomy import ANATOMY
+from ..display.contours import INNER, OUTER
 from ..display.skeleton import SKELETON
-from ..display.surface import SURFACE
 from ..volumes import ijk_to_ras, size_ijk
 from . import markups, state
 from .publishing import leave_folder, publish_nodes
@@ -113,6 +113,15 @@ class DetectionResult:
         """The heatmap of one landmark, or None if it was deleted."""
         return self.node.GetNodeReference(state.HEATMAP.format(index=self.landmarks.index(name)))
 
+    def belief_node(self, name: str):
+        """The belief about one landmark, or None if it was deleted or there never was one."""
+        return self.node.GetNodeReference(state.BELIEF.format(index=self.landmarks.index(name)))
+
+    @property
+    def belief_nodes(self) -> list:
+        """All beliefs that are still there."""
+        return [node for node in map(self.belief_node, self.landmarks.names) if node is not None]
+
     @property
     def overlay_nodes(self) -> list:
         """All heatmap volumes that are still there, the combined one first."""
@@ -121,8 +130,9 @@ class DetectionResult:
         return [node for node in (self.combined_node, *nodes) if node is not None]
 
     def _nodes_beside_the_volume(self) -> list:
-        models = [self.node.GetNodeReference(role) for role in (SURFACE, ANATOMY)]
-        nodes = (*self.overlay_nodes, self.markups_node, self.predicted_node, *models)
+        models = [self.node.GetNodeReference(role) for role in (INNER, OUTER, ANATOMY)]
+        volumes = (*self.overlay_nodes, *self.belief_nodes)
+        nodes = (*volumes, self.markups_node, self.predicted_node, *models)
         return [node for node in nodes if node is not None]
 
     def follow_volume(self) -> None:
@@ -177,6 +187,10 @@ class DetectionResult:
     def confidences(self) -> list:
         """Those of all landmarks, as in the model."""
         return state.read(self.node)["confidences"]
+
+    def doubts(self) -> tuple:
+        """A Doubt, or None where nothing is known, of all landmarks, as in the model."""
+        return state.doubts(state.read(self.node))
 
     def review(self, name: str) -> Review:
         """What a person has done about a landmark, told from where it is now."""
@@ -241,8 +255,8 @@ class DetectionResult:
         """The landmarks as predicted, in LPS in the volume's own coordinates."""
         positions = self.predicted_positions_lps()
         points = {}
-        for landmark, position, confidence in zip(
-            self.landmarks.landmarks, positions, state.read(self.node)["confidences"]
+        for landmark, position, confidence, doubt in zip(
+            self.landmarks.landmarks, positions, self.confidences(), self.doubts()
         ):
             there = bool(np.isfinite(position).all())
             points[landmark.name] = Point(
@@ -250,6 +264,7 @@ class DetectionResult:
                 tuple(position) if there else None,
                 confidence,
                 landmark.definition,
+                doubt,
             )
         return Annotation(points)
 

@@ -1,4 +1,4 @@
-"""From a prediction to nodes: heatmap volumes, two lists of landmarks, and the node that binds them."""
+"""From a prediction to nodes: heatmaps, beliefs, two lists of landmarks, and what binds them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ class PublishingSteps:
         state.write(node, state.initial(volume_node, prediction))
         self.node = self._scene.AddNode(node)
         self._added = []
-        self._expected = 3 + len(prediction.points)
+        beliefs = sum(point.belief is not None for point in prediction.points)
+        self._expected = 3 + len(prediction.points) + beliefs
         self._folder = _Folder(self._scene, volume_node, names)
         self._nodes = _new_nodes(self._scene, volume_node, prediction, combined, names)
 
@@ -102,6 +103,10 @@ class _Names:
     def heatmaps(self) -> str:
         return f"{self.volume} heatmaps{self._suffix}"
 
+    @property
+    def beliefs(self) -> str:
+        return f"{self.volume} beliefs{self._suffix}"
+
 
 def _new_nodes(scene, volume_node, prediction: Prediction, combined, names: _Names):
     """(role, new node) for each node of a detection, in the order in which trees list them."""
@@ -117,6 +122,12 @@ def _new_nodes(scene, volume_node, prediction: Prediction, combined, names: _Nam
     for index, point in enumerate(prediction.points):
         role = state.HEATMAP.format(index=index)
         yield role, _heatmap(scene, point.heatmap, f"{names.heatmaps} {point.name}")
+    for index, point in enumerate(prediction.points):
+        if point.belief is not None:
+            # Seen as contours, which are made of it; nobody chooses it among the images.
+            name = f"{names.beliefs} {point.name}"
+            node = add_volume(scene, point.belief, name, levels=False, is_hidden=True)
+            yield state.BELIEF.format(index=index), node
 
 
 def _heatmap(scene, image, name: str):

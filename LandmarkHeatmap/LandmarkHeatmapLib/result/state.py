@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from landmark_heatmap.annotation.doubt import Doubt
 from landmark_heatmap.annotation.landmarks import LandmarkSet
 from landmark_heatmap.dataset.record import Review
 from landmark_heatmap.detection.prediction import Prediction
@@ -23,7 +24,7 @@ MODULE_NAME = "LandmarkHeatmapResult"
 INPUT, MARKUPS, PREDICTED = "inputVolume", "landmarks", "predictedLandmarks"
 COMBINED = "combinedHeatmap"
 # One role a landmark: in a shared role, the others would move up when the user deletes one heatmap.
-HEATMAP = "heatmap{index}"
+HEATMAP, BELIEF = "heatmap{index}", "belief{index}"
 # The transform that the volume was under when the rest was last put beside it.
 PARENT = "volumeTransform"
 _PARAMETER = "state"
@@ -37,6 +38,7 @@ def initial(volume_node, prediction: Prediction) -> dict:
         "landmark_set": prediction.landmarks.to_json(),
         "model": prediction.model.to_json(),
         "confidences": [float(point.confidence) for point in prediction.points],
+        "doubts": [point.doubt and point.doubt.to_json() for point in prediction.points],
         "image_note": component_note(volume_node),
         "volume_ijk_to_ras": ijk_to_ras(volume_node).tolist(),
         "volume_size_ijk": size_ijk(volume_node),
@@ -60,6 +62,22 @@ def read(node) -> dict:
             " update this one."
         )
     return document
+
+
+def doubts(document: dict) -> tuple:
+    """A Doubt or None for each landmark; what is damaged, or of an earlier version, says nothing."""
+    there = document.get("doubts")
+    count = len(document["confidences"])
+    if not isinstance(there, list) or len(there) != count:
+        return (None,) * count
+    return tuple(map(_doubt, there))
+
+
+def _doubt(document):
+    try:
+        return None if document is None else Doubt.from_json(document)
+    except ValueError:
+        return None
 
 
 def landmarks(node) -> LandmarkSet:

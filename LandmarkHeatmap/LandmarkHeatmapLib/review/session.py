@@ -83,10 +83,12 @@ class ReviewSession:
 
     def rows(self) -> list:
         """A Row for each landmark that is listed, in `order`; none once the result is gone."""
-        if not self._watch.is_alive:
-            return []
-        rows = {row.name: row for row in rows_of(self.result)}
-        return [rows[name] for name in self._names]
+        rows = {row.name: row for row in self.every_row()}
+        return [rows[name] for name in self._names] if rows else []
+
+    def every_row(self) -> list:
+        """A Row for each landmark, listed or not, as in the model; none once the result is gone."""
+        return rows_of(self.result) if self._watch.is_alive else []
 
     def progress(self) -> tuple:
         """(how many landmarks have been reviewed, how many there are), listed or not."""
@@ -106,7 +108,7 @@ class ReviewSession:
             self.looking.go()
 
     def select_first_in_need(self) -> None:
-        """The one that most needs a look: not reviewed, and of those the least confident."""
+        """The one that most needs a look, as the order "need" has it."""
         if self._watch.is_alive:
             self.select(names_in_order(self.result, "need")[0])
 

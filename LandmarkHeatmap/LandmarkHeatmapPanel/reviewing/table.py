@@ -13,6 +13,7 @@ from landmark_heatmap.lengths import number as told_number
 
 from ..section import Signal
 from ..texts import OnResize, width_of
+from . import doubts
 
 # State of a landmark: its sign, what it is called, and a colour that is legible on light and dark.
 STATES = {
@@ -25,6 +26,14 @@ ROWS_SEEN = 10
 _NAME_PADDING = 16
 
 
+def _sign(row) -> tuple:
+    """As in STATES; of what breaks the shape, that it does."""
+    if row.breaks_the_shape:
+        return "!", doubts.breaks(row), doubts.ALARM
+    sign, called, colour = STATES[row.review]
+    return sign, _(called), colour
+
+
 def _moved(row) -> str:
     """A tenth is enough, unless the whole image is small."""
     fine = row.moved_mm if 0 < row.moved_mm < 0.1 else 10.0
@@ -35,7 +44,8 @@ def _moved(row) -> str:
 @dataclass(frozen=True)
 class Column:
     """header, tip: what stands at the top. text_of, tip_of, colour_of: what a row of
-    ReviewSession.rows says there, and how. order: how a click on the header sorts; none if empty.
+    ReviewSession.rows says there, and how; no text_of where that depends on the other rows. order:
+    how a click on the header sorts; none if empty.
     """
 
     header: str
@@ -49,11 +59,12 @@ class Column:
 COLUMNS = (
     Column(
         "",
-        "What was done to it. A click puts what most needs a look at the top.",
-        lambda row: STATES[row.review][0],
+        "What was done to it; '!' where it breaks the shape. A click puts what most needs a look at the"
+        " top.",
+        lambda row: _sign(row)[0],
         order="need",
-        tip_of=lambda row: _(STATES[row.review][1]),
-        colour_of=lambda row: STATES[row.review][2],
+        tip_of=lambda row: _sign(row)[1],
+        colour_of=lambda row: _sign(row)[2],
     ),
     Column(
         "Landmark",
@@ -63,10 +74,13 @@ COLUMNS = (
         tip_of=lambda row: f"{row.name}: {row.definition}" if row.definition else row.name,
     ),
     Column(
-        "Conf.",
-        "Confidence: how much of what the network believes lies near this place.",
-        lambda row: f"{row.confidence:.0%}",
+        "How sure",
+        "How far from where an expert would click it may be, and with which probability it is within"
+        " that; 'about' where the model was not calibrated. A click puts the least sure at the top.",
+        None,
         order="confidence",
+        tip_of=doubts.in_full,
+        colour_of=doubts.colour,
     ),
     Column(
         "Moved",
@@ -75,7 +89,7 @@ COLUMNS = (
         order="moved",
     ),
 )
-NAME = 1  # the column that takes the room
+NAME, SURE = 1, 2  # the column that takes the room, and the one whose head gives way to it
 
 
 class ReviewTable:
@@ -86,7 +100,8 @@ class ReviewTable:
         self._table = ui.reviewTable
         self.chosen, self.sorted = Signal(), Signal()
         self._names, self._current, self._order = [], None, "anatomy"
-        self._is_filling = False
+        self._colours = {}  # (row, column): of its text, where it has one of its own
+        self._is_filling, self._heads = False, doubts.heads([])
         self._set_up()
 
     def _set_up(self) -> None:
@@ -107,9 +122,15 @@ class ReviewTable:
         sides.setVisible(False)
         sides.setMinimumSectionSize(line)
         sides.setDefaultSectionSize(line)
-        table.setMinimumHeight(line + 4 + ROWS_SEEN * line + 2 * table.frameWidth)
+        self.leave_room(0)
         table.connect("currentCellChanged(int,int,int,int)", self._on_row_chosen)
         OnResize(table.viewport(), self._give_names_room)
+
+    def leave_room(self, lines: int) -> None:
+        """So many lines fewer than ROWS_SEEN are seen at least, for what stands above the table."""
+        line = self._table.verticalHeader().defaultSectionSize
+        rows = ROWS_SEEN - lines
+        self._table.setMinimumHeight(line + 4 + rows * line + 2 * self._table.frameWidth)
 
     # --- what is shown
 
@@ -121,7 +142,8 @@ class ReviewTable:
             names = [row.name for row in rows]
             is_another = names != self._names
             self._names, self._current = names, current
-            if is_another:
+            if is_another or self._heads != doubts.heads(rows):
+                self._heads = doubts.heads(rows)
                 self._give_names_room()
             if is_another or self._row() != self._table.currentRow():
                 self._go_to_current()
@@ -139,21 +161,26 @@ class ReviewTable:
     def _fill(self, rows) -> None:
         if self._table.rowCount != len(rows):
             self._table.setRowCount(len(rows))
+        sure = doubts.cells(rows)
         for number, row in enumerate(rows):
             for column, what in enumerate(COLUMNS):
                 tip = what.tip_of(row) if what.tip_of else row.definition
                 colour = what.colour_of(row) if what.colour_of else None
-                self._show_cell(number, column, what.text_of(row), tip, colour)
+                text = what.text_of(row) if what.text_of else sure[number]
+                self._show_cell(number, column, text, tip, colour)
 
     def _show_cell(self, row: int, column: int, text: str, tip: str, colour) -> None:
         item = self._table.item(row, column)
         if item is None:
             item = qt.QTableWidgetItem()
+            self._colours.pop((row, column), None)
             self._table.setItem(row, column, item)
         if item.text() != text:
             item.setText(text)
-            if colour:
-                item.setForeground(qt.QBrush(qt.QColor(colour)))
+        if self._colours.get((row, column)) != colour:
+            self._colours[row, column] = colour
+            # An empty brush stands for the colour of all text.
+            item.setForeground(qt.QBrush(qt.QColor(colour)) if colour else qt.QBrush())
         if item.toolTip() != tip:
             item.setToolTip(tip)
 
@@ -179,8 +206,13 @@ class ReviewTable:
         table, header = self._table, self._table.horizontalHeader()
         metrics = table.fontMetrics()
         longest = max((width_of(name, metrics) for name in self._names), default=0) + _NAME_PADDING
-        others = sum(header.sectionSize(n) for n in range(len(COLUMNS)) if n != NAME)
-        fits = longest <= table.viewport().width - others
+        others = sum(header.sectionSize(n) for n in range(len(COLUMNS)) if n not in (NAME, SURE))
+        for head in self._heads:
+            table.horizontalHeaderItem(SURE).setText(head)
+            sure = max(header.sectionSizeHint(SURE), table.sizeHintForColumn(SURE))
+            fits = longest <= table.viewport().width - others - sure
+            if fits:
+                break
         mode = qt.QHeaderView.Stretch if fits else qt.QHeaderView.ResizeToContents
         header.setSectionResizeMode(NAME, mode)
 

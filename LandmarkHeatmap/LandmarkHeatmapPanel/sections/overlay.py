@@ -1,10 +1,12 @@
-"""The overlay: which heatmap lies over the image, and how it looks."""
+"""The overlay: which heatmap lies over the image and which contours, and how they look."""
 
 from __future__ import annotations
 
+import qt
 import slicer
 from slicer.i18n import tr as _
 
+from LandmarkHeatmapLib.display.contours import ContourSteps, hide_contours
 from LandmarkHeatmapLib.display.overlay import (
     COLOUR_MAPS,
     DEFAULT_COLOUR_MAP,
@@ -13,7 +15,6 @@ from LandmarkHeatmapLib.display.overlay import (
     set_threshold,
     show_heatmap,
 )
-from LandmarkHeatmapLib.display.surface import hide_surface, show_surface
 
 from ..section import Section
 from ..widgets import fill, select
@@ -26,12 +27,16 @@ class OverlaySection(Section):
     """Changes the slice views only when something was changed here, or another landmark is looked at.
 
     What the views show after a scene was loaded, or before the module was opened, is the scene's
-    affair.
+    affair. The contours of one landmark are made at once, those of all in steps between which the
+    window lives.
     """
 
     def __init__(self, ui, state, logic):
         super().__init__(ui, state, logic)
-        self._shown = None
+        self._shown = self._shown_contours = self._steps = None
+        self._timer = qt.QTimer()
+        self._timer.setInterval(0)
+        self._timer.connect("timeout()", self._on_timer)
         self.ui.channelComboBox.connect("currentIndexChanged(int)", self._on_channel_chosen)
         fill(self.ui.colourMapComboBox, [(_(name), name) for name in COLOUR_MAPS])
         self.ui.colourMapComboBox.connect("currentIndexChanged(int)", self._on_colour_map_chosen)
@@ -51,7 +56,18 @@ class OverlaySection(Section):
 
     def attach(self) -> None:
         """Take the views as they are: they count as what was wanted."""
-        self._shown = self._wanted()
+        self._shown, self._shown_contours = self._wanted(), self._wanted_contours()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether contours are being made."""
+        return self._steps is not None
+
+    def forget(self) -> None:
+        self._stop()
+
+    def close(self) -> None:
+        self._stop()
 
     def _wanted(self):
         node = self.state.node
@@ -64,10 +80,21 @@ class OverlaySection(Section):
             node.opacity,
             node.threshold,
             node.colourMap,
-            node.show3D,
         )
 
+    def _wanted_contours(self):
+        node = self.state.node
+        return (*self._wanted()[:3], node.showContours, node.show3D)
+
     def _follow(self) -> None:
+        self._follow_heatmaps()
+        if self._wanted_contours() != self._shown_contours:
+            self._shown_contours = self._wanted_contours()
+            self._stop()
+            if self.state.result() is not None:
+                self._show_contours(self.state.result())
+
+    def _follow_heatmaps(self) -> None:
         wanted, before = self._wanted(), self._shown
         if wanted == before:
             return
@@ -81,17 +108,37 @@ class OverlaySection(Section):
             return
         set_threshold(result, node.threshold)
         set_colour_map(result, node.colourMap)
-        if node.show3D and node.showHeatmaps:
-            show_surface(result, self._landmark(result))
-        else:
-            hide_surface(result)
         if node.showHeatmaps:
             show_heatmap(result, self._landmark(result), node.opacity)
         else:
             hide_heatmaps(result)
 
+    def _show_contours(self, result) -> None:
+        node, name = self.state.node, self._landmark(result)
+        if not (node.showContours or node.show3D):
+            hide_contours(result)
+            return
+        self._steps = ContourSteps(result, name, node.showContours, node.show3D)
+        if name is None:
+            self._timer.start()
+            return
+        while self._steps is not None:
+            self._on_timer()
+
+    def _on_timer(self):
+        is_more = False
+        try:
+            is_more = self._steps is not None and self._steps.advance()
+        finally:
+            if not is_more:
+                self._stop()
+
+    def _stop(self) -> None:
+        self._timer.stop()
+        self._steps = None
+
     def _landmark(self, result):
-        """The name whose heatmap is shown, or None for all combined."""
+        """The name whose heatmap and contours are shown, or None for all combined."""
         node = self.state.node
         name = node.landmark if node.channel == SELECTED else node.channel
         return name if name in result.landmarks.names else None

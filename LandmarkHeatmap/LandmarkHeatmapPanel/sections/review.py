@@ -14,6 +14,7 @@ from LandmarkHeatmapLib.display.views import fit_flat, show_flat
 from LandmarkHeatmapLib.review.rows import ORDERS
 from LandmarkHeatmapLib.review.session import ReviewSession
 
+from ..reviewing import doubts
 from ..reviewing.keys import SHORTCUTS
 from ..reviewing.table import ReviewTable
 from ..section import Section, Signal
@@ -22,6 +23,8 @@ from ..widgets import fill, select, showing_errors
 
 # With more landmarks than this, a field to find them by name is of use.
 MANY = 30
+# Above the table, where a landmark breaks the shape.
+_SHAPE_LINES = 2
 # What can be done only to a landmark that is chosen.
 _TO_ONE = (
     *("confirmButton", "absentButton", "restoreButton"),
@@ -42,6 +45,8 @@ class ReviewSection(Section):
         self.session = None
         self._close_up = CloseUp(slicer.mrmlScene)
         self._definition = FixedText(self.ui.definitionLabel, lines=2)
+        self._shape = FixedText(self.ui.shapeLabel, _SHAPE_LINES)
+        self.ui.shapeLabel.setStyleSheet(f"color: {doubts.ALARM}")
         self._table = ReviewTable(ui)
         self._table.chosen.connect(self._on_row_chosen)
         self._table.sorted.connect(self._on_sorted)
@@ -136,6 +141,7 @@ class ReviewSection(Section):
         order = session.order if session else ORDERS[0]
         self._table.show(rows, session.current if session else None, order)
         self._show_progress()
+        self._show_shape()
         self._show_definition()
         self._show_buttons()
         self.placing.emit(bool(session and session.is_placing))
@@ -150,6 +156,14 @@ class ReviewSection(Section):
             reviewed=reviewed, total=total
         )
         self.ui.filterLineEdit.setVisible(total > MANY)
+
+    def _show_shape(self) -> None:
+        """Its place stays while a result is reviewed, so that the rows do not jump under the hand."""
+        rows = self.session.every_row() if self.session else []
+        self._shape.show(doubts.standing_out(rows))
+        is_shown = any(row.doubt and row.doubt.is_odd for row in rows)
+        self.ui.shapeLabel.setVisible(is_shown)
+        self._table.leave_room(_SHAPE_LINES if is_shown else 0)
 
     def _show_definition(self) -> None:
         session = self.session

@@ -12,6 +12,7 @@ from pathlib import Path
 from ..errors import AnnotationError, quoted
 from ..files import read_json, write_json
 from ..images.geometry import MM, PX
+from .doubt import Doubt
 from .formats.fcsv import read_fcsv
 from .formats.slicer_csv import read_csv
 from .formats.slicer_points import TO_LPS, position_of, refuse_position, slicer_convention
@@ -37,6 +38,8 @@ _STATUS_OF_STATE = {
 # measurement for Slicer, which has a number for every point, and a key that can say 'none' as well.
 _STATE_KEY = "landmarkHeatmapState"
 _CONFIDENCE_KEY = "landmarkHeatmapConfidence"
+# Of a point that has one: how far it may be off, as Doubt.to_json has it.
+_DOUBT_KEY = "landmarkHeatmapDoubt"
 _CONFIDENCE = "confidence"
 # Of the whole list: that lengths are in px, which Slicer has no word for; it is mm elsewhere.
 _UNIT_KEY = "landmarkHeatmapUnit"
@@ -144,6 +147,7 @@ def markups_document(annotation: Annotation) -> dict:
                 "positionStatus": _STATUS_OF_STATE[point.state],
                 _STATE_KEY: point.state.value,
                 _CONFIDENCE_KEY: point.confidence,
+                **({} if point.doubt is None else {_DOUBT_KEY: point.doubt.to_json()}),
             }
             for number, (name, point) in enumerate(annotation.points.items(), 1)
         ],
@@ -227,6 +231,7 @@ def _markups_point(path, name, control_point, system, confidence):
         raise AnnotationError(
             f"'{path}': '{name}' has the confidence {quoted(confidence)}, no number."
         )
+    doubt = _doubt(path, name, control_point)
     # The status comes first: a missing point is written with a position that means nothing.
     status = control_point.get("positionStatus", "defined")
     if status not in tuple(STATUSES):
@@ -236,12 +241,23 @@ def _markups_point(path, name, control_point, system, confidence):
     values = control_point.get("position")
     convention = slicer_convention(status, values)
     if convention is not None and convention.state is not PointState.PLACED:
-        return Point(convention.state, None, confidence, definition), convention
+        return Point(convention.state, None, confidence, definition, doubt), convention
     is_predicted = control_point.get(_STATE_KEY) == PointState.PREDICTED.value
     state = PointState.PREDICTED if is_predicted else PointState.PLACED
     if not isinstance(values, list) or not all(map(_is_number, values)):
         refuse_position(path, name, values)
-    return Point(state, position_of(path, name, values, system), confidence, definition), convention
+    position = position_of(path, name, values, system)
+    return Point(state, position, confidence, definition, doubt), convention
+
+
+def _doubt(path, name, control_point):
+    document = control_point.get(_DOUBT_KEY)
+    try:
+        return None if document is None else Doubt.from_json(document)
+    except ValueError as error:
+        raise AnnotationError(
+            f"'{path}': '{name}' has the {_DOUBT_KEY} {quoted(document)}; {error}."
+        ) from error
 
 
 def _is_number(value) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import AnnotationError, quoted
 from ..images.geometry import MM
+from .doubt import Doubt
 from .measurements import Measurement, check_definitions
 from .table import Table
 
@@ -177,13 +178,14 @@ class Point:
     """What is known of one landmark in one image.
 
     position_lps: (x, y, z) in mm in LPS for a placed or predicted point, None for the others.
-    confidence: 0 to 1, as the network gave it, or None.
+    confidence: 0 to 1, as the network gave it, or None; so is doubt.
     """
 
     state: PointState
     position_lps: tuple = None
     confidence: float = None
     definition: str = ""
+    doubt: Doubt = None
 
     def __post_init__(self):
         located = self.state in (PointState.PLACED, PointState.PREDICTED)

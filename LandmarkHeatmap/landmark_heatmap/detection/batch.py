@@ -307,7 +307,10 @@ def _print_points(prediction) -> None:
             pixel = 0.1 * float(min(prediction.grid.spacing_mm))
             x, y, z = (told_number(x, like=pixel, least=2) for x in point.position_lps)
             where = f"LPS {x} {y} {z} {prediction.grid.unit}"
-            print(f"  {printable(point.name)}: {where}, confidence {point.confidence:.2f}")
+            sure = f"confidence {point.confidence:.2f}"
+            if point.doubt is not None:
+                sure = f"{sure}, {point.doubt.told(prediction.grid.unit)}"
+            print(f"  {printable(point.name)}: {where}, {sure}")
 
 
 def _write_as(form: str, jobs, output: Path, overwrite: bool) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..annotation.doubt import Doubt
 from ..annotation.landmarks import Annotation, LandmarkSet, Point, PointState, position_told
 from ..annotation.table import Table
 from ..images.geometry import Grid, Image, apply_affine
@@ -13,28 +14,6 @@ from ..model.description import ModelIdentity
 
 # Of a heatmap, what is below shows nothing.
 _LEAST_SHOWN = 0.0
-
-
-@dataclass(frozen=True)
-class Doubt:
-    """How sure a position is, in the unit of the image.
-
-    expected_mm: the mean distance of the position from where an expert would click, by the belief.
-    level, within_mm: the probability (0 to 1) with which that is within so far; None where the model
-    was not calibrated on cases that it had not seen. apart_mm: how far the position is from where the
-    other landmarks have it; oddness: the same over what one in a thousand right ones exceeds, so that
-    above one it breaks the shape. None where the model knows no shape.
-    """
-
-    expected_mm: float
-    level: float = None
-    within_mm: float = None
-    apart_mm: float = None
-    oddness: float = None
-
-    @property
-    def is_odd(self) -> bool:
-        return self.oddness is not None and self.oddness > 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,14 +74,19 @@ class Prediction:
         )
 
     def to_table(self) -> Table:
-        """A row each: name, x, y, z (mm in LPS), presence, confidence (0 to 1), state.
+        """A row each: name, x, y, z (mm in LPS), presence, confidence (0 to 1), expected_mm, level,
+        within_mm, state.
 
-        state: predicted or absent; an absent landmark has no position, None.
+        state: predicted or absent; an absent landmark has no position, None. expected_mm, level,
+        within_mm: as in Doubt, in the unit of the image; None where nothing is known.
         """
         rows = self.annotation().to_table()
         for row, point in zip(rows, self.points):
             state, confidence = row.pop("state"), row.pop("confidence")
-            row.update(presence=float(point.presence), confidence=confidence, state=state)
+            row.update(presence=float(point.presence), confidence=confidence)
+            doubt = {} if point.doubt is None else point.doubt.to_json()
+            row.update({name: doubt.get(name) for name in ("expected_mm", "level", "within_mm")})
+            row["state"] = state
         return rows
 
     def annotation(self) -> Annotation:
@@ -114,6 +98,7 @@ class Prediction:
                     None if point.is_absent else tuple(point.position_lps),
                     point.confidence,
                     landmark.definition,
+                    point.doubt,
                 )
                 for landmark, point in zip(self.landmarks.landmarks, self.points)
             },

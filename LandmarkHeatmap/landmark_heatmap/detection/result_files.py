@@ -151,11 +151,15 @@ def in_the_way(path) -> LandmarkHeatmapError:
 
 
 def _write_heatmaps(folder: Path, prediction: Prediction, made_by: dict, overwrite: bool) -> None:
-    """One NRRD a landmark and the combined one; a new folder appears whole or not at all."""
+    """One NRRD a landmark, one more of its belief, and the combined one; a new folder appears whole
+    or not at all."""
     images = {
         f"{number:03d}-{_file_name(point.name)}.nrrd": point.heatmap
         for number, point in enumerate(prediction.points, 1)
     }
+    for number, point in enumerate(prediction.points, 1):
+        if point.belief is not None:
+            images[f"{number:03d}-{_file_name(point.name)}-belief.nrrd"] = point.belief
     images["combined.nrrd"] = prediction.combined_heatmap()
     if not (overwrite and folder.exists()):
         with new_folder(folder) as temporary:

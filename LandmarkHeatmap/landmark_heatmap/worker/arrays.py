@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..annotation.doubt import Doubt
 from ..annotation.landmarks import LandmarkSet
 from ..detection.prediction import LandmarkPrediction, Prediction
 from ..errors import LandmarkHeatmapError
@@ -56,7 +57,7 @@ def loaded(array: dict, folder: Path) -> Image:
 
 
 def prediction_to_json(prediction: Prediction, path: Path) -> dict:
-    """A Prediction, with its heatmaps written to the file `path`."""
+    """A Prediction, with its heatmaps and beliefs written to the file `path`."""
     with open(path, "wb") as file:
         points = [
             {
@@ -65,6 +66,8 @@ def prediction_to_json(prediction: Prediction, path: Path) -> dict:
                 "presence": float(point.presence),
                 "confidence": float(point.confidence),
                 "heatmap": written(point.heatmap, file),
+                "belief": None if point.belief is None else written(point.belief, file),
+                "doubt": None if point.doubt is None else point.doubt.to_json(),
             }
             for point in prediction.points
         ]
@@ -119,12 +122,15 @@ def _point(point: dict, folder: Path) -> LandmarkPrediction:
     position = np.array([finite(x) for x in point["position_lps"]])
     if position.shape != (3,):
         raise ValueError("a position has three numbers")
+    belief, doubt = point["belief"], point["doubt"]
     return LandmarkPrediction(
         text(point["name"]),
         position,
         fraction(point["presence"]),
         finite(point["confidence"]),
         _heatmap(point["heatmap"], folder),
+        None if belief is None else _heatmap(belief, folder),
+        None if doubt is None else Doubt.from_json(doubt),
     )
 
 

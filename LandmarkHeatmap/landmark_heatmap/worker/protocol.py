@@ -7,7 +7,7 @@ machine's byte order) in a folder that the client makes, and messages name them 
 
 client to worker                        worker to client
 ----------------                        ----------------
-                                        {"message": "ready", "version": 1}
+                                        {"message": "ready", "version": 2}
 {"message": "detect", "job": 7,
  "image": ARRAY, "model": PATH,
  "device": "auto"}
@@ -23,6 +23,11 @@ ARRAY: {"file": name in the folder, "offset": bytes, "dtype": "<i2", "shape": [K
 "ijk_to_lps": 4 x 4, "unit": "mm" or "px"}. A job's number is never used twice, so what comes late
 belongs to nobody. The worker does one job at a time.
 
+A prediction has the landmark set, the coarse grid, the model, "combined" (ARRAY or null), and of each
+landmark: {"name": ..., "position_lps": [L, P, S], "presence": 0 to 1, "confidence": 0 to 1,
+"heatmap": ARRAY, "belief": ARRAY or null, "doubt": {"expected_mm": ..., "level": ..., "within_mm": ...,
+"apart_mm": ..., "oddness": ...} or null}, where what is not known of a doubt is null.
+
 Neither side believes the other: every value is checked as it is read. A request that names its job,
 but asks for what cannot be, is answered by `failed`; a line that is no request at all means that the
 two do not understand each other, and ends the worker. It ends, too, when its standard input does: it
@@ -34,7 +39,7 @@ from __future__ import annotations
 import json
 import math
 
-VERSION = 1
+VERSION = 2
 # A request is a few hundred bytes; an answer holds landmark names and definitions, but no arrays.
 LONGEST_REQUEST = 2**18
 LONGEST_ANSWER = 2**25

@@ -1,11 +1,18 @@
 """What a detection gives, in space: the annotation, and the maximum over all heatmaps."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from beliefs import with_beliefs
 
+from landmark_heatmap.annotation.annotation_files import read_annotation
+from landmark_heatmap.annotation.doubt import Doubt
 from landmark_heatmap.annotation.landmarks import Landmark, LandmarkSet, PointState
 from landmark_heatmap.detection.prediction import LandmarkPrediction, Prediction
+from landmark_heatmap.detection.result_files import MadeBy, Results
 from landmark_heatmap.images.geometry import Grid, Image
+from landmark_heatmap.images.imageio import read_image
 from landmark_heatmap.model.description import ModelIdentity
 
 SKEW = np.array([[0, -0.4, 0.3], [0.4, 0, -0.3], [-0.3, 0.3, 0]])
@@ -87,3 +94,35 @@ def test_of_a_finer_heatmap_each_voxel_of_the_grid_gets_the_highest_that_lies_in
 def test_the_identity_of_a_model_is_three_texts():
     identity = ModelIdentity("Hip", "1.2", "ab" * 32)
     assert ModelIdentity(**identity.to_json()) == identity
+
+
+def test_the_table_says_how_far_off_a_point_may_be():
+    prediction = with_beliefs(prediction_of(noise(GRID), noise(GRID)))
+    plain = replace(prediction.points[1], doubt=Doubt(2.5))
+    first, second = replace(prediction, points=(prediction.points[0], plain)).to_table()
+    assert (first["expected_mm"], first["level"], first["within_mm"]) == (1.0, 0.9, 2.0)
+    assert (second["expected_mm"], second["level"], second["within_mm"]) == (2.5, None, None)
+
+
+def write_results(folder, prediction, overwrite=False):
+    results = Results(folder / "case.mrk.json")
+    results.write(prediction, MadeBy(prediction.model, "0" * 64), results.paths(True), overwrite)
+    return sorted(path.name for path in results.heatmaps.glob("*.nrrd"))
+
+
+def test_each_belief_lies_beside_its_heatmap_where_there_is_one(tmp_path):
+    prediction = with_beliefs(prediction_of(noise(GRID), noise(GRID)))
+    without = replace(prediction.points[1], belief=None)
+    written = write_results(tmp_path, replace(prediction, points=(prediction.points[0], without)))
+    assert written == ["001-P0-belief.nrrd", "001-P0.nrrd", "002-P1.nrrd", "combined.nrrd"]
+    belief = read_image(tmp_path / "case-heatmaps" / "001-P0-belief.nrrd")
+    np.testing.assert_allclose(belief.array, prediction.points[0].belief.array)
+    points = read_annotation(tmp_path / "case.mrk.json").points
+    assert points["P0"].doubt == prediction.points[0].doubt
+
+
+def test_beliefs_of_an_earlier_model_do_not_stay(tmp_path):
+    prediction = prediction_of(noise(GRID), noise(GRID))
+    write_results(tmp_path, with_beliefs(prediction))
+    later = write_results(tmp_path, prediction, overwrite=True)
+    assert later == ["001-P0.nrrd", "002-P1.nrrd", "combined.nrrd"]

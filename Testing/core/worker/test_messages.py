@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+from landmark_heatmap.annotation.doubt import Doubt
 from landmark_heatmap.images.geometry import Image
 from landmark_heatmap.worker import arrays, protocol
 from places import SUPPORT
@@ -160,6 +161,31 @@ def test_what_a_worker_says_is_cut_to_what_can_be_shown():
     assert text.startswith("?x") and len(text) < 5000
 
 
+def document_of(folder) -> dict:
+    """A prediction of one landmark, whose heatmap lies in the folder."""
+    heatmap = Image(IMAGE.array.astype(np.float32), np.eye(4))
+    heatmap.array.tofile(folder / "image")
+    return {
+        "landmark_set": {"landmarks": [{"name": "A"}]},
+        "points": [
+            {
+                "name": "A",
+                "position_lps": [0, 0, 0],
+                "presence": 1,
+                "confidence": 1,
+                "heatmap": arrays.described(heatmap, "image"),
+                "belief": None,
+                "doubt": None,
+            }
+        ],
+        "size_ijk": [1, 1, 1],
+        "ijk_to_lps": np.eye(4).tolist(),
+        "unit": "mm",
+        "model": {"name": "", "version": "", "sha256": ""},
+        "combined": None,
+    }
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -177,26 +203,42 @@ def test_what_a_worker_says_is_cut_to_what_can_be_shown():
     ],
 )
 def test_a_prediction_of_wrong_kinds_is_refused(tmp_path, change):
-    document = {
-        "landmark_set": {"landmarks": [{"name": "A"}]},
-        "points": [
-            {
-                "name": "A",
-                "position_lps": [0, 0, 0],
-                "presence": 1,
-                "confidence": 1,
-                "heatmap": arrays.described(IMAGE, "image"),
-            }
-        ],
-        "size_ijk": [1, 1, 1],
-        "ijk_to_lps": np.eye(4).tolist(),
-        "unit": "mm",
-        "model": {"name": "", "version": "", "sha256": ""},
-        "combined": None,
-    }
-    heatmap = Image(IMAGE.array.astype(np.float32), np.eye(4))
-    heatmap.array.tofile(tmp_path / "image")
-    document["points"][0]["heatmap"] = arrays.described(heatmap, "image")
+    document = document_of(tmp_path)
     assert arrays.prediction_from_json(document, tmp_path).landmarks.names == ("A",)
     with pytest.raises(protocol.ProtocolError):
         arrays.prediction_from_json({**document, **change}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"belief": {"file": "gone"}},
+        {"belief": arrays.described(IMAGE, "image")},
+        {"belief": 0.5},
+        {"doubt": 2.1},
+        {"doubt": {}},
+        {"doubt": {"expected_mm": None}},
+        {"doubt": {"expected_mm": -1}},
+        {"doubt": {"expected_mm": True}},
+        {"doubt": {"expected_mm": float("nan")}},
+        {"doubt": {"expected_mm": 10**400}},
+        {"doubt": {"expected_mm": 1, "level": 90, "within_mm": 2}},
+        {"doubt": {"expected_mm": 1, "oddness": "very"}},
+    ],
+)
+def test_beliefs_and_doubts_are_checked_as_the_rest_is(tmp_path, change):
+    document = document_of(tmp_path)
+    document["points"][0].update(doubt={"expected_mm": 1, "level": 0.9, "within_mm": 2})
+    (point,) = arrays.prediction_from_json(document, tmp_path).points
+    assert point.doubt == Doubt(1, 0.9, 2) and point.belief is None
+    document["points"][0].update(change)
+    with pytest.raises(protocol.ProtocolError):
+        arrays.prediction_from_json(document, tmp_path)
+
+
+@pytest.mark.parametrize("key", ["belief", "doubt"])
+def test_a_prediction_that_says_nothing_of_them_is_of_another_version(tmp_path, key):
+    document = document_of(tmp_path)
+    del document["points"][0][key]
+    with pytest.raises(protocol.ProtocolError):
+        arrays.prediction_from_json(document, tmp_path)

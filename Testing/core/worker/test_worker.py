@@ -62,6 +62,8 @@ def test_an_image_goes_there_and_its_landmarks_come_back(client):
     np.testing.assert_allclose(point.position_lps, image.grid.to_lps(brightest))
     assert point.name == "Left" and point.confidence == 0.8
     assert point.heatmap.array.shape == (3, 3, 3) and point.heatmap.array.dtype == np.float32
+    np.testing.assert_array_equal(point.belief.array, point.heatmap.array)
+    assert (point.doubt.level, point.doubt.within_mm, point.doubt.oddness) == (0.9, 3.0, None)
     np.testing.assert_allclose(finished.prediction.grid.ijk_to_lps, image.ijk_to_lps)
     assert finished.seconds["all"] > 0 and finished.device == "cpu"
 
