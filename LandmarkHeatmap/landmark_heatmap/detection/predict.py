@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import torch
 
@@ -23,23 +25,26 @@ from .suits import check_unit
 class Predictor:
     """A loaded model that can be applied to one image after another.
 
-    model: a Model, or the path of a model file. device: 'auto' takes a GPU where there is one; or a
-    name that torch knows. Raises ModelFileError if the model file cannot be used, PredictionError
-    if the device cannot.
+    model: a Model, or the path of a model file. device: 'auto' takes a GPU where there is one (cuda, or
+    mps on a Mac); or a name that torch knows. Raises ModelFileError if the model file cannot be used,
+    PredictionError if the device cannot. A GPU that lacks an operation is left for the processor;
+    `note` says so then.
     """
 
     def __init__(self, model, device: str = "auto"):
         self.model = model if isinstance(model, Model) else read_model(model)
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
+        device, self.note = best_device() if device == "auto" else device, ""
         try:
-            self.device = torch.device(device)
-            for network in self.model.networks:
-                network.to(self.device)
+            self._go_to(torch.device(device))
         # torch says with an assertion that it was built without CUDA.
         except (RuntimeError, AssertionError, NotImplementedError) as error:
             reason = str(error).partition("\n")[0]
             raise PredictionError(f"The device '{device}' cannot be used: {reason}") from error
+
+    def _go_to(self, device: torch.device) -> None:
+        for network in self.model.networks:
+            network.to(device)
+        self.device = device
 
     def __repr__(self) -> str:
         return f"Predictor({self.description.told()}, on {self.device})"
@@ -81,6 +86,13 @@ class Predictor:
         prepared, window = prepare_with_window(image, coarse, self.description.intensity)
         try:
             return self._seen(prepared, Source(image, window), progress), prepared.grid
+        except NotImplementedError as error:
+            if self.device.type == "cpu":
+                raise
+            self.note = f"'{self.device}' lacks an operation ({error}): computed on the processor."
+            warnings.warn(self.note, stacklevel=2)
+            self._go_to(torch.device("cpu"))
+            return self._seen(prepared, Source(image, window), progress), prepared.grid
         except (MemoryError, RuntimeError) as error:
             if not _is_lack_of_memory(error):
                 raise
@@ -114,6 +126,14 @@ class Predictor:
         )  # one more, where its pose has it elsewhere
         check_fine(heatmaps.shape[1:], self.description, crops, batch_on(self.device))
         return refiner.refine(names, found, choice, source, prior)
+
+
+def best_device() -> str:
+    """Of this machine, as torch names it."""
+    if torch.cuda.is_available():
+        return "cuda"
+    mps = getattr(torch.backends, "mps", None)
+    return "mps" if mps is not None and mps.is_available() else "cpu"
 
 
 def _is_lack_of_memory(error) -> bool:

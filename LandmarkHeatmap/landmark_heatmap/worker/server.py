@@ -145,7 +145,8 @@ class Server:
     def _predicted(self, predictor, note, request, image: Image, progress) -> tuple:
         """(prediction, the predictor that made it, note): on the processor if the GPU is too small."""
         try:
-            return predictor.predict(image, progress), predictor, note
+            prediction = predictor.predict(image, progress)
+            return prediction, predictor, getattr(predictor, "note", "") or note
         except LandmarkHeatmapError as error:
             if not _is_lack_of_gpu_memory(error):
                 raise
@@ -183,6 +184,8 @@ def _why(predictor, wanted: str) -> str:
         return ""
     if device == "cpu":
         return "Computed on the processor: there is no GPU that torch can use."
+    if not device.startswith("cuda"):
+        return f"Computed on the GPU ({device})."
     import torch
 
     return f"Computed on the GPU, {torch.cuda.get_device_name(device)}."

@@ -297,3 +297,23 @@ def test_the_size_of_the_numbers_changes_nothing_of_what_is_seen(scale):
     array = np.arange(400, dtype=np.float32).reshape(1, 20, 20)
     seen = scaled(array * np.float32(scale), (0, 399 * scale))
     assert np.allclose(seen, scaled(array, (0, 399)), atol=1e-5)
+
+
+class LacksAnOperationThere(BrightIsHere):
+    """As a GPU of a Mac may: on the device 'meta', which stands for one here."""
+
+    def forward(self, image):
+        if image.device.type == "meta":
+            raise NotImplementedError("upsample_trilinear3d")
+        return super().forward(image)
+
+
+def test_a_device_that_lacks_an_operation_is_left_for_the_processor_with_a_word():
+    size = (50, 50, 50)
+    image = blob_image(affine_of(oblique(1), (1.5,) * 3, CENTRE, size), size, BLOB)
+    expected = predictor_for(3).predict(image)
+    predictor = Predictor(predictor_for(3, LacksAnOperationThere()).model, "meta")
+    with pytest.warns(UserWarning, match="lacks an operation"):
+        found = predictor.predict(image)
+    assert "upsample_trilinear3d" in predictor.note and str(predictor.device) == "cpu"
+    np.testing.assert_allclose(found.points[0].position_lps, expected.points[0].position_lps)

@@ -35,10 +35,10 @@ _SHORT = 8
 _LEAST_MM = 1e-3
 
 
-def learning_curves(progress, kept_epoch=None) -> bytes:
+def learning_curves(progress, kept_epoch=None, unit="mm") -> bytes:
     """progress: the rows of progress.csv. kept_epoch: at which the model is kept, or None."""
     panels = [("loss", {"loss": "loss"}, "linear")]
-    panels.append(("error on the held-out cases, mm", _ERROR_CURVES, "log"))
+    panels.append((f"error on the held-out cases, {unit}", _ERROR_CURVES, "log"))
     consistency = {name: name.replace("_", " ") for name in FIGURES}
     panels.append(("consistency on the held-out cases", consistency, "linear"))
     panels.append(("wrong points on the held-out cases", _WRONG_CURVES, "linear"))

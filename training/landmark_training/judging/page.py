@@ -41,13 +41,14 @@ figcaption { color: #57606a; font-size: .85rem; margin-top: .35rem; max-width: 4
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums;
   width: 100%; margin-top: .5rem; }
-th, td { padding: .3rem .6rem; text-align: right; white-space: nowrap; }
+th, td { padding: .3rem .4rem; text-align: right; white-space: nowrap; }
 th { font-weight: 600; color: #57606a; border-bottom: 1px solid #d8dee4; vertical-align: bottom;
   white-space: normal; }
 td { border-bottom: 1px solid #eef1f4; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 tr.all td { font-weight: 650; border-bottom: 0; }
-td small { color: #57606a; }
+td small { color: #57606a; display: block; line-height: 1.1; }
+td:first-child { white-space: normal; overflow-wrap: anywhere; min-width: 7rem; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1.25rem; margin: 0;
   font-size: .9rem; }
 dt { color: #57606a; }
@@ -119,7 +120,7 @@ def _cell(cell) -> str:
     if not isinstance(cell, tuple):
         return escape(str(cell))
     text, small = map(escape, cell)
-    return f"{text} <small>{small}</small>" if small else text
+    return f"{text}<small>{small}</small>" if small else text
 
 
 def facts(entries) -> str:

@@ -262,7 +262,9 @@ def _training(report: Report) -> str:
     if run is not None and run.progress:
         parts.append(
             page.picture(
-                charts.learning_curves(run.progress, _kept_at(record, run.progress)),
+                charts.learning_curves(
+                    run.progress, _kept_at(record, run.progress), report.model.evaluation.unit
+                ),
                 "Learning curves; the dotted line is the epoch at which the model is kept.",
             )
         )

@@ -27,9 +27,12 @@ from .poses import rotation_spread_degrees
 from .precision import Probe, choose_precision
 from .symmetry import off_the_plane
 
-# The longest side of what the network sees, in voxels: what two cores train on in minutes.
+# The longest side of what the network sees, in voxels: what two cores train on in minutes; and what a
+# GPU does, which has the time for more.
 _LONGEST_SIDE = {2: 320, 3: 72}
+_LONGEST_SIDE_ON_GPU = {2: 512, 3: 112}
 _FEATURES = {2: (24, 48, 96, 128, 128), 3: (12, 24, 48, 96)}
+_WIDER_ON_GPU = 2
 _BATCH = {2: 4, 3: 2}
 # Where images lie in any pose, there is more to learn and less to see: every orientation of the whole,
 # but none of the details, for which crops are turned. So fewer voxels, and more images and features.
@@ -94,6 +97,7 @@ def plan_run(
     config = config.replaced(
         rotation_degrees=_rotation(config, grids, labels, landmarks, dimension, reasons)
     )
+    device = device_for(config)
     if parent is not None:
         if parent.dimension != dimension:
             raise DatasetError(f"The model is {parent.dimension}D, the images are {dimension}D.")
@@ -101,9 +105,9 @@ def plan_run(
         fine = parent.stages[1] if len(parent.stages) > 1 else None
         reasons.append("network, spacing, sigma and intensities: those of the model it starts from")
     else:
-        spacing = _spacing(config, grids, dimension, reasons)
+        spacing = _spacing(config, grids, dimension, device, reasons)
         sigma = (config.sigma_voxels or _SIGMA_VOXELS[dimension]) * float(np.mean(spacing))
-        features = config.features or _features(config, dimension, grids, spacing, reasons)
+        features = config.features or _features(config, dimension, grids, spacing, device, reasons)
         joint_level = min(_JOINT_LEVEL, len(features) - 1)
         joint = config.joint_features if config.head == DISTRIBUTION else 0
         network = NetworkConfig(
@@ -115,7 +119,6 @@ def plan_run(
         reasons.append(f"sigma {sigma:.3g} mm")
         reasons.append(f"intensities by {intensity.kind} {intensity.low:g} to {intensity.high:g}")
     flip = _flip(config, grids, labels, landmarks, dimension, reasons)
-    device = device_for(config)
     rate = _LEARNING_RATE if parent is None else _GENTLE_LEARNING_RATE
     config = config.replaced(
         epochs=config.epochs or (_EPOCHS if config.minutes is None else None),
@@ -279,13 +282,21 @@ def device_for(config: TrainConfig) -> torch.device:
     return device
 
 
-def _features(config, dimension, grids, spacing, reasons) -> tuple:
+def is_gpu(device: torch.device) -> bool:
+    """Whether it trains so much faster than processors that more is asked of it."""
+    return device.type == "cuda"
+
+
+def _features(config, dimension, grids, spacing, device, reasons) -> tuple:
     """The default features, less the levels at which nothing of the images would be left."""
     longest = max(
         float(np.max(g.size_ijk[:dimension] * g.spacing_mm[:dimension] / spacing)) for g in grids
     )
     levels = max(2, 1 + int(np.log2(max(1.0, longest / _FEWEST_VOXELS))))
     features = (_FEATURES_ANY_POSE if _is_any_pose(config) else _FEATURES)[dimension][:levels]
+    if is_gpu(device):
+        features = tuple(_WIDER_ON_GPU * each for each in features)
+        reasons.append("a larger network at finer spacing: there is a GPU")
     reasons.append(f"{len(features)} levels with {', '.join(map(str, features))} features")
     return features
 
@@ -321,14 +332,15 @@ def _dimension(grids) -> int:
     return 2 if flat else 3
 
 
-def _spacing(config, grids, dimension, reasons) -> tuple:
+def _spacing(config, grids, dimension, device, reasons) -> tuple:
     """One spacing for all axes, so that the longest side fits, but no finer than the images."""
     if config.spacing_mm is not None:
         return _for_each_axis("spacing_mm", config.spacing_mm, dimension)
     longest = max(float(max(g.size_ijk[:dimension] * g.spacing_mm[:dimension])) for g in grids)
     finest = _finest(grids, dimension)
     coarser = _COARSER[dimension] if _is_any_pose(config) else 1
-    spacing = max(finest, longest / _LONGEST_SIDE[dimension] * coarser)
+    side = (_LONGEST_SIDE_ON_GPU if is_gpu(device) else _LONGEST_SIDE)[dimension]
+    spacing = max(finest, longest / side * coarser)
     reasons.append(
         f"spacing {spacing:.3g} mm: the longest image is {longest:.3g} mm, the images' own spacing"
         f" {finest:.3g} mm"
