@@ -5,27 +5,35 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from landmark_heatmap.errors import DatasetError
+from landmark_heatmap.images.geometry import canonical_grid
 from landmark_heatmap.images.identity import ids_of
+from landmark_heatmap.images.imageio import read_grid
+from landmark_heatmap.model.joint_shape import JointShape, fit_joint_shape
 from landmark_heatmap.model.model_file import read_model, write_model
 
-from .data.cases import find_cases, told_apart
+from .data.cases import find_cases, label_of, told_apart
 from .learning.calibrating import calibrated
 from .learning.model import CALIBRATION, calibration_sentence, told_of
 from .outputs import check_new_file
 
 
-def write_calibrated(path, data, output, device: str = "auto") -> list:
+def write_calibrated(path, data, output, device: str = "auto", shape_data=()) -> list:
     """Calibrate the model file `path` on the folders `data`; write it to the new file `output`.
 
-    Returns sentences. Raises DatasetError for cases that the model was trained on: of those it is
-    surer than of others; and if no landmark of theirs was found.
+    shape_data: folders from whose cases the joint shape is learned anew; those that it was trained on,
+    if it is of a version that had none. Returns sentences. Raises DatasetError for cases that the model
+    was trained on: of those it is surer than of others; and if no landmark of theirs was found.
     """
     output = check_new_file(Path(output))
     model = read_model(path)
     cases = told_apart(find_cases(data))
     ids = {case.name: ids_of(case.image_path) for case in cases}
     _check_unseen(model.description.training, ids)
+    if shape_data:
+        model = replace(model, joint=_shape_of(shape_data, model.description.landmarks.names))
     belief = calibrated(model, cases, device)
     if belief is None:
         raise DatasetError(
@@ -40,6 +48,23 @@ def write_calibrated(path, data, output, device: str = "auto") -> list:
     description = replace(model.description, training=training)
     write_model(output, description, model.networks, model.prior, model.joint, belief)
     return [calibration_sentence(training[CALIBRATION]), f"The model: {output}"]
+
+
+def _shape_of(data, names) -> JointShape:
+    """Raises DatasetError if there are too few cases."""
+    positions = []
+    for case in find_cases(data):
+        grid = read_grid(case.image_path)
+        label, grid = label_of(case.annotation, grid), canonical_grid(grid)
+        along = grid.to_ijk(label.positions_lps(names)) * grid.spacing_mm
+        positions.append(along[:, : 2 if grid.is_2d else 3])
+    shape = fit_joint_shape(np.array(positions))
+    if shape is None:
+        raise DatasetError(
+            f"{len(positions)} cases are too few, or have too few of the model's landmarks, to learn how"
+            " these lie to each other. Name more with --shape."
+        )
+    return shape
 
 
 def _check_unseen(training: dict, ids: dict) -> None:

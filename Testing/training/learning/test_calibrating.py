@@ -141,6 +141,16 @@ class TestInARun:
         assert "was trained on 5 of these 8 cases" in capsys.readouterr().err
         assert not new.exists()
 
+    def test_a_model_of_before_learns_how_its_landmarks_lie_from_its_training_cases(
+        self, run, tmp_path, capsys
+    ):
+        data, others, model, _ = run
+        new = tmp_path / "new.safetensors"
+        arguments = ["--model", str(model), "--data", str(others), "--output", str(new)]
+        # Two eyes are too few landmarks for a shape.
+        assert main(["calibrate", *arguments, "--shape", str(data)]) == 2
+        assert "too few of the model's landmarks" in capsys.readouterr().err
+
     def test_nothing_is_overwritten(self, run, capsys):
         _, others, model, _ = run
         arguments = ["--model", str(model), "--data", str(others), "--output", str(model)]

@@ -26,6 +26,14 @@ def add_commands(commands) -> None:
     parser.add_argument(
         "--output", required=True, type=Path, metavar="MODEL", help="the new model file"
     )
+    parser.add_argument(
+        "--shape",
+        nargs="+",
+        default=(),
+        metavar="DATASET",
+        help="learn from these cases, too, how the landmarks lie to each other: for a model of a version"
+        " that did not, those that it was trained on",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.set_defaults(command=_calibrate)
 
@@ -34,7 +42,7 @@ def _calibrate(options: argparse.Namespace) -> int:
     from ..recalibrate import write_calibrated
 
     for line in write_calibrated(
-        model_path(options.model), options.data, options.output, options.device
+        model_path(options.model), options.data, options.output, options.device, options.shape
     ):
         print(line)
     return 0
