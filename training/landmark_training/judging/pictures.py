@@ -29,6 +29,7 @@ from landmark_heatmap.pictures.views import PLANES, View, view_of
 # How much is seen around a point, in sigmas.
 _AROUND = 10.0
 _CLOSE, _CLOSE_PIXELS = 3.5, 96
+_CONTOUR = "#7FFFD4"
 _COLUMNS = 6
 _COLUMN_INCHES, _WHOLE_PIXELS = 1.5, 220
 # A sigma below this share of the image would not be seen in it: there the point is marked.
@@ -116,7 +117,8 @@ def channels_picture(image: Image, intensity: IntensityNormalisation, models) ->
 
     models: one Applied, or two to be compared, whose rows stand under each other. For each channel
     the whole image with its heatmap, and the heatmap alone, close up, with the dashed ring that a
-    perfect one has at half height. In 3D seen from the front, through along the line of sight.
+    perfect one has at half height, and the contours of the belief. In 3D seen from the front, through
+    along the line of sight.
     """
     names = models[0].prediction.landmarks.names[:MOST_CHANNELS]
     columns = min(_COLUMNS, len(names))
@@ -188,6 +190,15 @@ def _draw_close(axes, point, view: View, sigma_mm: float) -> None:
     angle, radius = np.linspace(0, 2 * np.pi, 90), sigma_mm * np.sqrt(2 * np.log(2)) / view.mm(1)
     ring = x + radius * np.cos(angle), y + radius * np.sin(angle)
     axes.plot(*ring, "--", color="white", linewidth=0.7)
+    if point.belief is not None:
+        _draw_belief(axes, view.heat(point.belief))
+
+
+def _draw_belief(axes, belief: np.ndarray) -> None:
+    """The contours that hold half of the probability and nine tenths, as far as the view reaches."""
+    for share, width in ((0.5, 1.1), (0.9, 0.6)):
+        if belief.min() < 1 - share < belief.max():
+            axes.contour(belief, [1 - share], colors=[_CONTOUR], linewidths=width)
 
 
 def _short(name: str) -> str:

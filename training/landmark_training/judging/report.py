@@ -177,8 +177,9 @@ def _pictured(report: Report) -> tuple:
     ]
     caption = (
         f"All channels of {middle}, a case of middling error. Above the whole image, below the"
-        " heatmap alone, the dashed ring where a perfect one has half its height. The same colour"
-        " is the same height everywhere."
+        " heatmap alone, the dashed ring where a perfect one has half its height; inside the two"
+        " lines an expert would click in 50 and in 90 of 100 cases. The same colour is the same height"
+        " everywhere."
     )
     if report.model.description.dimension == 3:
         caption += " Seen from the front, through along the line of sight."
