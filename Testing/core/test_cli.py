@@ -76,12 +76,19 @@ def only_line(text):
     return text
 
 
+# What lies in a folder of heatmaps, by name.
+HEATMAPS = [
+    *("001-A-belief.nrrd", "001-A.nrrd", "002-B_C-belief.nrrd", "002-B_C.nrrd"),
+    *("combined.nrrd", "made-by.json"),
+]
+
+
 def test_every_image_gets_its_annotation_and_its_heatmaps(folder):
     assert detect(folder, "one.nrrd", "two bild ü.nii.gz", extra=["--heatmaps"]) == 0
     for name in ("one", "two bild ü"):
         assert read_annotation(folder / f"out/{name}.mrk.json").names == ("A", "B/C")
         heatmaps = sorted(path.name for path in (folder / f"out/{name}-heatmaps").iterdir())
-        assert heatmaps == ["001-A.nrrd", "002-B_C.nrrd", "combined.nrrd", "made-by.json"]
+        assert heatmaps == HEATMAPS
 
 
 def test_a_bad_image_is_named_and_the_others_are_done_all_the_same(folder, capsys):
@@ -133,8 +140,7 @@ def test_overwriting_replaces_our_heatmaps_and_leaves_other_files(folder):
         (heatmaps / name).write_text("old")
     assert detect(folder, "one.nrrd", extra=["--heatmaps", "--overwrite"]) == 0
     names = sorted(path.name for path in heatmaps.iterdir())
-    ours = ["001-A.nrrd", "002-B_C.nrrd", "combined.nrrd", "made-by.json"]
-    assert names == [*ours, "mine.nrrd", "notes.txt"]
+    assert names == [*HEATMAPS, "mine.nrrd", "notes.txt"]
 
 
 @pytest.mark.parametrize("made", ["out", "out/one.mrk.json/", "out/one-heatmaps"])
