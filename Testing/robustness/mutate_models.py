@@ -26,6 +26,7 @@ from landmark_heatmap.detection.prepare import stage_grid
 from landmark_heatmap.errors import LandmarkHeatmapError, ModelFileError
 from landmark_heatmap.images.geometry import Image
 from landmark_heatmap.model import model_file
+from landmark_heatmap.model.belief_form import BeliefForm, HeldOut
 from landmark_heatmap.model.description import (
     MODEL_SCHEMA,
     IntensityNormalisation,
@@ -33,6 +34,7 @@ from landmark_heatmap.model.description import (
     NetworkConfig,
     Stage,
 )
+from landmark_heatmap.model.joint_shape import JointShape
 from landmark_heatmap.model.model_file import read_description, read_model, write_model
 from landmark_heatmap.model.network import network_for
 from landmark_heatmap.model.pose import align
@@ -57,7 +59,7 @@ def _path() -> Path:
 
 @lru_cache(maxsize=1)
 def good() -> tuple:
-    """(description as JSON, tensors, bytes) of a small two-stage model with a prior."""
+    """(description as JSON, tensors, bytes) of a small two-stage model with all that may be known."""
     torch.set_num_threads(1)
     network = NetworkConfig(3, 3, (2, 4), 2, 1)
     fine = Stage("fine", (1,) * 3, 1.5, NetworkConfig(3, 3, (2, 4), 0, 1), (8,) * 3, True)
@@ -70,7 +72,11 @@ def good() -> tuple:
     cases = np.random.default_rng(0).normal(0, 30, size=(6, 3, 3))
     torch.manual_seed(0)
     networks = [network_for(stage) for stage in stages]
-    write_model(_path(), description, networks, fit_prior(cases, align(cases)[1]))
+    joint = JointShape(np.arange(9.0).reshape(3, 3), np.eye(9).reshape(3, 3, 3, 3), 1.5)
+    scores = np.random.default_rng(1).random((7, 3))
+    belief = BeliefForm(np.ones(3), np.zeros(3), held_out=HeldOut(scores, scores, scores))
+    prior = fit_prior(cases, align(cases)[1])
+    write_model(_path(), description, networks, prior, joint, belief)
     return description.to_json(), load_file(str(_path())), _path().read_bytes()
 
 
@@ -85,7 +91,8 @@ def _odd_file(rng) -> bytes:
         return _saved(odd_document(rng, json.loads(json.dumps(document))), tensors, rng)
     name = rng.choice(sorted(tensors))
     if rng.random() < 0.5:
-        name = rng.choice([each for each in sorted(tensors) if each.startswith("prior")])
+        known = ("prior", "joint", "belief")
+        name = rng.choice([each for each in sorted(tensors) if each.startswith(known)])
     return _saved(document, _with_odd_tensor(rng, dict(tensors), name), rng)
 
 

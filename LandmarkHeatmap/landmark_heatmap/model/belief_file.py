@@ -22,6 +22,7 @@ _LIMITS = {
     "error_scale": (0.001, 1000.0),
 }
 _MOST_WIDENING, _MOST_CASES = 1e6, 10**6
+_MOST_SIGMAS = 10.0
 _ROUNDING = 1e-5
 
 
@@ -108,11 +109,15 @@ def joint_from(arrays: dict) -> JointShape:
     largest = max(float(np.abs(matrix).max()), 1e-12)
     if np.abs(matrix - matrix.T).max() > _ROUNDING * largest:
         raise _impossible("joint shape", "its covariance is not symmetric")
+    try:
+        np.linalg.cholesky(matrix + _ROUNDING * largest * np.eye(size))
+    except np.linalg.LinAlgError as error:
+        raise _impossible("joint shape", "its covariance is not positive") from error
     return JointShape(mean.astype(float), covariance.astype(float), widening)
 
 
-def belief_from(arrays: dict) -> BeliefForm:
-    """The same of the form of the belief."""
+def belief_from(arrays: dict, sigma_mm: float) -> BeliefForm:
+    """The same of the form of the belief. sigma_mm: of the stage whose heatmaps it is of."""
     if BELIEF + "power" not in arrays:
         return None
     numbers = {name: float(arrays[BELIEF + name]) for name in _NUMBERS}
@@ -120,8 +125,10 @@ def belief_from(arrays: dict) -> BeliefForm:
         if not least <= numbers[name] <= most:
             raise _impossible("belief", f"its {name} is {numbers[name]:g}")
     spreads, tails = (arrays[BELIEF + name].astype(float) for name in _OF_EACH)
-    if not ((spreads >= 0) & (spreads <= LONGEST_MM)).all():
-        raise _impossible("belief", f"its spreads are not all from 0 to {LONGEST_MM:g} mm")
+    # Wider than that, a region of it would be an image's size.
+    widest = _MOST_SIGMAS * sigma_mm
+    if not ((spreads >= 0) & (spreads <= widest)).all():
+        raise _impossible("belief", f"its spreads are not all from 0 to {widest:g} mm")
     if not ((tails >= 0) & (tails <= 1)).all():
         raise _impossible("belief", "its tails are not all from 0 to 1")
     return BeliefForm(spreads, tails, **numbers, held_out=_held_out(arrays))

@@ -160,7 +160,8 @@ def _model(path: Path) -> Model:
     if description.stages[-1].turned and (prior is None or prior.shape is None):
         raise ModelFileError("Its crops are turned with the anatomy, but it has no mean shape.")
     identity = ModelIdentity(description.name, description.version, sha256_of(path))
-    joint, belief = belief_file.joint_from(known), belief_file.belief_from(known)
+    joint = belief_file.joint_from(known)
+    belief = belief_file.belief_from(known, description.stages[-1].sigma_mm)
     return Model(description, networks, identity, prior, joint, belief)
 
 

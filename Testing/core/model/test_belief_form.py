@@ -89,7 +89,7 @@ class TestFile:
         types = {"float64": "F64", "float32": "F32", "int64": "I64"}
         header = {n: (types[str(a.dtype)], a.shape) for n, a in arrays.items()}
         belief_file.check_header(header, 3, 2)
-        return belief_file.joint_from(arrays), belief_file.belief_from(arrays)
+        return belief_file.joint_from(arrays), belief_file.belief_from(arrays, sigma_mm=2.0)
 
     @pytest.mark.parametrize("calibrated", [True, False])
     def test_all_is_read_as_it_was_written(self, calibrated):
@@ -111,6 +111,7 @@ class TestFile:
             ("joint.mean", np.full((3, 2), 1e12), "mean is not all within"),
             ("joint.covariance", np.full((3, 2, 3, 2), np.nan), "covariance is not finite"),
             ("joint.covariance", np.arange(36.0).reshape(3, 2, 3, 2), "not symmetric"),
+            ("joint.covariance", -np.eye(6).reshape(3, 2, 3, 2), "not positive"),
             ("joint.widening", np.array(0.5), "widening is 0.5"),
             ("belief.power", np.array(0.0), "power is 0"),
             ("belief.power", np.array(np.nan), "power is nan"),
@@ -119,6 +120,7 @@ class TestFile:
             ("belief.contents", np.full((40, 3), 2.0, np.float32), "contents"),
             ("belief.contents", np.zeros((3, 3), np.float32), "does not fit"),
             ("belief.errors_mm", np.full((40, 3), np.inf, np.float32), "errors_mm"),
+            ("belief.spreads_mm", np.array([0.1, 0.2, 21.0]), "from 0 to 20 mm"),
             ("belief.spreads_mm", np.zeros(4), "does not fit"),
             ("joint.mean", np.zeros((3, 3)), "does not fit"),
             ("joint.mean", np.zeros((3, 2), np.int64), "does not fit"),
