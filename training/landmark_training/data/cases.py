@@ -24,10 +24,10 @@ from landmark_heatmap.annotation.mirror_pairs import infer_mirror_pairs
 from landmark_heatmap.annotation.names import near
 from landmark_heatmap.annotation.not_marked import convention_outside
 from landmark_heatmap.annotation.on_image import on_image
+from landmark_heatmap.annotation.sets.set_file import read_set
 from landmark_heatmap.dataset.cases import read_cases
 from landmark_heatmap.dataset.folder import is_dataset, read_landmark_set
 from landmark_heatmap.errors import AnnotationError, DatasetError, ImageFileError
-from landmark_heatmap.files import read_json
 from landmark_heatmap.images import identity
 from landmark_heatmap.images.geometry import Grid
 from landmark_heatmap.images.imageio import image_stem, is_image_file, read_image
@@ -177,9 +177,9 @@ def _stated_set(folder: Path):
     if not path.is_file():
         return None
     try:
-        return LandmarkSet.from_json(read_json(path, DatasetError))
-    except (KeyError, TypeError, AttributeError, AnnotationError) as error:
-        raise DatasetError(f"'{path}' holds no landmark set ({error!r}).") from error
+        return read_set(path)
+    except AnnotationError as error:
+        raise DatasetError(str(error)) from error
 
 
 def check_stated(pairs, midline, definitions) -> None:

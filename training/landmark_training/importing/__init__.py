@@ -19,8 +19,9 @@ import numpy as np
 from landmark_heatmap.annotation.annotation_files import MARKUPS_SUFFIX, write_annotation
 from landmark_heatmap.annotation.landmarks import Landmark, LandmarkSet, PointState
 from landmark_heatmap.annotation.not_marked import told_conventions
+from landmark_heatmap.annotation.sets.set_file import write_set
 from landmark_heatmap.errors import DatasetError, ImageFileError
-from landmark_heatmap.files import new_folder, write_json
+from landmark_heatmap.files import new_folder
 from landmark_heatmap.images.geometry import PX, Image
 from landmark_heatmap.images.imageio import read_image, write_image
 
@@ -184,7 +185,7 @@ def _write(cases, output: Path, distances, landmarks) -> bool:
             if sheet is not None:
                 sheet.add(index, case.name, image, case.annotation)
         if landmarks is not None:
-            write_json(folder / LANDMARK_SET_FILE, landmarks.to_json())
+            write_set(folder / LANDMARK_SET_FILE, landmarks)
         if sheet is not None:
             (folder / CONTACT_SHEET).write_bytes(sheet.pdf())
         if distances:

@@ -39,11 +39,11 @@ def _decoded(content: bytes) -> str:
         return content.decode(_CODE_PAGE)
 
 
-def table_rows(text: str) -> list:
+def table_rows(text: str, separator: str = None) -> list:
     """[(number of the line, its cells without spaces around them)], empty lines left out.
 
-    Separated by tabs, semicolons or commas, whichever makes columns of it; a first line 'sep=;' says
-    so. Decimal commas become points. Raises ValueError for a text that has both, or is no table.
+    Separated by tabs, semicolons or commas, whichever makes columns of it, if it is not given; a first
+    line 'sep=;' says so. Decimal commas become points. Raises ValueError for a text that has both, or is no table.
     """
     first, _, rest = text.partition("\n")
     skipped = 0
@@ -51,7 +51,7 @@ def table_rows(text: str) -> list:
         separator, text, skipped = first.strip().strip('"')[4:], rest, 1
         separator = "\t" if separator == "\\t" else separator
     else:
-        separator = separator_of(text)
+        separator = separator or separator_of(text)
     rows = [(line + skipped, cells) for line, cells in _rows(text, separator) if any(cells)]
     return with_decimal_points(rows) if separator != "," else rows
 

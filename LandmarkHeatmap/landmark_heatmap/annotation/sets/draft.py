@@ -1,0 +1,175 @@
+"""A landmark set while a person makes it: what an editor shows row by row, and may still be wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from ...errors import AnnotationError
+from ..landmarks import Landmark, LandmarkSet
+from ..mirror_pairs import infer_mirror_pairs, one_sided
+from ..names import is_default_label, key_of
+
+
+@dataclass(eq=False)
+class DraftRow:
+    """One landmark. twin: the DraftRow of its mirror image, or None. is_stated: whether somebody said
+    so, and the names are not asked any more. on_midline: whether it was stated to lie there."""
+
+    name: str
+    definition: str = ""
+    twin: object = None
+    is_stated: bool = False
+    on_midline: bool = False
+
+
+class LandmarkSetDraft:
+    """Rows in the order of the landmarks. Left and right are told from the names, anew after each
+    change, until somebody states them.
+
+    landmarks: what to begin with, or None. name: of the set. Indices are those of `rows`.
+    """
+
+    def __init__(self, landmarks: LandmarkSet = None):
+        self.name = "" if landmarks is None else landmarks.name
+        # Measurements and lines, which are kept as far as their landmarks are.
+        self._source = {} if landmarks is None else landmarks.to_json()
+        self.rows = []
+        if landmarks is None:
+            return
+        self.rows = [DraftRow(mark.name, mark.definition) for mark in landmarks.landmarks]
+        by_name = dict(zip(landmarks.names, self.rows))
+        for left, right in landmarks.mirror_pairs:
+            _pair(by_name[left], by_name[right])
+        for name in landmarks.midline:
+            by_name[name].is_stated = by_name[name].on_midline = True
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def names(self) -> list:
+        return [row.name for row in self.rows]
+
+    # --- what a person does
+
+    def add_lines(self, text: str) -> list:
+        """Add a landmark a line, 'name' or 'name; definition' (a tab does as well); returns their
+        indices. Raises AnnotationError, and adds nothing, for a name that is there or comes twice."""
+        new = []
+        for line in filter(str.strip, text.splitlines()):
+            name, _, definition = line.replace("\t", ";", 1).partition(";")
+            if not name.strip():
+                raise AnnotationError(f"'{line.strip()}' has no name before the semicolon.")
+            new.append(DraftRow(name.strip(), definition.strip()))
+        for name, count in Counter([*self.names, *(row.name for row in new)]).items():
+            if count > 1 and name in [row.name for row in new]:
+                raise AnnotationError(f"There is a landmark '{name}' already.")
+        self.rows += new
+        self._propose()
+        return list(range(len(self.rows) - len(new), len(self.rows)))
+
+    def rename(self, index: int, name: str) -> None:
+        """Raises AnnotationError for an empty name or that of another landmark."""
+        name = name.strip()
+        if not name:
+            raise AnnotationError(f"'{self.rows[index].name}' needs a name.")
+        if name in (row.name for row in self.rows if row is not self.rows[index]):
+            raise AnnotationError(f"There is a landmark '{name}' already.")
+        self.rows[index].name = name
+        self._propose()
+
+    def define(self, index: int, definition: str) -> None:
+        self.rows[index].definition = definition.strip()
+
+    def remove(self, indices) -> None:
+        gone = [self.rows[index] for index in indices]
+        for row in gone:
+            if row.twin is not None:
+                row.twin.twin, row.twin.is_stated = None, False
+        self.rows = [row for row in self.rows if row not in gone]
+        self._propose()
+
+    def move(self, indices, by: int) -> list:
+        """Move rows up (by -1) or down (1), together, as far as there is room; returns where they are."""
+        indices = sorted(indices)
+        ends = indices and (indices[0] + by < 0 or indices[-1] + by >= len(self.rows))
+        if not indices or ends:
+            return indices
+        for index in indices if by < 0 else indices[::-1]:
+            self.rows[index], self.rows[index + by] = self.rows[index + by], self.rows[index]
+        return [index + by for index in indices]
+
+    def pair(self, index: int, twin: str) -> None:
+        """State the mirror image of a landmark by its name; empty: it is its own.
+
+        Raises AnnotationError for a name that is none of the others.
+        """
+        row, twin = self.rows[index], twin.strip()
+        others = {each.name: each for each in self.rows if each is not row}
+        if twin and twin not in others:
+            raise AnnotationError(
+                f"'{twin}' cannot be the mirror image of '{row.name}': it is none of the other"
+                " landmarks."
+            )
+        for each in filter(None, (row, others.get(twin))):
+            if each.twin is not None:
+                each.twin.twin = None
+            each.twin, each.is_stated, each.on_midline = None, True, False
+        if twin:
+            _pair(row, others[twin])
+
+    def propose_pairs(self) -> None:
+        """Forget what was stated of left and right, and tell all of it from the names."""
+        for row in self.rows:
+            row.twin, row.is_stated, row.on_midline = None, False, False
+        self._propose()
+
+    def _propose(self) -> None:
+        open_rows = {row.name: row for row in self.rows if not row.is_stated}
+        for row in open_rows.values():
+            row.twin = None
+        for left, right in infer_mirror_pairs(list(open_rows)):
+            open_rows[left].twin, open_rows[right].twin = open_rows[right], open_rows[left]
+
+    # --- what comes of it
+
+    def to_set(self) -> LandmarkSet:
+        """Raises AnnotationError as LandmarkSet does."""
+        if not self.rows:
+            raise AnnotationError("There is no landmark yet: add one by its name.")
+        marks = tuple(Landmark(row.name, row.definition) for row in self.rows)
+        midline = tuple(row.name for row in self.rows if row.on_midline)
+        landmarks = LandmarkSet(marks, self._pairs(), self.name.strip(), midline)
+        return landmarks.with_definitions(self._source)
+
+    def _pairs(self) -> tuple:
+        """Left first, where the names tell; else as the rows stand."""
+        told, pairs = set(infer_mirror_pairs(self.names)), []
+        for row in self.rows:
+            if row.twin is not None and (row.twin.name, row.name) not in pairs:
+                pair = (row.name, row.twin.name)
+                pairs.append(pair[::-1] if pair[::-1] in told else pair)
+        return tuple(dict.fromkeys(pairs))
+
+    def advice(self) -> list:
+        """Sentences about what may be meant otherwise; empty where there is nothing to say."""
+        names, told = self.names, []
+        alone = one_sided(names, self._pairs())
+        stated = {row.name for row in self.rows if row.is_stated}
+        told += [f"'{name}' has no twin on the other side." for name in alone if name not in stated]
+        told += [
+            f"'{name}' is a name of Slicer's own and says nothing."
+            for name in names
+            if is_default_label(name)
+        ]
+        same = Counter(key_of(name) for name in names if not is_default_label(name))
+        alike = [name for name in names if same[key_of(name)] > 1]
+        if alike:
+            told.append(f"These look like one: {', '.join(map(repr, alike))}.")
+        return told
+
+
+def _pair(row: DraftRow, other: DraftRow) -> None:
+    row.twin, other.twin = other, row
+    row.is_stated = other.is_stated = True
