@@ -56,6 +56,8 @@ def export_case(
         moved(each, motion, image.unit)
         for each in (result.annotation(), result.predicted_annotation())
     )
+    if not predicted.names:
+        predicted = None  # begun by hand
     case = case or suggest_case(result.volume_node, folder)
     revision = add_case(
         folder,

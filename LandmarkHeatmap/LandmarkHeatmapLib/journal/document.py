@@ -56,6 +56,7 @@ class Beginning:
     """The first line: the image, and the detection that is under review.
 
     predicted: a Mark for each landmark, as the model had put them. doubts: a Doubt for each, or None.
+    model: None for what was begun by hand; confidences: None where no model was asked.
     """
 
     created: str
@@ -89,7 +90,7 @@ class Beginning:
             "created": self.created,
             "image": {**self.shape, "voxels_sha256": self.digest},
             "landmark_set": self.landmarks.to_json(),
-            "model": self.model.to_json(),
+            "model": None if self.model is None else self.model.to_json(),
             "confidences": list(self.confidences),
             "doubts": [doubt and doubt.to_json() for doubt in self.doubts],
             "predicted": [mark.to_json() for mark in self.predicted],
@@ -102,8 +103,8 @@ class Beginning:
             if document["schema"] != _SCHEMA or document["schema_version"] != _VERSION:
                 return None
             landmarks = LandmarkSet.from_json(document["landmark_set"])
-            model = ModelIdentity(**{key: str(value) for key, value in document["model"].items()})
-            confidences = tuple(map(float, document["confidences"]))
+            model = _model(document["model"])
+            confidences = tuple(None if c is None else float(c) for c in document["confidences"])
             predicted = tuple(map(Mark.from_json, document["predicted"]))
             doubts = state.doubts(document)
             image = dict(document["image"])
@@ -113,9 +114,15 @@ class Beginning:
             return None
         if not len(landmarks) == len(predicted) == len(confidences):
             return None
-        if not np.isfinite(confidences).all():
+        if not np.isfinite([each for each in confidences if each is not None]).all():
             return None
         return cls(created, image, digest, landmarks, model, confidences, predicted, doubts)
+
+
+def _model(document):
+    if document is None:
+        return None
+    return ModelIdentity(**{key: str(value) for key, value in document.items()})
 
 
 def marks_of(moment: Snapshot, landmarks: LandmarkSet) -> tuple:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from landmark_heatmap.annotation.landmarks import LandmarkSet
 from landmark_heatmap.detection.prediction import LandmarkPrediction, Prediction
 from landmark_heatmap.images.geometry import RAS_TO_LPS, Grid, apply_affine
 
@@ -24,13 +25,17 @@ def result_to_restore_to(volume_node, beginning: Beginning) -> DetectionResult:
     for result in reversed(DetectionResult.all(volume_node.GetScene())):
         if result.volume_node is volume_node and _is_of(result, beginning):
             return result
-    return DetectionResult.publish(volume_node, _prediction(volume_node, beginning))
+    prediction = _prediction(volume_node, beginning)
+    return DetectionResult.publish(volume_node, prediction, beginning.landmarks)
 
 
 def _is_of(result: DetectionResult, beginning: Beginning) -> bool:
     if result.model != beginning.model or result.landmarks.names != beginning.landmarks.names:
         return False
-    now, then = _ijk(Beginning.of(result).predicted), _ijk(beginning.predicted)
+    predicted = Beginning.of(result).predicted
+    if [each.is_missing for each in predicted] != [each.is_missing for each in beginning.predicted]:
+        return False
+    now, then = _ijk(predicted), _ijk(beginning.predicted)
     apart = np.linalg.norm(now - then, axis=1)
     return bool((np.isnan(now) == np.isnan(then)).all() and not (apart > _SAME_VOXELS).any())
 
@@ -40,28 +45,38 @@ def _ijk(marks) -> np.ndarray:
     return np.array([(np.nan,) * 3 if mark.ijk is None else mark.ijk for mark in marks])
 
 
-def _prediction(volume_node, beginning: Beginning) -> Prediction:
+def _prediction(volume_node, beginning: Beginning):
+    """The Prediction, without those for which no model was asked; None if it was begun by hand."""
+    if beginning.model is None:
+        return None
     affine = RAS_TO_LPS @ ijk_to_ras(volume_node)
     grid = Grid(tuple(size_ijk(volume_node)), affine, unit_of(volume_node))
     # Where an absent landmark might have been is not in a journal, and nobody is shown it.
     middle = (np.array(grid.size_ijk) - 1) / 2
+    landmarks, places, confidences, doubts = zip(
+        *(
+            each
+            for each in zip(
+                beginning.landmarks.landmarks,
+                beginning.predicted,
+                beginning.confidences,
+                beginning.doubts,
+            )
+            if each[2] is not None
+        )
+    )
     points = tuple(
         LandmarkPrediction(
-            name,
-            grid.to_lps(middle if mark.ijk is None else np.array(mark.ijk)),
-            float(mark.ijk is not None),
+            mark.name,
+            grid.to_lps(middle if place.ijk is None else np.array(place.ijk)),
+            float(place.ijk is not None),
             confidence,
             None,
             doubt=doubt,
         )
-        for name, mark, confidence, doubt in zip(
-            beginning.landmarks.names,
-            beginning.predicted,
-            beginning.confidences,
-            beginning.doubts,
-        )
+        for mark, place, confidence, doubt in zip(landmarks, places, confidences, doubts)
     )
-    return Prediction(beginning.landmarks, points, grid, beginning.model)
+    return Prediction(LandmarkSet(landmarks), points, grid, beginning.model)
 
 
 def bring(result: DetectionResult, marks, beginning: Beginning) -> None:

@@ -1,4 +1,5 @@
-"""One detection in the scene: everything hangs on one node, so that it is saved and found again.
+"""One result in the scene, of a detection or begun by hand: everything hangs on one node, so that it
+is saved and found again.
 
 What that node holds is in state.py, how it comes about in publishing.py.
 """
@@ -41,12 +42,16 @@ class DetectionResult:
     # --- making and finding
 
     @classmethod
-    def publish(cls, volume_node, prediction: Prediction) -> DetectionResult:
+    def publish(
+        cls, volume_node, prediction: Prediction = None, landmarks: LandmarkSet = None
+    ) -> DetectionResult:
         """Put a prediction into the volume's scene, beside what is there already.
 
+        landmarks: of the result, if they are not just the prediction's: those that it does not know,
+        all if there is none, are not judged and wait to be placed by hand.
         An earlier result for the same volume, with its corrections, stays as it is.
         """
-        return cls(publish_nodes(volume_node, prediction))
+        return cls(publish_nodes(volume_node, prediction, landmarks))
 
     @classmethod
     def all(cls, scene) -> list:
@@ -167,7 +172,9 @@ class DetectionResult:
 
     @property
     def model(self) -> ModelIdentity:
-        return ModelIdentity(**state.read(self.node)["model"])
+        """Which model predicted it; None if it was begun by hand."""
+        model = state.read(self.node)["model"]
+        return None if model is None else ModelIdentity(**model)
 
     @property
     def image_note(self) -> str:
@@ -181,7 +188,7 @@ class DetectionResult:
         return state.read(self.node).get("unit", MM)
 
     def confidence(self, name: str) -> float:
-        """0 to 1, as predicted."""
+        """0 to 1, as predicted; None if no model was asked for it."""
         return state.read(self.node)["confidences"][self.landmarks.index(name)]
 
     def confidences(self) -> list:
@@ -200,11 +207,22 @@ class DetectionResult:
         """Name to Review, for every landmark."""
         said = state.read(self.node)["said"]
         now, then = self.positions_lps(), self.predicted_positions_lps()
-        missing, tolerance = markups.are_missing(self.markups_node), self._tolerance_mm()
+        missing = markups.are_missing(self.markups_node)
+        was_missing, tolerance = markups.are_missing(self.predicted_node), self._tolerance_mm()
         return {
-            name: state.told(now[i], then[i], missing[i], said.get(name), tolerance)
+            name: state.told(now[i], then[i], missing[i], was_missing[i], said.get(name), tolerance)
             for i, name in enumerate(self.landmarks.names)
         }
+
+    def asked(self) -> list:
+        """For each landmark whether a model was asked for it."""
+        return [not is_waiting for is_waiting in markups.are_waiting(self.predicted_node)]
+
+    def waiting(self) -> list:
+        """The names of those that wait to be placed: that nobody and no model put anywhere yet, nor
+        said to be absent."""
+        waiting = markups.are_waiting(self.markups_node)
+        return [name for name, is_so in zip(self.landmarks.names, waiting) if is_so]
 
     def moved_mm(self, name: str) -> float:
         """How far a landmark lies from where it was predicted; NaN if it has no place in one."""
@@ -252,12 +270,15 @@ class DetectionResult:
         return Annotation(points)
 
     def predicted_annotation(self) -> Annotation:
-        """The landmarks as predicted, in LPS in the volume's own coordinates."""
+        """The landmarks as predicted, in LPS in the volume's own coordinates; without those for which
+        no model was asked."""
         positions = self.predicted_positions_lps()
         points = {}
-        for landmark, position, confidence, doubt in zip(
-            self.landmarks.landmarks, positions, self.confidences(), self.doubts()
+        for landmark, position, confidence, doubt, is_asked in zip(
+            self.landmarks.landmarks, positions, self.confidences(), self.doubts(), self.asked()
         ):
+            if not is_asked:
+                continue
             there = bool(np.isfinite(position).all())
             points[landmark.name] = Point(
                 PointState.PREDICTED if there else PointState.ABSENT,
@@ -281,7 +302,7 @@ class DetectionResult:
         markups.make_missing(self.markups_node, self.landmarks.index(name))
 
     def restore_prediction(self, name: str) -> None:
-        """Back to what the model had said; as if nobody had touched it."""
+        """Back to what the model had said, or to nothing at all; as if nobody had touched it."""
         self._say(name, None)
         index = self.landmarks.index(name)
         markups.copy_point(self.predicted_node, self.markups_node, index)

@@ -1,4 +1,4 @@
-"""Fiducial lists: made from a prediction, read as arrays. Point i is landmark i, always."""
+"""Fiducial lists: made of what a model said, if it was asked; read as arrays. Point i is landmark i."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import slicer
 import vtk
 
-from landmark_heatmap.detection.prediction import Prediction
+from landmark_heatmap.annotation.landmarks import LandmarkSet
 
 _DEFINED = slicer.vtkMRMLMarkupsNode.PositionDefined
 RAS_OF_LPS = np.array([-1, -1, 1])
@@ -14,35 +14,45 @@ CONFIDENCE = "confidence"
 _GLYPH, _FLAT_GLYPH = 3.0, 4.0
 
 
-def add_list(scene, name: str, prediction: Prediction, is_flat: bool = False):
+def add_list(scene, name: str, landmarks: LandmarkSet, points, is_flat: bool = False):
     """A new fiducial list with one labelled control point a landmark, in the volume's coordinates.
 
-    Definitions are descriptions; an absent landmark's point is missing; the confidence is a
-    measurement of each control point. No point can be added or deleted by accident. Hidden as long
-    as nobody shows it. is_flat: of an image of one slice, which fills its view.
+    points: a LandmarkPrediction for each landmark, or None where no model was asked; the control
+    point is undefined then, and missing if the landmark is absent. Definitions are descriptions; the
+    confidence is a measurement of each control point, 0 where there is none. No point can be added or
+    deleted by accident. Hidden as long as nobody shows it. is_flat: of an image of one slice, which
+    fills its view.
     """
     node = scene.CreateNodeByClass("vtkMRMLMarkupsFiducialNode")
     node.UnRegister(None)  # CreateNodeByClass leaves a reference to its caller
     node.SetName(name)
-    confidences = vtk.vtkDoubleArray()
-    confidences.SetName(CONFIDENCE)
-    for landmark, point in zip(prediction.landmarks.landmarks, prediction.points):
-        ras = np.asarray(point.position_lps) * RAS_OF_LPS
+    for landmark, point in zip(landmarks.landmarks, points):
+        ras = np.zeros(3) if point is None else np.asarray(point.position_lps) * RAS_OF_LPS
         index = node.AddControlPoint(vtk.vtkVector3d(*ras), landmark.name)
         node.SetNthControlPointDescription(index, landmark.definition)
-        confidences.InsertNextValue(point.confidence)
-        if point.is_absent:
+        if point is None:
+            node.UnsetNthControlPointPosition(index)
+        elif point.is_absent:
             make_missing(node, index)
-    measurement = slicer.vtkMRMLStaticMeasurement()
-    measurement.SetName(CONFIDENCE)
-    measurement.SetControlPointValues(confidences)
-    node.AddMeasurement(measurement)
+    if any(point is not None for point in points):
+        _add_confidences(node, points)
     node.SetFixedNumberOfControlPoints(True)
     # Whole before it comes into the scene, so that views and trees look at it once.
     node = scene.AddNode(node)
     node.CreateDefaultDisplayNodes()
     _style(node, is_flat)
     return node
+
+
+def _add_confidences(node, points) -> None:
+    confidences = vtk.vtkDoubleArray()
+    confidences.SetName(CONFIDENCE)
+    for point in points:
+        confidences.InsertNextValue(0.0 if point is None else point.confidence)
+    measurement = slicer.vtkMRMLStaticMeasurement()
+    measurement.SetName(CONFIDENCE)
+    measurement.SetControlPointValues(confidences)
+    node.AddMeasurement(measurement)
 
 
 def show(node, is_shown: bool) -> None:
@@ -134,11 +144,20 @@ def are_missing(node) -> list:
     return [node.GetNthControlPointPositionStatus(index) == missing for index in range(count)]
 
 
+def are_waiting(node) -> list:
+    """For each point whether it waits to be placed: neither placed nor said not to be there."""
+    settled = (_DEFINED, slicer.vtkMRMLMarkupsNode.PositionMissing)
+    count = node.GetNumberOfControlPoints()
+    return [node.GetNthControlPointPositionStatus(index) not in settled for index in range(count)]
+
+
 def copy_point(source, target, index: int) -> None:
     """Give a control point the position, or the lack of one, that it has in another list."""
     position = positions_in(source, target)[index]
     if np.isfinite(position).all():
         target.SetNthControlPointPosition(index, *(position * RAS_OF_LPS))
+    elif are_waiting(source)[index]:
+        target.UnsetNthControlPointPosition(index)
     else:
         make_missing(target, index)
 

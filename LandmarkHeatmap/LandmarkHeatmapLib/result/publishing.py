@@ -1,9 +1,10 @@
-"""From a prediction to nodes: heatmaps, beliefs, two lists of landmarks, and what binds them."""
+"""From a prediction, or landmarks alone, to nodes: heatmaps, beliefs, two lists, what binds them."""
 
 from __future__ import annotations
 
 import slicer
 
+from landmark_heatmap.annotation.landmarks import LandmarkSet
 from landmark_heatmap.detection.prediction import Prediction
 
 from ..display.overlay import style_heatmap
@@ -12,12 +13,12 @@ from ..volumes import add_volume
 from . import markups, state
 
 
-def publish_nodes(volume_node, prediction: Prediction):
-    """Add all nodes of a detection to the volume's scene; returns the node that refers to them.
+def publish_nodes(volume_node, prediction: Prediction = None, landmarks: LandmarkSet = None):
+    """Add all nodes of a result to the volume's scene; returns the node that refers to them.
 
-    All of them come, or none.
+    As for PublishingSteps. All of them come, or none.
     """
-    steps = PublishingSteps(volume_node, prediction)
+    steps = PublishingSteps(volume_node, prediction, landmarks=landmarks)
     try:
         while steps.advance():
             pass
@@ -33,23 +34,28 @@ class PublishingSteps:
     """The same one node at a time, for who must not hold up a window; `undo` after an error.
 
     node: the one that refers to the others; a result only after `finish`. Its landmarks are hidden
-    until somebody shows them. combined: prediction.combined_heatmap(), if that is there already.
+    until somebody shows them. prediction: None if no model was asked. combined: its
+    combined_heatmap(), if that is there already. landmarks: of the result; those that the prediction
+    does not know wait to be placed by hand. Without, they are the prediction's.
     """
 
-    def __init__(self, volume_node, prediction: Prediction, combined=None):
+    def __init__(self, volume_node, prediction: Prediction, combined=None, landmarks=None):
+        landmarks = landmarks or prediction.landmarks
         self._volume, self._scene = volume_node, volume_node.GetScene()
-        names = _Names(self._scene, volume_node.GetName())
+        is_by_hand = prediction is None
+        names = _Names(self._scene, volume_node.GetName(), is_by_hand)
         node = self._scene.CreateNodeByClass("vtkMRMLScriptedModuleNode")
         node.UnRegister(None)  # CreateNodeByClass leaves a reference to its caller
         node.SetModuleName(state.MODULE_NAME)
         node.SetName(names.detection)
-        state.write(node, state.initial(volume_node, prediction))
+        state.write(node, state.initial(volume_node, landmarks, prediction))
         self.node = self._scene.AddNode(node)
         self._added = []
-        beliefs = sum(point.belief is not None for point in prediction.points)
-        self._expected = 3 + len(prediction.points) + beliefs
+        points = () if is_by_hand else prediction.points
+        beliefs = sum(point.belief is not None for point in points)
+        self._expected = 3 + len(points) + beliefs
         self._folder = _Folder(self._scene, volume_node, names)
-        self._nodes = _new_nodes(self._scene, volume_node, prediction, combined, names)
+        self._nodes = _new_nodes(volume_node, landmarks, prediction, combined, names)
 
     @property
     def fraction(self) -> float:
@@ -82,10 +88,11 @@ class PublishingSteps:
 
 
 class _Names:
-    """What the nodes of one detection are called. The second one of a volume is number 2 in all of
-    its names, and no name grows otherwise."""
+    """What the nodes of one result are called. The second one of a volume is number 2 in all of its
+    names, and no name grows otherwise."""
 
-    def __init__(self, scene, volume_name: str):
+    def __init__(self, scene, volume_name: str, is_by_hand: bool = False):
+        self._kind = "by hand" if is_by_hand else "detection"
         number, self.volume, self._suffix = 1, volume_name, ""
         while any(scene.GetFirstNodeByName(name) for name in (self.detection, self.landmarks)):
             number += 1
@@ -93,7 +100,7 @@ class _Names:
 
     @property
     def detection(self) -> str:
-        return f"{self.volume} detection{self._suffix}"
+        return f"{self.volume} {self._kind}{self._suffix}"
 
     @property
     def landmarks(self) -> str:
@@ -108,22 +115,26 @@ class _Names:
         return f"{self.volume} beliefs{self._suffix}"
 
 
-def _new_nodes(scene, volume_node, prediction: Prediction, combined, names: _Names):
-    """(role, new node) for each node of a detection, in the order in which trees list them."""
-    flat = is_flat(volume_node)
-    yield state.MARKUPS, markups.add_list(scene, names.landmarks, prediction, flat)
-    predicted = markups.add_list(scene, f"{names.landmarks} as predicted", prediction, flat)
+def _new_nodes(volume_node, landmarks: LandmarkSet, prediction, combined, names: _Names):
+    """(role, new node) for each node of a result, in the order in which trees list them."""
+    scene, flat = volume_node.GetScene(), is_flat(volume_node)
+    points = state.points_of(landmarks, prediction)
+    yield state.MARKUPS, markups.add_list(scene, names.landmarks, landmarks, points, flat)
+    predicted = f"{names.landmarks} as predicted"
+    predicted = markups.add_list(scene, predicted, landmarks, points, flat)
     predicted.SetLocked(True)
     yield state.PREDICTED, predicted
-    combined = combined or prediction.combined_heatmap()
-    if combined is None:
+    if prediction is None:
         return
-    yield state.COMBINED, _heatmap(scene, combined, f"{names.heatmaps} combined")
-    for index, point in enumerate(prediction.points):
-        role = state.HEATMAP.format(index=index)
-        yield role, _heatmap(scene, point.heatmap, f"{names.heatmaps} {point.name}")
-    for index, point in enumerate(prediction.points):
-        if point.belief is not None:
+    combined = combined or prediction.combined_heatmap()
+    if combined is not None:
+        yield state.COMBINED, _heatmap(scene, combined, f"{names.heatmaps} combined")
+    for index, point in enumerate(points):
+        if point is not None and point.heatmap is not None:
+            role = state.HEATMAP.format(index=index)
+            yield role, _heatmap(scene, point.heatmap, f"{names.heatmaps} {point.name}")
+    for index, point in enumerate(points):
+        if point is not None and point.belief is not None:
             # Seen as contours, which are made of it; nobody chooses it among the images.
             name = f"{names.beliefs} {point.name}"
             node = add_volume(scene, point.belief, name, levels=False, is_hidden=True)

@@ -17,7 +17,7 @@ from landmark_heatmap.dataset.record import Review
 from landmark_heatmap.detection.prediction import Prediction
 from landmark_heatmap.errors import PredictionError
 
-from ..volumes import component_note, ijk_to_ras, size_ijk
+from ..volumes import component_note, ijk_to_ras, size_ijk, unit_of
 
 MODULE_NAME = "LandmarkHeatmapResult"
 # Roles of the node references.
@@ -31,18 +31,28 @@ _PARAMETER = "state"
 _VERSION = 1
 
 
-def initial(volume_node, prediction: Prediction) -> dict:
-    """The state of a new detection; "said" is what a person says: landmark name to Review value."""
+def points_of(landmarks: LandmarkSet, prediction) -> list:
+    """Of each landmark what a Prediction says of it; None where it does not know it, or is None."""
+    said = {} if prediction is None else {point.name: point for point in prediction.points}
+    return [said.get(name) for name in landmarks.names]
+
+
+def initial(volume_node, landmarks: LandmarkSet, prediction: Prediction = None) -> dict:
+    """The state of a new result; "said" is what a person says: landmark name to Review value.
+
+    Without a prediction there is no model, and of landmarks that it does not know no confidence.
+    """
+    points = points_of(landmarks, prediction)
     return {
         "version": _VERSION,
-        "landmark_set": prediction.landmarks.to_json(),
-        "model": prediction.model.to_json(),
-        "confidences": [float(point.confidence) for point in prediction.points],
-        "doubts": [point.doubt and point.doubt.to_json() for point in prediction.points],
+        "landmark_set": landmarks.to_json(),
+        "model": None if prediction is None else prediction.model.to_json(),
+        "confidences": [None if point is None else float(point.confidence) for point in points],
+        "doubts": [point and point.doubt and point.doubt.to_json() for point in points],
         "image_note": component_note(volume_node),
         "volume_ijk_to_ras": ijk_to_ras(volume_node).tolist(),
         "volume_size_ijk": size_ijk(volume_node),
-        "unit": prediction.grid.unit,
+        "unit": unit_of(volume_node) if prediction is None else prediction.grid.unit,
         "said": {},
     }
 
@@ -104,10 +114,11 @@ def write(node, document: dict) -> None:
     node.SetParameter(_PARAMETER, json.dumps(document))
 
 
-def told(now, then, is_missing, said, tolerance_mm) -> Review:
+def told(now, then, is_missing, was_missing, said, tolerance_mm) -> Review:
     """The review of one landmark from its position now and as predicted; NaN where it has none.
 
-    A point without a position that is not missing either waits to be placed: nothing is said yet.
+    is_missing, was_missing: whether a person, or the model, said that it is not in the image. A point
+    without a position that is not missing either waits to be placed: nothing is said yet.
     What was said holds only as long as the point is where it was said of: a point that was moved
     after it was confirmed is corrected, one that was moved back is as it was.
     """
@@ -120,6 +131,7 @@ def told(now, then, is_missing, said, tolerance_mm) -> Review:
         return Review.CORRECTED
     if not is_missing:
         return Review.UNTOUCHED
-    if was_there:
+    # The model had it somewhere, or was not asked.
+    if not was_missing:
         return Review.MARKED_ABSENT
     return Review.UNTOUCHED if said is None else Review.CONFIRMED

@@ -1,8 +1,12 @@
-"""Putting a landmark into the image with the next click."""
+"""Putting a landmark elsewhere: with the next click, or to the peak of its heatmap."""
 
 from __future__ import annotations
 
+from landmark_heatmap.detection.locate import nearest_peak
+
+from ..result import markups
 from ..result.detection_result import DetectionResult
+from ..volumes import image_of
 
 
 class Placing:
@@ -49,3 +53,13 @@ class Placing:
             caller.RemoveObserver(self._tag)
             self._tag = None
             self._on_end()
+
+
+def peak_near(result: DetectionResult, name: str):
+    """The world position (3,), RAS, of the peak of a landmark's heatmap that is nearest; or None."""
+    heatmap = result.heatmap_node(name)
+    if heatmap is None:
+        return None
+    positions = markups.positions_in(result.markups_node, heatmap)
+    peak = nearest_peak(image_of(heatmap), positions[result.landmarks.index(name)])
+    return None if peak is None else markups.world_of(heatmap, peak)

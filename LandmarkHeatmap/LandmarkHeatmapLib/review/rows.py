@@ -19,7 +19,8 @@ ORDERS = ("anatomy", "name", "need", "confidence", "moved")
 @dataclass(frozen=True)
 class Row:
     """One landmark of the list. moved_mm: from where it was predicted, in `unit`; NaN without
-    a place. is_found: whether the network placed it at all. doubt: of that place; None in results
+    a place. is_asked, is_found: whether a network was asked for it, and placed it at all; confidence
+    is None if not asked. doubt: of that place; None in results
     from before there were any."""
 
     name: str
@@ -30,6 +31,7 @@ class Row:
     unit: str
     is_found: bool = True
     doubt: Doubt = None
+    is_asked: bool = True
 
     @property
     def breaks_the_shape(self) -> bool:
@@ -55,9 +57,11 @@ def rows_of(result) -> list:
             bool(is_found),
             # What is said of a place says nothing of what has none.
             doubt if is_found else None,
+            is_asked,
         )
-        for mark, confidence, distance, is_found, doubt in zip(
-            result.landmarks.landmarks, result.confidences(), moved, found, result.doubts()
+        for mark, confidence, distance, is_found, doubt, is_asked in zip(
+            *(result.landmarks.landmarks, result.confidences(), moved),
+            *(found, result.doubts(), result.asked()),
         )
     ]
 
@@ -77,7 +81,7 @@ def names_in_order(result, order: str) -> list:
     keys = {
         "name": lambda row: row.name.casefold(),
         "need": _need,
-        "confidence": lambda row: (-_shown(row), row.confidence),
+        "confidence": lambda row: (-_shown(row), _confidence(row)),
         # Who has no place is not the one that moved least.
         "moved": lambda row: -1.0 if math.isnan(row.moved_mm) else row.moved_mm,
     }
@@ -89,10 +93,49 @@ def names_in_order(result, order: str) -> list:
     return [row.name for row in rows]
 
 
+class ListedNames:
+    """The names of a result's landmarks as a list shows them: `order` decided when it is set, and kept,
+    so that rows do not jump under the user's hand; `text`, a part of the names; all if empty."""
+
+    def __init__(self):
+        self.order, self.text, self._every = ORDERS[0], "", []
+
+    def set_order(self, order: str, result) -> None:
+        """result: None where there is none any more. Raises LandmarkHeatmapError for no order."""
+        self.order = check_order(order)
+        self._every = [] if result is None else names_in_order(result, order)
+
+    @property
+    def names(self) -> list:
+        wanted = self.text.strip().casefold()
+        return [name for name in self._every if wanted in name.casefold()]
+
+    def step(self, name, by: int):
+        """The one so many rows on, around the end; from none the first or the last. None if empty."""
+        names = self.names
+        if not names:
+            return None
+        if name not in names:
+            return names[0 if by > 0 else -1]
+        return names[(names.index(name) + by) % len(names)]
+
+    def next_of(self, name, wanted):
+        """The next one after `name` that is among the wanted names, from the top again after the last,
+        itself last of all; None without one."""
+        names = self.names
+        start = names.index(name) + 1 if name in names else 0
+        return next((each for each in names[start:] + names[:start] if each in wanted), None)
+
+
 def _need(row) -> tuple:
     expected = math.inf if row.doubt is None else row.doubt.expected_mm
     is_judged = row.review is not Review.UNTOUCHED
-    return (is_judged, not row.breaks_the_shape, -expected, row.confidence)
+    return (is_judged, not row.breaks_the_shape, -expected, _confidence(row))
+
+
+def _confidence(row) -> float:
+    """That of which no network said anything stands before all others."""
+    return -1.0 if row.confidence is None else row.confidence
 
 
 def _shown(row) -> float:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from landmark_heatmap.dataset.record import Review
-from landmark_heatmap.detection.locate import nearest_peak
+from landmark_heatmap.errors import AnnotationError
 
 from ..result import markups
 from ..result.detection_result import DetectionResult
-from ..volumes import image_of
 from .history import Step, history_of
 from .looking import Looking
-from .placing import Placing
-from .rows import check_order, names_in_order, rows_of
+from .placing import Placing, peak_near
+from .rows import ListedNames, names_in_order, rows_of
 from .snapshot import Snapshot
 from .watching import ResultWatch
 
@@ -24,16 +23,18 @@ class ReviewSession:
     until then, it is not moved by that. Two sessions of different results know nothing of each
     other; the steps of a result are remembered as long as it is in the scene.
 
+    What waits to be placed is placed one after another by `annotate`, until all are or `give_up`.
+
     on_change(): something in the rows has changed. on_select(name): another landmark is current.
-    looking: how the current one is shown in the views. close_up: as for Looking. Call `release` when
-    done.
+    on_placed(): a click has placed the current one; `go_on` when the click is over. looking: how the
+    current one is shown in the views. close_up: as for Looking. Call `release` when done.
     """
 
     def __init__(self, result: DetectionResult, on_change=None, on_select=None, close_up=None):
         self.result = result
-        self.on_change, self.on_select = on_change, on_select
+        self.on_change, self.on_select, self.on_placed = on_change, on_select, None
         self.current = None
-        self._placing, self._filter = None, ""
+        self._placing, self._is_annotating, self._listed = None, False, ListedNames()
         self.looking = Looking(result, close_up)
         self._watch = ResultWatch(result, self._look, self._picked)
         self._history = history_of(result.node)
@@ -58,33 +59,26 @@ class ReviewSession:
 
     @property
     def order(self) -> str:
-        """One of `rows.ORDERS`, after a "-" the other way round.
-
-        It is decided when it is set, and kept: rows do not jump under the user's hand.
-        """
-        return self._order
+        """One of `rows.ORDERS`, after a "-" the other way round."""
+        return self._listed.order
 
     @order.setter
     def order(self, order: str) -> None:
-        self._order = check_order(order)
-        self._every = names_in_order(self.result, order) if self._watch.is_alive else []
-        self.filter = self._filter
+        self._listed.set_order(order, self.result if self._watch.is_alive else None)
 
     @property
     def filter(self) -> str:
         """A part of the names that are listed and stepped through; all of them if empty."""
-        return self._filter
+        return self._listed.text
 
     @filter.setter
     def filter(self, text: str) -> None:
-        self._filter = text
-        wanted = text.strip().casefold()
-        self._names = [name for name in self._every if wanted in name.casefold()]
+        self._listed.text = text
 
     def rows(self) -> list:
         """A Row for each landmark that is listed, in `order`; none once the result is gone."""
         rows = {row.name: row for row in self.every_row()}
-        return [rows[name] for name in self._names] if rows else []
+        return [rows[name] for name in self._listed.names] if rows else []
 
     def every_row(self) -> list:
         """A Row for each landmark, listed or not, as in the model; none once the result is gone."""
@@ -113,29 +107,34 @@ class ReviewSession:
             self.select(names_in_order(self.result, "need")[0])
 
     def next(self) -> None:
-        self._step(1)
+        self._select_if_any(self._listed.step(self.current, 1))
 
     def previous(self) -> None:
-        self._step(-1)
+        self._select_if_any(self._listed.step(self.current, -1))
 
     def next_unreviewed(self) -> None:
         """On to the next landmark that nobody has looked at, from the top again after the last."""
-        rows = {row.name: row for row in self.rows()}
-        start = self._names.index(self.current) + 1 if self.current in self._names else 0
-        for name in self._names[start:] + self._names[:start]:
-            if name in rows and rows[name].review is Review.UNTOUCHED:
-                self.select(name)
-                return
+        reviews = self.result.reviews() if self._watch.is_alive else {}
+        is_open = [name for name, review in reviews.items() if review is Review.UNTOUCHED]
+        self._select_if_any(self._listed.next_of(self.current, is_open))
 
-    def _step(self, by: int) -> None:
-        if not self._watch.is_alive:
+    def go_on(self) -> None:
+        """After a judgement: to the next that waits to be placed, while those are placed one after
+        another; else as `next_unreviewed`."""
+        if not self._is_annotating:
+            self.next_unreviewed()
             return
-        if not self._names:
-            return
-        if self.current not in self._names:
-            self.select(self._names[0 if by > 0 else -1])
-        else:
-            self.select(self._names[(self._names.index(self.current) + by) % len(self._names)])
+        following = self._listed.next_of(self.current, self._waiting())
+        if following is None:
+            self.give_up()
+        self._select_if_any(following)
+
+    def _waiting(self) -> list:
+        return self.result.waiting() if self._watch.is_alive else []
+
+    def _select_if_any(self, name) -> None:
+        if name is not None and self._watch.is_alive:
+            self.select(name)
 
     def _select(self, name: str) -> None:
         if not self._watch.is_alive:
@@ -147,6 +146,8 @@ class ReviewSession:
         self._show_current()
         if is_new and self.on_select is not None:
             self.on_select(name)
+        if self._is_annotating and name in self._waiting():
+            self.place()
 
     def _show_current(self) -> None:
         names = self.result.landmarks.names
@@ -167,20 +168,29 @@ class ReviewSession:
     # Each of them means the current landmark, or those of the names, and is one step to undo.
 
     def confirm(self, names=()) -> None:
-        """It has been looked at and is right, where it is or absent."""
-        self._do("confirmation", self.result.confirm, names)
+        """It has been looked at and is right, where it is or absent. What has no place yet is left as
+        it is. Raises AnnotationError if none has one."""
+        names, waiting = list(names) or [self.current], self._waiting()
+        there = [name for name in names if name not in waiting]
+        if not there:
+            raise AnnotationError(
+                f"'{names[0]}' has no place yet: place it with a click (D), or mark it as absent (A)."
+            )
+        self._do("confirmation", self.result.confirm, there)
 
     def mark_absent(self, names=()) -> None:
         """It is not in this image."""
         self._do("marking as absent", self.result.mark_absent, names)
 
     def restore(self, names=()) -> None:
-        """Back to what the model had said; as if nobody had touched it."""
+        """Back to what the model had said, if it was asked; as if nobody had touched it."""
         self._do("return to the prediction", self.result.restore_prediction, names)
 
     def snap(self) -> bool:
         """Move it to the peak of its heatmap that is nearest; False if none is near."""
-        position = self._peak_near_current()
+        if self.current is None or self.is_placing or not self._watch.is_alive:
+            return False
+        position = peak_near(self.result, self.current)
         if position is None:
             return False
         self._do("snap to the peak", lambda name: self.result.move(name, position))
@@ -189,30 +199,38 @@ class ReviewSession:
     def place(self) -> None:
         """Let the next click in a slice view put it there; it is back if none comes.
 
-        Until then nothing else can be judged; `undo` and `stop_placing` end it, and do no more.
+        Until then nothing else can be judged; `undo` and `stop_placing` end it, and do no more. One
+        that waits to be placed begins, or goes on with, what `annotate` does.
         """
         if self.current is None or self.is_placing or not self._watch.is_alive:
             return
         self._look()
+        self._is_annotating |= self.current in self.result.waiting()
         with self._watch.quiet():
             self._placing = Placing(self.result, self.current, self._placing_ended)
         self._tell()
 
-    def _peak_near_current(self):
-        """The world position (3,), RAS, of the peak, or None."""
-        if self.current is None or self.is_placing or not self._watch.is_alive:
-            return None
-        heatmap = self.result.heatmap_node(self.current)
-        if heatmap is None:
-            return None
-        position = markups.positions_in(self.result.markups_node, heatmap)[
-            self.result.landmarks.index(self.current)
-        ]
-        peak = nearest_peak(image_of(heatmap), position)
-        return None if peak is None else markups.world_of(heatmap, peak)
+    def annotate(self) -> None:
+        """Place what waits to be placed, one after another, from the first in the list.
+
+        Whichever is chosen is placed by the next click, or marked as absent; then `go_on` has the
+        next. `undo` takes back the click before, to be made again.
+        """
+        first = self._listed.next_of(None, self._waiting())
+        if first is not None:
+            self._is_annotating = True
+            self.select(first)
+
+    def give_up(self) -> None:
+        """Wait for no click any more: neither for this one nor, after it, for another."""
+        self._is_annotating = False
+        self.stop_placing()
+        self._tell()
 
     def _do(self, what: str, action, names=()) -> None:
         """One step: `action` with the name of the current landmark, or with each of the names."""
+        if self._is_annotating:
+            self.stop_placing()
         if self.current is None or self.is_placing or not self._watch.is_alive:
             return
         names = list(names) or [self.current]
@@ -230,6 +248,11 @@ class ReviewSession:
         return self._placing is not None
 
     @property
+    def is_annotating(self) -> bool:
+        """Whether what waits to be placed is placed one after another."""
+        return self._is_annotating
+
+    @property
     def can_undo(self) -> bool:
         return self.is_placing or self._history.undoable is not None
 
@@ -240,10 +263,11 @@ class ReviewSession:
     @property
     def undo_text(self) -> str:
         """As "Undo: move of Tip"; why there is nothing, if it was done before the scene was saved."""
-        if self.is_placing:
+        undoable = self._history.undoable
+        if self.is_placing and not (self._is_annotating and undoable):
             return f"End the placing of {self.current}"
-        if self._history.undoable is not None:
-            return f"Undo: {self._history.undoable.what}"
+        if undoable is not None:
+            return f"Undo: {undoable.what}"
         if self._history.is_cut_off:
             return "What was done before the scene was saved and opened again cannot be undone."
         return ""
@@ -255,11 +279,13 @@ class ReviewSession:
     def undo(self) -> None:
         """Take the last step back: everything is exactly what it was before it.
 
-        While a click is waited for, it ends the waiting, and takes no step back.
+        While a click is waited for, it ends the waiting, and takes no step back; unless landmarks are
+        placed one after another, and there is a step.
         """
-        if self.is_placing:
-            self.stop_placing()
+        if self.is_placing and not (self._is_annotating and self._history.undoable):
+            self.give_up()
             return
+        self.stop_placing()
         self._travel(lambda: self.can_undo, self._history.step_back, lambda step: step.before)
 
     def redo(self) -> None:
@@ -275,7 +301,7 @@ class ReviewSession:
         with self._watch.quiet():
             moment_of(step).put_back(self.result)
         self._history.now = Snapshot.take(self.result)
-        touched = self._touched(step.after, step.before)
+        touched = step.after.touched_since(step.before, self.result.landmarks.names)
         if len(touched) == 1:
             self.select(touched[0])
         self._tell()
@@ -288,7 +314,7 @@ class ReviewSession:
 
     def _record(self, what) -> None:
         before, now = self._history.now, Snapshot.take(self.result)
-        touched = self._touched(now, before)
+        touched = now.touched_since(before, self.result.landmarks.names)
         if not touched:
             return
         if what is None:
@@ -297,27 +323,29 @@ class ReviewSession:
         self._history.add(Step(what, before, now))
         self._tell()
 
-    def _touched(self, now: Snapshot, before: Snapshot) -> list:
-        """The names of the landmarks that differ between two moments."""
-        names = self.result.landmarks.names
-        moved = {names[index] for index in now.moved_since(before)}
-        return [name for name in names if name in moved.union(now.judged_since(before))]
-
     def _is_waiting_for_a_click(self) -> bool:
         return self._placing is not None and self._placing.is_waiting
 
     def stop_placing(self) -> None:
-        """Wait for no click any more; the landmark is back where it was."""
+        """Wait for this click no more; the landmark is back where it was."""
         if self._placing is not None:
+            was_annotating = self._is_annotating
             self._placing.stop()
+            self._is_annotating = was_annotating
 
     def _placing_ended(self) -> None:
         was_cancelled = self._is_waiting_for_a_click()
         self._placing = None
-        if was_cancelled and self._watch.is_alive:
+        if not self._watch.is_alive:
+            return
+        if was_cancelled:
+            self._is_annotating = False  # the user left the placing, if it was not us
             with self._watch.quiet():
                 self._history.now.put_back(self.result)
-            self._tell()
+        self._look()
+        self._tell()
+        if not was_cancelled and self.on_placed is not None:
+            self.on_placed()
 
     def _tell(self) -> None:
         if self.on_change is not None:

@@ -66,6 +66,11 @@ class Snapshot:
         names = {**earlier.said, **self.said}
         return [name for name in names if self.said.get(name) != earlier.said.get(name)]
 
+    def touched_since(self, earlier: Snapshot, names) -> list:
+        """Of the names of all landmarks, those of which either holds."""
+        moved = {names[index] for index in self.moved_since(earlier)}
+        return [name for name in names if name in moved.union(self.judged_since(earlier))]
+
     def _brought_here(self, earlier: Snapshot) -> np.ndarray:
         """Another moment's positions in the volume as it lies at this one."""
         return _brought(earlier, self.volume_ijk_to_ras, self.volume_size_ijk)

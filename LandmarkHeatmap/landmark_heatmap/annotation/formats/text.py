@@ -43,7 +43,8 @@ def table_rows(text: str, separator: str = None) -> list:
     """[(number of the line, its cells without spaces around them)], empty lines left out.
 
     Separated by tabs, semicolons or commas, whichever makes columns of it, if it is not given; a first
-    line 'sep=;' says so. Decimal commas become points. Raises ValueError for a text that has both, or is no table.
+    line 'sep=;' says so. Decimal commas become points. Raises ValueError for a text that has both, or is
+    no table.
     """
     first, _, rest = text.partition("\n")
     skipped = 0

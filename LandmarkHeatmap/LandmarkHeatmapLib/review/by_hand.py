@@ -1,0 +1,66 @@
+"""A review that begins with a landmark set and no model, or with more landmarks than a model knows."""
+
+from __future__ import annotations
+
+from landmark_heatmap.annotation.landmarks import LandmarkSet
+
+from ..result import markups, state
+from ..result.as_prediction import prediction_of
+from ..result.detection_result import DetectionResult
+from ..volumes import ijk_to_ras, size_ijk
+from .history import Step, history_of
+from .snapshot import UNDEFINED, Snapshot
+
+TAKING_OVER = "taking over of the earlier review"
+
+
+def begin_by_hand(volume_node, landmarks: LandmarkSet, source=None) -> DetectionResult:
+    """A new result of these landmarks beside the volume, in which those are not judged that `source`
+    does not have; `take_over` brings what a person did in it.
+
+    source: a DetectionResult of the same volume, which stays as it is, or None. What its model said of
+    landmarks of the same names is taken along, heatmaps included.
+    """
+    prediction = None
+    if source is not None:
+        source.follow_volume()
+        prediction = prediction_of(source, landmarks.names)
+    return DetectionResult.publish(volume_node, prediction, landmarks)
+
+
+def take_over(result: DetectionResult, source: DetectionResult) -> None:
+    """Bring what a person placed and said in another result of the same volume to the landmarks of the
+    same names: one step of the history, if there is anything. To be called before the first step."""
+    before = Snapshot.take(result)
+    after = _taken(result, source, before)
+    history = history_of(result.node)
+    if not after.touched_since(before, result.landmarks.names):
+        return
+    # Who watches hears of it when all is done, and finds a step that is in the history already.
+    modifying = [(each, each.StartModify()) for each in (result.node, result.markups_node)]
+    try:
+        after.put_back(result)
+        history.add(Step(TAKING_OVER, before, Snapshot.take(result)))
+    finally:
+        for each, was in modifying:
+            each.EndModify(was)
+
+
+def _taken(result, source, before: Snapshot) -> Snapshot:
+    volume, positions = result.volume_node, before.own_ras.copy()
+    theirs = markups.ras_positions_in(source.markups_node, volume)
+    waiting = markups.are_waiting(source.markups_node)
+    said, statuses = dict(before.said), list(before.statuses)
+    their_said = state.read(source.node)["said"]
+    status_of = source.markups_node.GetNthControlPointPositionStatus
+    for index, name in enumerate(result.landmarks.names):
+        if name not in source.landmarks.names:
+            continue
+        there = source.landmarks.index(name)
+        positions[index], statuses[index] = theirs[there], status_of(there)
+        if waiting[there]:
+            statuses[index] = UNDEFINED
+        if name in their_said:
+            said[name] = their_said[name]
+    size = tuple(size_ijk(volume))
+    return Snapshot(positions, positions, tuple(statuses), said, ijk_to_ras(volume), size)
