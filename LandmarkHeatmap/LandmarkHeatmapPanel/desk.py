@@ -11,12 +11,15 @@ import vtk
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
+from LandmarkHeatmapLib.review.by_hand import take_over
+
 from .reviewing.keys import Keys
 from .sections.comparison import CompareSection
 from .sections.detection import DetectionSection
 from .sections.export import ExportSection
 from .sections.inputs import InputSection, ModelDrop
 from .sections.journal import JournalSection
+from .sections.landmark_set import LandmarkSetSection
 from .sections.measurements import MeasurementSection
 from .sections.overlay import OverlaySection
 from .sections.review import ReviewSection
@@ -43,7 +46,7 @@ class Desk(VTKObservationMixin):
         self.ui.statusButton.connect("clicked(bool)", self._on_status_button)
         self._make_sections()
         self._connect_sections()
-        self._keys = Keys(self.ui, parent)
+        self._keys = Keys(self.ui, parent, self.review.give_up)
         self._drop = ModelDrop(widget, self.inputs.add_model)
         self._update_soon = qt.QTimer()
         self._update_soon.setSingleShot(True)
@@ -57,6 +60,7 @@ class Desk(VTKObservationMixin):
         given = (self.ui, self.state, self.logic)
         self.inputs = InputSection(*given)
         self.detection = DetectionSection(*given)
+        self.landmark_set = LandmarkSetSection(*given)
         self.journal = JournalSection(*given)
         self.review = ReviewSection(*given)
         self.overlay = OverlaySection(*given)
@@ -69,6 +73,7 @@ class Desk(VTKObservationMixin):
         self.sections = (
             self.inputs,
             self.detection,
+            self.landmark_set,
             self.journal,
             self.review,
             self.overlay,
@@ -85,6 +90,7 @@ class Desk(VTKObservationMixin):
             section.told.connect(self._status.show)
         self.detection.ran_on.connect(self.inputs.show_device)
         self.detection.ended.connect(self._show_detected)
+        self.landmark_set.begun.connect(self._annotate)
         self.journal.restored.connect(self._show_result)
         self.export.exported.connect(self.journal.settle)
         self.review.corrected.connect(self._on_corrected)
@@ -124,6 +130,13 @@ class Desk(VTKObservationMixin):
             self.state.choose(result)
             self.update()
             self._begin_review()
+
+    def _annotate(self, result, source) -> None:
+        """Begin, or go on with, a review by hand. source: whose review it takes over, or None."""
+        if source is not None:
+            self.journal.keep_instead(result, source, lambda: take_over(result, source))
+        self._show_result(result)
+        self.review.annotate()
 
     def _begin_review(self) -> None:
         """After Detect: what is shown of a new result, one step after another."""

@@ -14,6 +14,7 @@ from LandmarkHeatmapLib.display.contours import hide_contours
 from LandmarkHeatmapLib.display.overlay import hide_heatmaps
 from LandmarkHeatmapLib.result import markups
 from LandmarkHeatmapLib.result.detection_result import MODULE_NAME, DetectionResult
+from LandmarkHeatmapLib.review.by_hand import begin_by_hand, take_over
 from LandmarkHeatmapLib.volumes import image_of
 
 from .detecting.packages import install_packages, missing_packages
@@ -69,6 +70,20 @@ class LandmarkHeatmapLogic(ScriptedLoadableModuleLogic):
         """The results of a volume, the oldest first."""
         every = DetectionResult.all(volumeNode.GetScene())
         return [result for result in every if result.volume_node is volumeNode]
+
+    def everyResult(self, scene) -> list:
+        """All results of a scene, the oldest first."""
+        return DetectionResult.all(scene)
+
+    def annotateByHand(self, volumeNode, landmarks, source=None) -> DetectionResult:
+        """A result of a LandmarkSet in which nothing is judged, to be placed by hand; needs no model.
+
+        source: an earlier result of the volume, whose landmarks of the same names are taken over.
+        """
+        result = begin_by_hand(volumeNode, landmarks, source)
+        if source is not None:
+            take_over(result, source)
+        return result
 
     def overlayNodes(self, scene) -> list:
         """All heatmap volumes in the scene: they are no images to detect in."""

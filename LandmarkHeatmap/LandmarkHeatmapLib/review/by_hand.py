@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from landmark_heatmap.annotation.landmarks import LandmarkSet
+from landmark_heatmap.annotation.sets.set_file import named_set
+from landmark_heatmap.errors import AnnotationError
 
 from ..result import markups, state
 from ..result.as_prediction import prediction_of
@@ -26,6 +28,23 @@ def begin_by_hand(volume_node, landmarks: LandmarkSet, source=None) -> Detection
         source.follow_volume()
         prediction = prediction_of(source, landmarks.names)
     return DetectionResult.publish(volume_node, prediction, landmarks)
+
+
+def set_of_list(node) -> LandmarkSet:
+    """The labels and descriptions of a markups list as a landmark set, under its name.
+
+    Raises AnnotationError for a label that is empty or stands there twice.
+    """
+    definitions = {}
+    for index in range(node.GetNumberOfControlPoints()):
+        label = node.GetNthControlPointLabel(index).strip()
+        if not label or label in definitions:
+            problem = f"is named '{label}' as one before it" if label else "has no name"
+            raise AnnotationError(
+                f"Point {index + 1} of '{node.GetName()}' {problem}; name it in the module Markups."
+            )
+        definitions[label] = node.GetNthControlPointDescription(index).strip()
+    return named_set(definitions, node.GetName())
 
 
 def take_over(result: DetectionResult, source: DetectionResult) -> None:

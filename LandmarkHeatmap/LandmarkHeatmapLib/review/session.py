@@ -23,7 +23,8 @@ class ReviewSession:
     until then, it is not moved by that. Two sessions of different results know nothing of each
     other; the steps of a result are remembered as long as it is in the scene.
 
-    What waits to be placed is placed one after another by `annotate`, until all are or `give_up`.
+    What waits to be placed is placed one after another by `annotate` (is_annotating), until all are or
+    `give_up`.
 
     on_change(): something in the rows has changed. on_select(name): another landmark is current.
     on_placed(): a click has placed the current one; `go_on` when the click is over. looking: how the
@@ -34,7 +35,7 @@ class ReviewSession:
         self.result = result
         self.on_change, self.on_select, self.on_placed = on_change, on_select, None
         self.current = None
-        self._placing, self._is_annotating, self._listed = None, False, ListedNames()
+        self._placing, self.is_annotating, self._listed = None, False, ListedNames()
         self.looking = Looking(result, close_up)
         self._watch = ResultWatch(result, self._look, self._picked)
         self._history = history_of(result.node)
@@ -121,7 +122,7 @@ class ReviewSession:
     def go_on(self) -> None:
         """After a judgement: to the next that waits to be placed, while those are placed one after
         another; else as `next_unreviewed`."""
-        if not self._is_annotating:
+        if not self.is_annotating:
             self.next_unreviewed()
             return
         following = self._listed.next_of(self.current, self._waiting())
@@ -146,7 +147,7 @@ class ReviewSession:
         self._show_current()
         if is_new and self.on_select is not None:
             self.on_select(name)
-        if self._is_annotating and name in self._waiting():
+        if self.is_annotating and name in self._waiting():
             self.place()
 
     def _show_current(self) -> None:
@@ -205,7 +206,7 @@ class ReviewSession:
         if self.current is None or self.is_placing or not self._watch.is_alive:
             return
         self._look()
-        self._is_annotating |= self.current in self.result.waiting()
+        self.is_annotating |= self.current in self.result.waiting()
         with self._watch.quiet():
             self._placing = Placing(self.result, self.current, self._placing_ended)
         self._tell()
@@ -218,18 +219,18 @@ class ReviewSession:
         """
         first = self._listed.next_of(None, self._waiting())
         if first is not None:
-            self._is_annotating = True
+            self.is_annotating = True
             self.select(first)
 
     def give_up(self) -> None:
         """Wait for no click any more: neither for this one nor, after it, for another."""
-        self._is_annotating = False
+        self.is_annotating = False
         self.stop_placing()
         self._tell()
 
     def _do(self, what: str, action, names=()) -> None:
         """One step: `action` with the name of the current landmark, or with each of the names."""
-        if self._is_annotating:
+        if self.is_annotating:
             self.stop_placing()
         if self.current is None or self.is_placing or not self._watch.is_alive:
             return
@@ -248,11 +249,6 @@ class ReviewSession:
         return self._placing is not None
 
     @property
-    def is_annotating(self) -> bool:
-        """Whether what waits to be placed is placed one after another."""
-        return self._is_annotating
-
-    @property
     def can_undo(self) -> bool:
         return self.is_placing or self._history.undoable is not None
 
@@ -264,7 +260,7 @@ class ReviewSession:
     def undo_text(self) -> str:
         """As "Undo: move of Tip"; why there is nothing, if it was done before the scene was saved."""
         undoable = self._history.undoable
-        if self.is_placing and not (self._is_annotating and undoable):
+        if self.is_placing and not (self.is_annotating and undoable):
             return f"End the placing of {self.current}"
         if undoable is not None:
             return f"Undo: {undoable.what}"
@@ -282,7 +278,7 @@ class ReviewSession:
         While a click is waited for, it ends the waiting, and takes no step back; unless landmarks are
         placed one after another, and there is a step.
         """
-        if self.is_placing and not (self._is_annotating and self._history.undoable):
+        if self.is_placing and not (self.is_annotating and self._history.undoable):
             self.give_up()
             return
         self.stop_placing()
@@ -329,9 +325,9 @@ class ReviewSession:
     def stop_placing(self) -> None:
         """Wait for this click no more; the landmark is back where it was."""
         if self._placing is not None:
-            was_annotating = self._is_annotating
+            was_annotating = self.is_annotating
             self._placing.stop()
-            self._is_annotating = was_annotating
+            self.is_annotating = was_annotating
 
     def _placing_ended(self) -> None:
         was_cancelled = self._is_waiting_for_a_click()
@@ -339,7 +335,7 @@ class ReviewSession:
         if not self._watch.is_alive:
             return
         if was_cancelled:
-            self._is_annotating = False  # the user left the placing, if it was not us
+            self.is_annotating = False  # the user left the placing, if it was not us
             with self._watch.quiet():
                 self._history.now.put_back(self.result)
         self._look()

@@ -28,7 +28,8 @@ def heads(rows) -> tuple:
 
 def cells(rows) -> list:
     """For each row as '90 %: 2.1 mm', or 'about 2.1 mm' without calibration; of that, the length
-    alone if the head says the rest. Of old results the confidence; of what was not found, that."""
+    alone if the head says the rest. Of old results the confidence; of what was not found, that;
+    nothing where no model was asked."""
     is_shared = _share(rows)
     return [_cell(row, is_shared) for row in rows]
 
@@ -42,6 +43,8 @@ def _share(rows) -> bool:
 
 def _cell(row, is_shared: bool) -> str:
     doubt = row.doubt
+    if not row.is_asked:
+        return ""
     if not row.is_found:
         return _("absent")
     if doubt is None:
@@ -57,6 +60,8 @@ def _cell(row, is_shared: bool) -> str:
 def in_full(row) -> str:
     """The same in sentences."""
     doubt = row.doubt
+    if not row.is_asked:
+        return _("No model was asked for this landmark; it is placed by hand.")
     if not row.is_found:
         return _("Not in this image, as the network has it.")
     if doubt is None:

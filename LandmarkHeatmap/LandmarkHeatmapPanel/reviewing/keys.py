@@ -27,29 +27,30 @@ SHORTCUTS = {
 class Keys:
     """Presses the buttons of the panel. Call `enter` and `exit` with the module."""
 
-    def __init__(self, ui, parent):
-        """parent: a widget to hang the keys on where there is no main window."""
+    def __init__(self, ui, parent, on_escape):
+        """parent: a widget to hang the keys on where there is no main window. on_escape(): Escape was
+        pressed while a click is waited for."""
         self._ui, self._parent, self._shortcuts = ui, parent, []
-        self._escape = None
+        self._escape, self._on_escape = None, on_escape
 
     def enter(self) -> None:
         self.exit()
         for name, key in SHORTCUTS.items():
-            self._add(name, key)
-        self._escape = self._add("undoButton", "Esc")
+            self._add(key, _pressing(getattr(self._ui, name)))
+        self._escape = self._add("Esc", self._on_escape)
         self.while_placing(False)
 
     def while_placing(self, is_placing: bool) -> None:
-        """Escape ends the waiting for a click, as undo does; it is Slicer's at all other times."""
+        """Escape ends the waiting for a click; it is Slicer's at all other times."""
         if self._escape is not None:
             self._escape.setEnabled(is_placing)
 
-    def _add(self, button: str, key: str):
+    def _add(self, key: str, on_key):
         # The main window's, for the keys have to work while the mouse is in a view.
         shortcut = qt.QShortcut(slicer.util.mainWindow() or self._parent)
         shortcut.setKey(qt.QKeySequence(key))
         shortcut.setContext(qt.Qt.WindowShortcut)
-        shortcut.connect("activated()", _pressing(getattr(self._ui, button)))
+        shortcut.connect("activated()", on_key)
         self._shortcuts.append(shortcut)
         return shortcut
 

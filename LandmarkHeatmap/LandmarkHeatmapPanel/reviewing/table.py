@@ -22,6 +22,8 @@ STATES = {
     Review.CONFIRMED: ("✓", "confirmed", "#2e9e44"),
     Review.MARKED_ABSENT: ("✕", "absent", "#d0453c"),
 }
+# The same of one for which no model was asked, and that nobody has placed yet.
+UNJUDGED = ("–", "not judged yet", "#8a8a8a")
 ROWS_SEEN = 10
 _NAME_PADDING = 16
 
@@ -30,7 +32,8 @@ def _sign(row) -> tuple:
     """As in STATES; of what breaks the shape, that it does."""
     if row.breaks_the_shape:
         return "!", doubts.breaks(row), doubts.ALARM
-    sign, called, colour = STATES[row.review]
+    is_unjudged = row.review is Review.UNTOUCHED and not row.is_asked
+    sign, called, colour = UNJUDGED if is_unjudged else STATES[row.review]
     return sign, _(called), colour
 
 

@@ -85,8 +85,15 @@ class ExportSection(Section):
         self.ui.copyCommandButton.enabled = bool(command)
 
     def _model_path(self):
-        node = self.state.node
-        return self.logic.modelPath(node.model) if node and node.model else None
+        """Of the chosen model; None if it is of other landmarks than the result, whose training begins
+        without it."""
+        node, result = self.state.node, self.state.result()
+        if not node or not node.model:
+            return None
+        known = {key: d.landmarks.names for key, _path, d in self.logic.models()}
+        is_of_others = result is not None and known.get(node.model) != result.landmarks.names
+        is_by_hand = is_of_others and not all(result.asked())
+        return None if is_by_hand else self.logic.modelPath(node.model)
 
     def _on_annotator_edited(self):
         keep_setting("Annotator", self.ui.annotatorLineEdit.text)
@@ -133,13 +140,19 @@ class ExportSection(Section):
 def completeness(result) -> str:
     """How much of a result was looked at, and what that means for an export."""
     reviews = list(result.reviews().values())
-    left = reviews.count(Review.UNTOUCHED)
+    left, unplaced = reviews.count(Review.UNTOUCHED), len(result.waiting())
     if not left:
         return _("Complete: every landmark was looked at.")
-    return _(
+    text = _(
         "Partial: {left} of {total} landmarks were not looked at; they are exported as"
         " predictions, which are no labels."
-    ).format(left=left, total=len(reviews))
+    )
+    if unplaced:
+        text = _(
+            "Partial: {left} of {total} landmarks were not looked at; they are no labels."
+            " {unplaced} have no place yet."
+        )
+    return text.format(left=left, total=len(reviews), unplaced=unplaced)
 
 
 def retraining_command(folder, model_path=None, windows: bool = os.name == "nt") -> str:

@@ -59,9 +59,9 @@ class InputSection(Section):
         elif node.inputVolume is None:
             text = _("Choose the image below.")
         elif not node.model:
-            text = _("Add a model: a file that ends in .safetensors.")
+            text = _("Add a model (a .safetensors file), or annotate by hand.")
         elif self.state.result() is None:
-            text = _("Detect the landmarks.")
+            text = _("Detect the landmarks, or annotate your own by hand.")
         else:
             text = _("Look at the landmarks under Review; then export.")
         self._next_step.show(text)

@@ -71,6 +71,14 @@ class JournalSection(Section):
         except OSError as error:
             logging.warning("The journal of '%s' stays: %s", result.node.GetName(), error)
 
+    def keep_instead(self, result, source, take_over) -> None:
+        """Keep the review of a result from here on, and no more that of the source which it takes over
+        by calling `take_over`; unless nothing can be kept."""
+        self.journals.follow(result)
+        take_over()
+        if not self.journals.problem:
+            self.settle(source)
+
     def settle_saved(self) -> None:
         self.journals.settle_saved()
 

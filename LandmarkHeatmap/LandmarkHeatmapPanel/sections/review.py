@@ -32,6 +32,13 @@ _TO_ONE = (
 )
 
 
+# What can be done while the next click places one landmark after another.
+_WHILE_ANNOTATING = (
+    *("previousButton", "nextButton", "nextUnreviewedButton", "absentButton"),
+    *("closeUpButton", "allNamesButton"),
+)
+
+
 class ReviewSection(Section):
     """Follows the result that is chosen; `session` is None where there is none.
 
@@ -103,6 +110,16 @@ class ReviewSection(Section):
             # Once more when the new layout has given the views their sizes.
             qt.QTimer.singleShot(0, lambda: self._fit_again(result))
 
+    def annotate(self) -> None:
+        """Place what waits to be placed, one click after another."""
+        if self.session:
+            self.session.annotate()
+
+    def give_up(self) -> None:
+        """Wait for no click any more."""
+        if self.session:
+            self.session.give_up()
+
     def _fit_again(self, result, is_last: bool = False) -> None:
         if self.session is None or self.session.result is not result or not result.is_whole:
             return
@@ -127,6 +144,7 @@ class ReviewSection(Section):
         self.ui.filterLineEdit.clear()
         if result is not None:
             self.session = ReviewSession(result, self._on_change, self._on_select, self._close_up)
+            self.session.on_placed = self._on_placed
             order = self.state.node.order
             self.session.order = order if order.lstrip("-") in ORDERS else ORDERS[0]
             # Where the review was left; what the views show is the scene's affair.
@@ -148,7 +166,7 @@ class ReviewSection(Section):
 
     def _show_progress(self) -> None:
         if self.session is None:
-            self.ui.reviewProgressLabel.text = _("Nothing detected yet.")
+            self.ui.reviewProgressLabel.text = _("Nothing to review yet.")
             self.ui.filterLineEdit.setVisible(False)
             return
         reviewed, total = self.session.progress()
@@ -169,22 +187,28 @@ class ReviewSection(Section):
         session = self.session
         if session is None or session.current is None:
             self._definition.show("")
+            return
+        landmarks = session.result.landmarks
+        mark = landmarks.landmarks[landmarks.index(session.current)]
+        if session.is_placing and session.is_annotating:
+            text = _(
+                "Click where {name} is. A: not in the image; Z: one back; Escape: end. {where}"
+            )
+            self._definition.show(text.format(name=mark.name, where=mark.definition))
         elif session.is_placing:
             text = _("Click in a view where {name} is. Escape or Z ends this.")
-            self._definition.show(text.format(name=session.current))
+            self._definition.show(text.format(name=mark.name))
         else:
-            landmarks = session.result.landmarks
-            mark = landmarks.landmarks[landmarks.index(session.current)]
             self._definition.show(f"{mark.name}: {mark.definition}" if mark.definition else "")
 
     def _show_buttons(self) -> None:
         session = self.session
-        # While a click is waited for, it can only be given up.
+        # While a click is waited for, it can only be given up; of one after another, be left out.
         is_open = session is not None and not session.is_placing
+        is_passing = session is not None and session.is_placing and session.is_annotating
         for name in SHORTCUTS:
-            getattr(self.ui, name).enabled = is_open
-        for name in _TO_ONE:
-            getattr(self.ui, name).enabled = is_open and session.current is not None
+            is_one = is_open and (name not in _TO_ONE or session.current is not None)
+            getattr(self.ui, name).enabled = is_one or (is_passing and name in _WHILE_ANNOTATING)
         self.ui.closeUpButton.checked = bool(session and session.looking.is_close)
         self.ui.allNamesButton.checked = bool(session and session.looking.names_all)
         self.ui.undoButton.enabled = bool(session and session.can_undo)
@@ -208,7 +232,7 @@ class ReviewSection(Section):
     def _judge(self, session, judge) -> None:
         """All that are chosen at once; then on to the next that nobody has looked at."""
         judge(self._table.selected())
-        session.next_unreviewed()
+        session.go_on()
 
     def _snap(self, session):
         if not session.snap():
@@ -224,6 +248,14 @@ class ReviewSection(Section):
     def _on_change(self, *_args):
         self._show()
         self.corrected.emit()
+
+    def _on_placed(self):
+        # The click is still being worked on.
+        qt.QTimer.singleShot(0, self._go_on_placing)
+
+    def _go_on_placing(self):
+        if self.session is not None and self.session.is_annotating:
+            self.session.go_on()
 
     def _on_select(self, *_args):
         node, current = self.state.node, self.session.current if self.session else None

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from ...errors import AnnotationError
-from ..landmarks import Landmark, LandmarkSet
+from ..landmarks import Landmark, LandmarkSet, check_name
 from ..mirror_pairs import infer_mirror_pairs, one_sided
 from ..names import is_default_label, key_of
 
@@ -61,6 +61,7 @@ class LandmarkSetDraft:
             name, _, definition = line.replace("\t", ";", 1).partition(";")
             if not name.strip():
                 raise AnnotationError(f"'{line.strip()}' has no name before the semicolon.")
+            check_name(name.strip())
             new.append(DraftRow(name.strip(), definition.strip()))
         for name, count in Counter([*self.names, *(row.name for row in new)]).items():
             if count > 1 and name in [row.name for row in new]:
@@ -76,6 +77,7 @@ class LandmarkSetDraft:
             raise AnnotationError(f"'{self.rows[index].name}' needs a name.")
         if name in (row.name for row in self.rows if row is not self.rows[index]):
             raise AnnotationError(f"There is a landmark '{name}' already.")
+        check_name(name)
         self.rows[index].name = name
         self._propose()
 

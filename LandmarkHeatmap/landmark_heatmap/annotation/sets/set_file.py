@@ -19,10 +19,11 @@ SET_SUFFIXES = (".json", MARKUPS_SUFFIX, ".fcsv", ".csv", ".tsv", ".txt")
 _NAMES, _DEFINITIONS = ("label", "name", "landmark"), ("definition", "description", "desc")
 
 
-def write_set(path, landmarks: LandmarkSet) -> None:
+def write_set(path, landmarks: LandmarkSet, new: bool = False) -> None:
     """Write a landmark set as JSON (training/FORMATS.md), atomically.
 
-    Raises AnnotationError for a name that does not end in .json, or that means an annotation.
+    new: nothing is replaced. Raises AnnotationError for a name that does not end in .json, or that
+    means an annotation; FileExistsError if `new` and it exists.
     """
     path = Path(path)
     lower = path.name.lower()
@@ -31,9 +32,8 @@ def write_set(path, landmarks: LandmarkSet) -> None:
             f"'{path.name}': a landmark set is written as .json, and not as {MARKUPS_SUFFIX}, which"
             " is an annotation of an image."
         )
-    write_json(
-        path, {"schema": SET_SCHEMA, "schema_version": SCHEMA_VERSION, **landmarks.to_json()}
-    )
+    stated = {"schema": SET_SCHEMA, "schema_version": SCHEMA_VERSION}
+    write_json(path, {**stated, **landmarks.to_json()}, new)
 
 
 def read_set(path) -> LandmarkSet:
