@@ -21,6 +21,7 @@ from slicer.ScriptedLoadableModule import (
 from LandmarkHeatmapPanel.logic import LandmarkHeatmapLogic
 from LandmarkHeatmapPanel.sample_data import register
 from LandmarkHeatmapTests.around_the_review import AroundTheReviewTests
+from LandmarkHeatmapTests.by_hand import ByHandTests
 from LandmarkHeatmapTests.desk import DeskTests
 from LandmarkHeatmapTests.detection import DetectionTests
 from LandmarkHeatmapTests.export_and_scene import ExportAndSceneTests
@@ -47,7 +48,8 @@ class LandmarkHeatmap(ScriptedLoadableModule):
         self.parent.contributors = ["The LandmarkHeatmap contributors"]
         self.parent.helpText = _(
             "Finds anatomical landmarks in 2D and 3D images with a U-Net, shows what the network"
-            " believes as heatmaps and contours, and turns your corrections into training data. Not a"
+            " believes as heatmaps and contours, and turns your corrections into training data. Landmarks"
+            " that no model knows are named under 'Landmarks of my own' and placed by hand. Not a"
             ' medical device. See <a href="https://github.com/LandmarkHeatmap/LandmarkHeatmap#readme">the'
             " documentation</a>.<br>Keys while the module is open: N and Shift+N next and previous"
             " landmark, U next unreviewed, C confirm, A mark absent, X back to the prediction, K"
@@ -114,6 +116,7 @@ class LandmarkHeatmapTest(
     DetectionTests,
     ReviewTests,
     AroundTheReviewTests,
+    ByHandTests,
     OverlayAndViewsTests,
     ExportAndSceneTests,
     PanelTest,

@@ -25,6 +25,8 @@ class PanelTest:
             self.keepSetting(key)
         self.keepSetting("LandmarkHeatmap/Annotator")
         self.keepSetting("LandmarkHeatmap/Anatomy")
+        self.addCleanup(self.recallLandmarkSet)  # when the setting is the user's again
+        self.keepSetting("LandmarkHeatmap/LandmarkSet")
         self.keepJournalsApart()
 
     def runTest(self):
@@ -62,6 +64,9 @@ class PanelTest:
             self.addCleanup(settings.setValue, key, settings.value(key))
         else:
             self.addCleanup(settings.remove, key)
+
+    def recallLandmarkSet(self):
+        slicer.util.getModuleWidget("LandmarkHeatmap").desk.landmark_set.recall()
 
     def keepJournalsApart(self):
         """What a test reviews is not offered to the user later, nor the other way round."""

@@ -223,8 +223,11 @@ def test_names_are_typed_one_after_another_and_pairs_are_proposed(host, panel, s
     ]
     assert "3 landmarks, 1 left/right pairs" in panel.ui.setInfoLabel.toolTip
     # It is there in the next image, too, and the next time.
-    again = type(section)(panel.ui, panel.desk.state, panel.logic)
-    assert again._draft.to_set() == section._draft.to_set()
+    before = table(panel)
+    section.take(None)
+    assert table(panel) == before  # not saved, and the user does not agree
+    section.recall()
+    assert table(panel) == before
 
 
 def test_a_name_twice_is_refused_and_stays_to_be_mended(host, panel, section):
@@ -286,7 +289,15 @@ def test_a_set_is_taken_from_a_file_a_dataset_a_model_and_a_list(host, panel, se
     panel.desk.update()
     take(host, panel, "List: Points")
     assert table(panel) == [("Ear_L", "Ear_R", "its lobe"), ("Ear_R", "Ear_L", "")]
-    assert panel.ui.setNameLineEdit.text == "Points"
+    # A list may be called as the patient is.
+    assert panel.ui.setNameLineEdit.text == ""
+
+
+def test_a_new_set_begins_with_nothing(host, panel, section, tmp_path):
+    section.take(LANDMARKS)
+    take(host, panel, "Nowhere: a new set")
+    assert table(panel) == []
+    assert not panel.ui.annotateButton.enabled and not panel.ui.saveSetButton.enabled
 
 
 def test_who_chooses_no_file_keeps_what_is_there(host, panel, section):

@@ -31,9 +31,8 @@ def begin_by_hand(volume_node, landmarks: LandmarkSet, source=None) -> Detection
 
 
 def set_of_list(node) -> LandmarkSet:
-    """The labels and descriptions of a markups list as a landmark set, under its name.
-
-    Raises AnnotationError for a label that is empty or stands there twice.
+    """The labels and descriptions of a markups list as a landmark set, without a name: that of the list
+    may be a patient's. Raises AnnotationError for a label that is empty or stands there twice.
     """
     definitions = {}
     for index in range(node.GetNumberOfControlPoints()):
@@ -44,7 +43,7 @@ def set_of_list(node) -> LandmarkSet:
                 f"Point {index + 1} of '{node.GetName()}' {problem}; name it in the module Markups."
             )
         definitions[label] = node.GetNthControlPointDescription(index).strip()
-    return named_set(definitions, node.GetName())
+    return named_set(definitions)
 
 
 def take_over(result: DetectionResult, source: DetectionResult) -> None:

@@ -24,7 +24,7 @@ from ..widgets import fill, keep_setting, select, setting, showing_errors
 HEADERS = ("Landmark", "Twin", "Definition")
 NAME, TWIN, DEFINITION = range(3)
 # What can be taken from; further ones are a kind, a colon, and which one.
-_FILE, _DATASET, _MODEL, _LIST = "file", "dataset", "model", "list"
+_FILE, _DATASET, _MODEL, _LIST, _NOWHERE = "file", "dataset", "model", "list", "nowhere"
 
 
 class LandmarkSetSection(Section):
@@ -37,10 +37,15 @@ class LandmarkSetSection(Section):
     def __init__(self, ui, state, logic):
         super().__init__(ui, state, logic)
         self.begun = Signal()
-        self._draft, self._is_filling, self._is_kept = _remembered(), False, True
+        self._draft, self._is_filling, self._is_kept = LandmarkSetDraft(), False, True
         self._info = FixedText(self.ui.setInfoLabel, lines=2)
         self._set_up_table()
         self._connect()
+        self.recall()
+
+    def recall(self) -> None:
+        """Show the set that the user's settings keep: that of last time."""
+        self._draft, self._is_kept = _remembered(), True
         self._show_draft()
 
     def _set_up_table(self) -> None:
@@ -78,8 +83,8 @@ class LandmarkSetSection(Section):
             items.append((_("Model: {name}").format(name=description.name), f"{_MODEL}:{key}"))
         for node in self._lists():
             items.append((_("List: {name}").format(name=node.GetName()), f"{_LIST}:{node.GetID()}"))
-        fill(box, items)
-        select(box, chosen if chosen in [data for _text, data in items] else _FILE)
+        fill(box, [*items, (_("Nowhere: a new set"), _NOWHERE)])
+        select(box, chosen if chosen in [_NOWHERE, *(data for _text, data in items)] else _FILE)
         self._show_buttons()
 
     def _lists(self) -> list:
@@ -157,13 +162,16 @@ class LandmarkSetSection(Section):
         kept = json.dumps(self._draft.to_set().to_json()) if len(self._draft) else ""
         keep_setting("LandmarkSet", kept)
 
-    def _on_new_landmark(self):
-        def add():
-            added = self._draft.add_lines(self.ui.newLandmarkLineEdit.text)
-            self.ui.newLandmarkLineEdit.clear()
-            return added
+    def add_lines(self, text: str) -> None:
+        """Add a landmark a line, 'name' or 'name; definition'."""
+        self._changing(lambda: self._draft.add_lines(text))
 
-        self._changing(add)
+    def _on_new_landmark(self):
+        count = len(self._draft)
+        self.add_lines(self.ui.newLandmarkLineEdit.text)
+        # What was refused stays, to be mended.
+        if len(self._draft) > count:
+            self.ui.newLandmarkLineEdit.clear()
 
     def _on_cell_edited(self, row: int, column: int):
         if self._is_filling:
@@ -190,15 +198,18 @@ class LandmarkSetSection(Section):
     def _on_take_button(self, checked=False):
         kind, _colon, which = str(self.ui.setSourceComboBox.currentData).partition(":")
         with showing_errors(_("No landmarks were taken."), self.told.emit):
-            if kind == _LIST:
+            if kind == _NOWHERE:
+                self.take(None)
+            elif kind == _LIST:
                 self.take(set_of_list(slicer.mrmlScene.GetNodeByID(which)))
-                return
-            path = self.logic.modelPath(which) if kind == _MODEL else _asked_for(kind)
-            if path:
-                self.take(landmark_set_from(path))
+            else:
+                path = self.logic.modelPath(which) if kind == _MODEL else _asked_for(kind)
+                if path:
+                    self.take(landmark_set_from(path))
 
-    def take(self, landmarks: LandmarkSet) -> None:
-        """Edit these landmarks from now on; asks first if those at hand are kept nowhere else."""
+    def take(self, landmarks) -> None:
+        """Edit a LandmarkSet from now on, or a new one (None); asks first if that at hand is kept
+        nowhere else."""
         question = _("Replace the {count} landmarks in the table? They were not saved as a file.")
         question = question.format(count=len(self._draft))
         is_lost = len(self._draft) and not self._is_kept
@@ -207,7 +218,7 @@ class LandmarkSetSection(Section):
         self._draft, self._is_kept = LandmarkSetDraft(landmarks), True
         self._keep()
         self._show_draft()
-        self.told.emit(_("{count} landmarks were taken.").format(count=len(landmarks)))
+        self.told.emit(_("{count} landmarks were taken.").format(count=len(self._draft)))
 
     def _on_save_button(self, checked=False):
         path = qt.QFileDialog.getSaveFileName(

@@ -41,34 +41,28 @@ def read_set(path) -> LandmarkSet:
 
     A set of ours (.json; a dataset.json, too), the labels and descriptions of an annotation
     (.mrk.json, .fcsv), or a table (.csv, .tsv, .txt) with a header 'label' and, where there are any,
-    'definition'. What states no left and right gets what its names tell.
+    'definition'. What states no left and right gets what its names tell; what states no name has none,
+    for a file may be called as its patient is.
     Raises AnnotationError for a file that holds none.
     """
     path = Path(path)
     lower = path.name.lower()
     if lower.endswith((MARKUPS_SUFFIX, ".fcsv")):
         points = read_annotation(path).points
-        return named_set({name: point.definition for name, point in points.items()}, _stem(path))
+        return named_set({name: point.definition for name, point in points.items()})
     if lower.endswith(".json"):
         return _of_document(path, read_json(path, AnnotationError))
     if lower.endswith((".csv", ".tsv", ".txt")):
-        return named_set(_of_table(path), _stem(path))
+        return named_set(_of_table(path))
     raise AnnotationError(
         f"'{path}' is no file of landmarks: expected one that ends in {', '.join(SET_SUFFIXES)}."
     )
 
 
-def named_set(definitions: dict, name: str = "") -> LandmarkSet:
+def named_set(definitions: dict) -> LandmarkSet:
     """The set of these landmarks, name to definition, with the pairs that their names tell."""
-    marks = tuple(Landmark(each, text) for each, text in definitions.items())
-    return LandmarkSet(marks, infer_mirror_pairs(list(definitions)), name)
-
-
-def _stem(path: Path) -> str:
-    suffix = next(
-        end for end in sorted(SET_SUFFIXES, key=len)[::-1] if path.name.lower().endswith(end)
-    )
-    return path.name[: -len(suffix)]
+    marks = tuple(Landmark(name, text) for name, text in definitions.items())
+    return LandmarkSet(marks, infer_mirror_pairs(list(definitions)))
 
 
 def _of_document(path: Path, document) -> LandmarkSet:
@@ -82,7 +76,7 @@ def _of_document(path: Path, document) -> LandmarkSet:
         raise AnnotationError(f"'{path}' holds no landmark set: {reason}.") from error
     if "mirror_pairs" not in stated:
         landmarks = replace(landmarks, mirror_pairs=_pairs_beside(landmarks))
-    return landmarks if landmarks.name else replace(landmarks, name=_stem(path))
+    return landmarks
 
 
 def _pairs_beside(landmarks: LandmarkSet) -> tuple:
