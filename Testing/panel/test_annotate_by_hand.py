@@ -92,8 +92,7 @@ def test_three_clicks_and_an_absent_one_make_a_case(host, panel, begun, tmp_path
     shown = panel.ui.reviewTable
     assert [shown.item(row, 1).text() for row in range(4)] == list(PLACES)
     assert {shown.item(row, SIGN).toolTip() for row in range(4)} == {"not judged yet"}
-    assert "Click where Eye_L is" in panel.ui.definitionLabel.toolTip
-    assert "inner corner" in panel.ui.definitionLabel.toolTip
+    assert "Click where Eye_L is: inner corner." in panel.ui.definitionLabel.toolTip
     for name in ("Eye_L", "Eye_R", "Tip"):
         assert panel.review.session.current == name
         assert panel.review.session.is_placing
@@ -352,6 +351,14 @@ def test_a_set_is_saved_as_a_file_of_its_own(host, panel, section, tmp_path):
     assert "not saved" in panel.ui.statusLabel.toolTip
 
 
+def test_all_of_it_has_room_in_a_narrow_panel(host, panel, section):
+    host.window.resize_as_slicer(1366, 768)
+    type_names(host, panel, "Eye_L", "Eye_R")
+    inner = panel.ui.imageScrollArea
+    assert inner.horizontalScrollBar().maximum == 0
+    host.window.resize_plainly()
+
+
 def test_without_an_image_or_landmarks_there_is_nothing_to_annotate(host, panel, section, add):
     assert not panel.ui.annotateButton.enabled
     type_names(host, panel, "A")
@@ -359,3 +366,18 @@ def test_without_an_image_or_landmarks_there_is_nothing_to_annotate(host, panel,
     assert "volume" in panel.ui.annotateButton.toolTip
     add()
     assert panel.ui.annotateButton.enabled
+
+
+def test_a_scene_that_is_closed_or_a_result_that_is_removed_ends_the_placing(host, panel, begun):
+    interaction = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLInteractionNode")
+    assert interaction.GetCurrentInteractionMode() == interaction.Place
+    begun.remove()
+    host.process(20)
+    assert panel.review.session is None
+    assert interaction.GetCurrentInteractionMode() != interaction.Place
+    press(host, panel.ui.annotateButton)
+    assert panel.review.session.is_placing
+    slicer.mrmlScene.Clear(False)
+    host.process(20)
+    assert panel.review.session is None
+    assert not panel.ui.annotateButton.enabled

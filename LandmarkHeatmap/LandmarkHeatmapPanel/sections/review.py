@@ -191,10 +191,9 @@ class ReviewSection(Section):
         landmarks = session.result.landmarks
         mark = landmarks.landmarks[landmarks.index(session.current)]
         if session.is_placing and session.is_annotating:
-            text = _(
-                "Click where {name} is. A: not in the image; Z: one back; Escape: end. {where}"
-            )
-            self._definition.show(text.format(name=mark.name, where=mark.definition))
+            where = f"{mark.name} is: {mark.definition}" if mark.definition else f"{mark.name} is"
+            text = _("Click where {where}. A: not in the image; Z: one back; Escape: end.")
+            self._definition.show(text.format(where=where))
         elif session.is_placing:
             text = _("Click in a view where {name} is. Escape or Z ends this.")
             self._definition.show(text.format(name=mark.name))
