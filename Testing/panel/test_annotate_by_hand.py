@@ -381,3 +381,13 @@ def test_a_scene_that_is_closed_or_a_result_that_is_removed_ends_the_placing(hos
     host.process(20)
     assert panel.review.session is None
     assert not panel.ui.annotateButton.enabled
+
+
+def test_a_script_begins_by_hand_and_takes_over(panel, result):
+    more = LandmarkSet((LANDMARKS.landmarks[0], Landmark("Base")))
+    result.mark_absent("Head_L")
+    mixed = panel.logic.annotateByHand(result.volume_node, more, result)
+    assert mixed.review("Head_L") is Review.MARKED_ABSENT
+    assert mixed.waiting() == ["Base"]
+    alone = panel.logic.annotateByHand(result.volume_node, more)
+    assert (alone.model, alone.waiting()) == (None, ["Head_L", "Base"])

@@ -330,10 +330,11 @@ class ReviewSession:
             self.is_annotating = was_annotating
 
     def _placing_ended(self) -> None:
+        if not self._watch.is_alive:
+            self._placing = None
+            return
         was_cancelled = self._is_waiting_for_a_click()
         self._placing = None
-        if not self._watch.is_alive:
-            return
         if was_cancelled:
             self.is_annotating = False  # the user left the placing, if it was not us
             with self._watch.quiet():
