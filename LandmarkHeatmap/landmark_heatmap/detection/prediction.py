@@ -125,21 +125,27 @@ def moved(prediction: Prediction, to_lps: np.ndarray, from_lps: np.ndarray) -> P
     if np.array_equal(to_lps, from_lps):
         return prediction
     motion = np.asarray(to_lps) @ np.linalg.inv(from_lps)
-
-    def brought(image):
-        return None if image is None else replace(image, ijk_to_lps=motion @ image.ijk_to_lps)
-
-    points = tuple(
-        replace(
-            point,
-            position_lps=apply_affine(motion, point.position_lps),
-            heatmap=brought(point.heatmap),
-            belief=brought(point.belief),
-        )
-        for point in prediction.points
-    )
+    points = tuple(moved_point(point, to_lps, from_lps) for point in prediction.points)
     grid = replace(prediction.grid, ijk_to_lps=motion @ prediction.grid.ijk_to_lps)
-    return replace(prediction, points=points, grid=grid, combined=brought(prediction.combined))
+    combined = _brought(prediction.combined, motion)
+    return replace(prediction, points=points, grid=grid, combined=combined)
+
+
+def moved_point(point: LandmarkPrediction, to_lps, from_lps) -> LandmarkPrediction:
+    """The same of one landmark."""
+    if np.array_equal(to_lps, from_lps):
+        return point
+    motion = np.asarray(to_lps) @ np.linalg.inv(from_lps)
+    return replace(
+        point,
+        position_lps=apply_affine(motion, point.position_lps),
+        heatmap=_brought(point.heatmap, motion),
+        belief=_brought(point.belief, motion),
+    )
+
+
+def _brought(image: Image, motion) -> Image:
+    return None if image is None else replace(image, ijk_to_lps=motion @ image.ijk_to_lps)
 
 
 def _add_maximum(combined: np.ndarray, grid: Grid, heatmap: Image) -> None:

@@ -1,0 +1,207 @@
+"""The second look: where a landmark breaks the shape, the networks are asked again where it should be.
+
+What the networks saw of an image is kept, so that the question can be put again with landmarks that
+a person has placed. Needs no torch by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..annotation.doubt import BY_SHAPE, DOUBTED, OTHER_PEAK, SEEN_AGAIN
+from ..images.geometry import Image
+from ..model.heatmap import decode_peak, gaussian_mass
+from .agreement import Agreement, Candidate, Places, agree, marked, square_of
+from .locate import LOWEST_PEAK, Found
+from .seen import seen_at
+
+# The network is asked again, as each answer may correct where the next should be.
+_ROUNDS = 3
+# Seen at the second look: with this presence in a crop; of a coarse heatmap, by this share of its peak.
+_IS_SEEN, _IS_SHOWN = 0.5, 1e-3
+# A stage that sees a landmark with less has nothing at that place.
+_NOTHING, _NOTHING_COARSE = 0.2, 0.1
+# How far what the shape places is drawn, in standard deviations.
+_DRAWN = 3.5
+
+
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """What was seen of one image.
+
+    candidates: for each landmark at least one, first the one that the networks chose. places: None for a
+    model without a joint shape, whose choice stands. look: called with a list of (index, position_lps)
+    and where all landmarks are thought to be, (L, D) in the frame; returns Crops. None for a model of one
+    stage.
+    """
+
+    names: tuple
+    found: Found
+    candidates: tuple
+    places: Places
+    look: object = None
+
+    def answered(self, given=None) -> tuple:
+        """A Seen for each landmark, by all of them together.
+
+        given: index to position_lps (3,) of landmarks that a person has placed. With them, what breaks
+        the shape and is not seen where it should be is placed there; without them only what is seen
+        nowhere is.
+        """
+        if self.places is None:
+            return tuple(each[0].seen for each in self.candidates)
+        frame = self.places.frame
+        given = {index: frame.of_lps(position) for index, position in (given or {}).items()}
+        candidates = [list(each) for each in self.candidates]
+        agreed = agree(candidates, (0,) * len(candidates), self.places, given)
+        looked = {}
+        for _ in range(_ROUNDS):
+            doubted = self._doubted(candidates, agreed, given)
+            if not self._looked_again(candidates, agreed, doubted, looked):
+                break
+            agreed = agree(candidates, agreed.chosen, self.places, given)
+        return tuple(
+            self._told(index, options, agreed, given) for index, options in enumerate(candidates)
+        )
+
+    def _doubted(self, candidates, agreed: Agreement, given) -> list:
+        """Indices of the landmarks that break the shape, or that the last stage does not see."""
+        if agreed.expected is None:
+            return []
+        doubted = []
+        for index, (options, which) in enumerate(zip(candidates, agreed.chosen)):
+            chosen = options[which]
+            if index in given or not chosen.seen.is_there:
+                continue
+            if agreed.expected.square[index] > self.places.frame.gate or self._sees_nothing(chosen):
+                doubted.append(index)
+        return doubted
+
+    def _sees_nothing(self, candidate: Candidate) -> bool:
+        if self.look is not None:
+            return candidate.trust < _NOTHING
+        return candidate.seen.confidence < _NOTHING_COARSE
+
+    def _looked_again(self, candidates, agreed: Agreement, doubted, looked) -> bool:
+        """Whether there are candidates that were none. looked: index to where it was looked for, (D,)."""
+        frame, wanted = self.places.frame, []
+        for index in doubted:
+            mean = agreed.expected.mean[index]
+            near = self.found.stage.sigma_mm / 2
+            been = any(np.linalg.norm(mean - other) < near for other in looked.get(index, ()))
+            if not been and np.isfinite(mean).all() and self._is_inside(frame.to_lps(mean)):
+                wanted.append(index)
+                looked.setdefault(index, []).append(mean)
+        before = sum(map(len, candidates))
+        for index, found in zip(wanted, self._shown(wanted, agreed.expected)):
+            if found is not None:
+                candidates[index].append(found)
+        return sum(map(len, candidates)) > before
+
+    def _is_inside(self, position_lps) -> bool:
+        return bool(self.found.grid.contains(position_lps))
+
+    def _shown(self, wanted, said) -> list:
+        """A Candidate for each landmark of `wanted` that is seen where the others have it, else None."""
+        if self.look is None:
+            heatmaps = [self._coarse(index) for index in wanted]
+            presences, stages = [1.0] * len(wanted), [self.found.stage] * len(wanted)
+        else:
+            at = [(index, self.places.frame.to_lps(said.mean[index])) for index in wanted]
+            crops = self.look(at, said.mean) if at else []
+            heatmaps, presences = [c.heatmap for c in crops], [c.presence for c in crops]
+            stages = [c.stage for c in crops]
+        return [
+            self._candidate(index, *each, (said.mean[index], said.covariance[index]))
+            for index, *each in zip(wanted, heatmaps, presences, stages)
+        ]
+
+    def _coarse(self, index: int) -> Image:
+        grid = self.found.grid
+        return Image(self.found.heatmaps[index], grid.ijk_to_lps, grid.unit)
+
+    def _candidate(self, index: int, heatmap: Image, presence: float, stage, said) -> Candidate:
+        peak, share = self._peak(heatmap, said)
+        if peak is None or presence < _IS_SEEN or share < _IS_SHOWN:
+            return None
+        seen = seen_at(self.names[index], heatmap, peak, float(self.found.presences[index]), stage)
+        seen = replace(seen, confidence=seen.confidence * seen.presence)
+        if not self._is_inside(seen.position_lps):
+            return None
+        if square_of(self.places.of(seen), said) > self.places.frame.gate:
+            return None
+        height = 1.0 if self.look is None else self._height(index, seen.position_lps)
+        log = float(np.log(height * share * max(presence, 1e-6)))
+        return Candidate(seen, log, presence if self.look else seen.confidence, is_new=True)
+
+    def _height(self, index: int, position_lps) -> float:
+        """Of the coarse heatmap there, over its peak; no lower than a peak may be."""
+        heatmap = self.found.heatmaps[index]
+        voxel = np.rint(self.found.grid.to_ijk(position_lps)[::-1]).astype(int)
+        voxel = np.clip(voxel, 0, np.array(heatmap.shape) - 1)
+        return max(float(heatmap[tuple(voxel)]) / max(float(heatmap.max()), 1e-6), LOWEST_PEAK)
+
+    def _peak(self, heatmap: Image, said) -> tuple:
+        """(position (k, j, i), its height over the highest) of the peak that fits what the others say;
+        None where there is nothing within the gate."""
+        square = _squares(heatmap, self.places.frame, said)
+        fits = np.where(square < self.places.frame.gate, heatmap.array, 0.0)
+        fits = fits * np.exp(-0.5 * np.minimum(square, 100.0))
+        voxel = np.unravel_index(np.argmax(fits), fits.shape)
+        highest = float(heatmap.array.max())
+        if not fits[voxel] > 0 or highest <= 0:
+            return None, 0.0
+        return decode_peak(heatmap.array, voxel), float(heatmap.array[voxel]) / highest
+
+    def _told(self, index: int, options, agreed: Agreement, given):
+        which, said = agreed.chosen[index], agreed.expected
+        chosen = options[which]
+        if said is None or index in given or not chosen.seen.is_there:
+            return chosen.seen
+        if said.square[index] > self.places.frame.gate:
+            placed = None
+            if given or self._sees_nothing(chosen):
+                placed = self._placed(index, said)
+            return marked(chosen, DOUBTED) if placed is None else placed
+        if which == 0:
+            return chosen.seen
+        return marked(chosen, SEEN_AGAIN if chosen.is_new else OTHER_PEAK)
+
+    def _placed(self, index: int, said):
+        """A Seen that shows what the others say, and nothing else; None outside the image."""
+        frame, grid, stage = self.places.frame, self.found.grid, self.found.stage
+        position = frame.to_lps(said.mean[index])
+        if not self._is_inside(position):
+            return None
+        spacing = grid.spacing_mm[: frame.dimension]
+        covariance = said.covariance[index] + np.diag((spacing / 2) ** 2)
+        reach = _DRAWN * np.sqrt(np.diag(covariance)) / spacing
+        index_ijk = said.mean[index] / spacing
+        first, last = np.zeros(3, int), np.array(grid.size_ijk) - 1
+        first[: len(spacing)] = np.maximum(np.floor(index_ijk - reach), 0)
+        last[: len(spacing)] = np.minimum(np.ceil(index_ijk + reach), last[: len(spacing)])
+        part = grid.cropped(first.tolist(), (last - first + 1).tolist())
+        empty = Image(np.zeros(part.size_ijk[::-1], np.float32), part.ijk_to_lps, part.unit)
+        values = np.exp(-0.5 * _squares(empty, frame, (said.mean[index], covariance)))
+        values *= gaussian_mass(stage.sigma_mm, stage.spacing_mm) / values.sum()
+        shown = replace(empty, array=values.astype(np.float32))
+        peak, presence = part.to_ijk(position)[::-1], float(self.found.presences[index])
+        seen = seen_at(self.names[index], shown, peak, presence, stage)
+        return replace(seen, confidence=seen.confidence * presence, look=BY_SHAPE)
+
+
+def _squares(image: Image, frame, said) -> np.ndarray:
+    """(K, J, I): the Mahalanobis distance squared of every voxel from what the others say."""
+    mean, covariance = said
+    matrix = np.linalg.inv(frame.grid.ijk_to_lps) @ image.ijk_to_lps
+    root = np.linalg.inv(np.linalg.cholesky(covariance))
+    d = len(mean)
+    # From voxels to whitened mm, one affine.
+    linear = root @ np.diag(frame.grid.spacing_mm[:d]) @ matrix[:d, :3]
+    offset = root @ (frame.grid.spacing_mm[:d] * matrix[:d, 3] - mean)
+    k, j, i = np.ogrid[tuple(map(slice, image.array.shape))]
+    return sum(
+        (row[0] * i + row[1] * j + row[2] * k + shift) ** 2 for row, shift in zip(linear, offset)
+    )
