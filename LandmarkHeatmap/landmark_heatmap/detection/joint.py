@@ -87,7 +87,7 @@ def uncalibrated_of(seen) -> BeliefForm:
 
 
 def told(seen, form: BeliefForm, said, is_last=None) -> tuple:
-    """A LandmarkPrediction for each Seen, or None in the place of None. said: a Word for each, or None."""
+    """A LandmarkPrediction for each Seen; None for None. said: a Word for each, or None."""
     is_last = [True] * len(seen) if is_last is None else is_last
     return tuple(
         None if each is None else _told(each, number, _form_for(each, form, last), word)

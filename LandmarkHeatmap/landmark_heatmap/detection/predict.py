@@ -20,7 +20,7 @@ from .locate import Found, choose
 from .memory import check_coarse, check_fine
 from .prediction import Prediction, moved
 from .prepare import prepare_with_window, stage_grid
-from .refine import Refiner, Source, batch_on
+from .refine import Look, Refiner, Source, batch_on
 from .sight import Sight
 from .suits import check_unit
 
@@ -146,11 +146,7 @@ class Predictor:
         crops = sum(map(len, choice.peaks)) + len(names)
         check_fine(found.heatmaps.shape[1:], self.description, crops, batch_on(self.device))
         candidates = refiner.candidates(names, found, choice, source, model.prior)
-
-        def look(wanted, positions_mm):
-            return refiner.look(source, wanted, refiner.turn_of(model.prior, positions_mm))
-
-        return Sight(names, found, candidates, places, look)
+        return Sight(names, found, candidates, places, Look(refiner, source, model.prior))
 
     def _places(self, found: Found) -> Places:
         model = self.model

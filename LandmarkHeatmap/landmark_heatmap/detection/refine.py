@@ -145,11 +145,6 @@ class Refiner:
                 told.append(Candidate(seen, log, crop.presence))
         return tuple(told)
 
-    def turn_of(self, prior, positions_mm):
-        """(D, D), how crops are turned where landmarks (L, D) lie like this; None if they are not."""
-        pose = prior.pose_of(positions_mm) if self.stage.turned and prior is not None else None
-        return None if pose is None else pose.rotation
-
     def look(self, source: Source, wanted, turn=None) -> list:
         """A Crop for each (index of a landmark, position_lps) of `wanted`. turn: see crop_grid."""
         crops = []
@@ -185,6 +180,26 @@ class Refiner:
         """The coarse stage's name and presence, the crop's position and heatmap."""
         seen = seen_at(coarse.name, crop.heatmap, crop.position_kji, coarse.presence, self.stage)
         return replace(seen, confidence=seen.confidence * coarse.presence)
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """For a second look at an image with the fine stage."""
+
+    refiner: Refiner
+    source: Source
+    prior: object
+
+    def turn_of(self, positions_mm):
+        """(D, D), how crops are turned where landmarks (L, D) lie like this; None if they are not."""
+        if not self.refiner.stage.turned or self.prior is None:
+            return None
+        pose = self.prior.pose_of(positions_mm)
+        return None if pose is None else pose.rotation
+
+    def at(self, wanted, positions_mm) -> list:
+        """A Crop for each (index, position_lps) of `wanted`."""
+        return self.refiner.look(self.source, wanted, self.turn_of(positions_mm))
 
 
 def _pose(found: Found, choice: Choice, present, prior):

@@ -25,6 +25,12 @@ _IS_SEEN, _IS_SHOWN = 0.5, 1e-3
 _NOTHING, _NOTHING_COARSE = 0.2, 0.1
 # How far what the shape places is drawn, in standard deviations.
 _DRAWN = 3.5
+# A crop that is turned by more than 12 degrees shows what the fine stage has hardly learned.
+_LEAST_COSINE = 0.978
+_ASKEW_LOG = 10.0
+# A landmark that a model of one stage sees where it breaks the shape by so much more than the gate is not
+# there, as long as at least half of the landmarks agree.
+_BEYOND = 4.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +38,7 @@ class Sight:
     """What was seen of one image.
 
     candidates: for each landmark at least one, first the one that the networks chose. places: None for a
-    model without a joint shape, whose choice stands. look: called with a list of (index, position_lps)
-    and where all landmarks are thought to be, (L, D) in the frame; returns Crops. None for a model of one
-    stage.
+    model without a joint shape, whose choice stands. look: a Look, None for a model of one stage.
     """
 
     names: tuple
@@ -67,17 +71,28 @@ class Sight:
         )
 
     def _doubted(self, candidates, agreed: Agreement, given) -> list:
-        """Indices of the landmarks that break the shape, or that the last stage does not see."""
+        """Indices of the landmarks that break the shape, that the last stage does not see, or that it
+        saw in a crop that was turned otherwise than it should be."""
         if agreed.expected is None:
             return []
-        doubted = []
+        doubted, turn = [], self._turn(agreed)
         for index, (options, which) in enumerate(zip(candidates, agreed.chosen)):
             chosen = options[which]
             if index in given or not chosen.seen.is_there:
                 continue
-            if agreed.expected.square[index] > self.places.frame.gate or self._sees_nothing(chosen):
+            breaks = agreed.expected.square[index] > self.places.frame.gate
+            if breaks or self._sees_nothing(chosen) or _is_askew(chosen, turn):
                 doubted.append(index)
         return doubted
+
+    def _turn(self, agreed: Agreement):
+        """(3, 3), how crops are turned that are taken now; None if it does not matter."""
+        turn = None if self.look is None else self.look.turn_of(agreed.expected.mean)
+        if turn is None:
+            return None
+        whole = np.eye(3)
+        whole[: len(turn), : len(turn)] = turn
+        return self.places.frame.grid.directions @ whole
 
     def _sees_nothing(self, candidate: Candidate) -> bool:
         if self.look is not None:
@@ -94,11 +109,16 @@ class Sight:
             if not been and np.isfinite(mean).all() and self._is_inside(frame.to_lps(mean)):
                 wanted.append(index)
                 looked.setdefault(index, []).append(mean)
-        before = sum(map(len, candidates))
-        for index, found in zip(wanted, self._shown(wanted, agreed.expected)):
+        turn, shown = self._turn(agreed), self._shown(wanted, agreed.expected)
+        for index, found in zip(wanted, shown):
             if found is not None:
-                candidates[index].append(found)
-        return sum(map(len, candidates)) > before
+                # What was seen askew counts no more.
+                kept = [
+                    replace(each, log=each.log - _ASKEW_LOG) if _is_askew(each, turn) else each
+                    for each in candidates[index]
+                ]
+                candidates[index] = [*kept, found]
+        return any(found is not None for found in shown)
 
     def _is_inside(self, position_lps) -> bool:
         return bool(self.found.grid.contains(position_lps))
@@ -110,7 +130,7 @@ class Sight:
             presences, stages = [1.0] * len(wanted), [self.found.stage] * len(wanted)
         else:
             at = [(index, self.places.frame.to_lps(said.mean[index])) for index in wanted]
-            crops = self.look(at, said.mean) if at else []
+            crops = self.look.at(at, said.mean) if at else []
             heatmaps, presences = [c.heatmap for c in crops], [c.presence for c in crops]
             stages = [c.stage for c in crops]
         return [
@@ -162,12 +182,17 @@ class Sight:
             return chosen.seen
         if said.square[index] > self.places.frame.gate:
             placed = None
-            if given or self._sees_nothing(chosen):
+            if given or self._sees_nothing(chosen) or self._is_beyond(index, said):
                 placed = self._placed(index, said)
             return marked(chosen, DOUBTED) if placed is None else placed
         if which == 0:
             return chosen.seen
         return marked(chosen, SEEN_AGAIN if chosen.is_new else OTHER_PEAK)
+
+    def _is_beyond(self, index: int, said) -> bool:
+        gate, known = self.places.frame.gate, said.square[np.isfinite(said.square)]
+        most_agree = np.median(known) <= gate
+        return self.look is None and most_agree and said.square[index] > _BEYOND * gate
 
     def _placed(self, index: int, said):
         """A Seen that shows what the others say, and nothing else; None outside the image."""
@@ -190,6 +215,14 @@ class Sight:
         peak, presence = part.to_ijk(position)[::-1], float(self.found.presences[index])
         seen = seen_at(self.names[index], shown, peak, presence, stage)
         return replace(seen, confidence=seen.confidence * presence, look=BY_SHAPE)
+
+
+def _is_askew(candidate: Candidate, directions) -> bool:
+    """Whether it was seen in a crop that is turned by much against these axes (3, 3)."""
+    if directions is None:
+        return False
+    between = candidate.seen.heatmap.grid.directions.T @ directions
+    return (np.trace(between) - 1) / 2 < _LEAST_COSINE
 
 
 def _squares(image: Image, frame, said) -> np.ndarray:

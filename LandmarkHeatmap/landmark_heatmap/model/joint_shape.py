@@ -14,7 +14,7 @@ from itertools import product
 
 import numpy as np
 
-from .pose import Pose, agreeing_pose, align, fit_pose, rotation_onto
+from .pose import Pose, agreeing_pose, align, fit_pose, rotation_onto, truncated
 
 # Share of the kernel, its reach and the noise (both of the whole: size of the shape, mean variance);
 # the best on left-out cases is taken.
@@ -82,7 +82,9 @@ class JointShape:
         # Half of them may be wrong, or more: begun again with those that agree.
         pose = agreeing_pose(self.mean, placed, self._deviations(covariances), weights, given)
         again = self._told(pose, positions, covariances, there, given, in_doubt=True)
-        cost, other = (_disagreement(each.square, given, weights, gate) for each in (told, again))
+        cost, other = (
+            truncated(np.nan_to_num(each.square), gate, weights, given) for each in (told, again)
+        )
         return again if other < cost else told
 
     def _told(self, pose: Pose, positions, covariances, there, given, in_doubt=False) -> Expected:
@@ -259,12 +261,6 @@ def _unsure(square, covariance, doubtful) -> np.ndarray:
     weights = (FREEDOM + covariance.shape[-1]) / (FREEDOM + np.nan_to_num(square))
     weights = np.where(doubtful, np.clip(weights, _LEAST_WEIGHT, 1.0), 1.0)
     return (1 / weights - 1)[:, None, None] * covariance
-
-
-def _disagreement(square, given, weights, most: float) -> float:
-    """Of all with what the others say; truncated, but for those that are given."""
-    square = np.nan_to_num(square)
-    return float(np.where(given, square, weights * np.minimum(square, most)).sum())
 
 
 def _positive(covariance) -> np.ndarray:

@@ -70,7 +70,7 @@ def agreeing_pose(shape, positions, deviations, weights, given) -> Pose:
 
     Of many poses, each from as few landmarks as it takes, that with the least sum of squares, truncated
     where a landmark is wrong anyway: more than half may be, as long as they do not agree on another
-    pose. Landmarks that are given are not truncated, so that one outvotes any number of others.
+    pose. Landmarks that are given are not truncated: see `truncated`.
     """
     known = np.isfinite(shape).all(-1) & np.isfinite(positions).all(-1)
     if known.sum() < _FEWEST:
@@ -84,13 +84,19 @@ def agreeing_pose(shape, positions, deviations, weights, given) -> Pose:
     if not poses:
         return fit_pose(shape, positions)
     squares = (np.array([_distances(pose, shape, positions) for pose in poses]) / deviations) ** 2
-    costs = np.where(given, squares, np.minimum(squares, _TRUNCATED**2)) @ weights
-    best = int(np.argmin(costs))
+    best = int(np.argmin(truncated(squares, _TRUNCATED**2, weights, given)))
     agrees = (squares[best] < _TRUNCATED**2) | given
     if agrees.sum() < _FEWEST:
         return poses[best]
     again = _least_squares(shape[None, agrees], positions[None, agrees])
     return poses[best] if again is None else again[0]
+
+
+def truncated(squares, most: float, weights, given) -> np.ndarray:
+    """The sum of squares (..., L), each at most `most`. What is beyond that of a landmark that is given
+    counts as much as all others together: it outvotes any number of them."""
+    beyond = np.where(given, np.maximum(squares - most, 0), 0).sum(-1)
+    return np.minimum(squares, most) @ weights + squares.shape[-1] * beyond
 
 
 def _samples(count: int, size: int = _FEWEST, given=None) -> np.ndarray:
