@@ -112,8 +112,8 @@ def drag(positions, truth, given: dict, names, rng, scatter: float) -> str:
     errors = np.linalg.norm(positions - truth, axis=1)
     errors[[names.index(name) for name in given]] = -1
     index = int(np.nanargmax(errors))
-    noise = scatter * rng.normal(size=3) * (np.abs(truth - truth[index]).max(0) > 0)
-    noise[np.nanstd(truth, axis=0) == 0] = 0  # a 2D image has one slice
+    # A 2D image has one slice.
+    noise = scatter * rng.normal(size=3) * (np.nanvar(truth, axis=0) > 0)
     positions[index] = truth[index] + noise
     given[names[index]] = positions[index].copy()
     return names[index]
@@ -142,9 +142,8 @@ def half_displaced(heatmaps, index, rng, description):
     far = FAR * np.sqrt(np.nanvar(index, axis=0).sum())
     heatmaps = heatmaps.copy()
     for landmark in rng.permutation(there)[: len(there) // 2]:
-        heatmaps[landmark] = shifted(
-            heatmaps[landmark], lambda: far * direction(index, rng), index[landmark]
-        )
+        steps = (far * direction(index, rng) for _ in range(TRIES))
+        heatmaps[landmark] = shifted(heatmaps[landmark], steps, index[landmark])
     return heatmaps
 
 

@@ -10,7 +10,7 @@ from ..images.geometry import Grid, Image
 from ..model.belief_form import BeliefForm
 from ..model.heatmap import decode_peak
 from ..model.joint_shape import FREEDOM, GATE, Expected, JointShape
-from .belief import core_of
+from .belief import Core, core_of
 from .joint import moments, sure, turn_between
 from .locate import Choice, Found, logs_of
 from .seen import Seen, seen_at
@@ -22,6 +22,8 @@ _CLEARLY = 3.0
 _COOLING = (0.25, 0.5, 1.0, 1.0)
 # No candidate tells less of the pose than this.
 _LEAST_TRUST = 0.05
+# What is so many sigmas from a peak is none of it.
+_PEAK_SIGMAS = 4.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,9 +93,21 @@ class Places:
 
     def _worked_out(self, seen: Seen) -> tuple:
         d, turn = self.frame.dimension, turn_between(seen.heatmap.grid, self.frame.grid)
-        mean, own = moments(core_of(seen, self.frame.form), seen)
+        core = core_of(seen, self.frame.form)
+        mean, own = moments(_of_its_peak(core), seen)
         peak = self.frame.of_lps(seen.position_lps)
         return peak + (turn @ mean)[:d], (turn @ own @ turn.T)[:d, :d]
+
+
+def _of_its_peak(core: Core) -> Core:
+    """Without what is far from the peak: another one would make a candidate look unsure that is wrong."""
+    axes = zip(core.values.shape, core.peak, core.spacing_mm)
+    square = sum(
+        (((np.arange(n) - at) * mm) ** 2).reshape([-1 if a == axis else 1 for a in range(3)])
+        for axis, (n, at, mm) in enumerate(axes)
+    )
+    values = np.where(square <= (_PEAK_SIGMAS * core.sigma_mm) ** 2, core.values, 0)
+    return replace(core, values=values / values.sum())
 
 
 @dataclass(frozen=True, eq=False)

@@ -140,13 +140,17 @@ class Predictor:
         choice, places = choose(found, model.prior), self._places(found)
         fine = self.description.stages[1:]
         if not fine:
-            return Sight(names, found, coarse_candidates(names, found, choice), places)
+            return Sight(
+                names, found, coarse_candidates(names, found, choice), places, prior=model.prior
+            )
         refiner = Refiner(model.networks[1], fine[0], self.device)
         # One more, where its pose has it elsewhere.
         crops = sum(map(len, choice.peaks)) + len(names)
         check_fine(found.heatmaps.shape[1:], self.description, crops, batch_on(self.device))
         candidates = refiner.candidates(names, found, choice, source, model.prior)
-        return Sight(names, found, candidates, places, Look(refiner, source, model.prior))
+        return Sight(
+            names, found, candidates, places, Look(refiner, source, model.prior), model.prior
+        )
 
     def _places(self, found: Found) -> Places:
         model = self.model

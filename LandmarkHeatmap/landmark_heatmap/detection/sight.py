@@ -13,6 +13,7 @@ import numpy as np
 from ..annotation.doubt import BY_SHAPE, DOUBTED, OTHER_PEAK, SEEN_AGAIN
 from ..images.geometry import Image
 from ..model.heatmap import decode_peak, gaussian_mass
+from ..model.prior import ShapePrior
 from .agreement import Agreement, Candidate, Places, agree, marked, square_of
 from .locate import LOWEST_PEAK, Found
 from .seen import seen_at
@@ -38,7 +39,8 @@ class Sight:
     """What was seen of one image.
 
     candidates: for each landmark at least one, first the one that the networks chose. places: None for a
-    model without a joint shape, whose choice stands. look: a Look, None for a model of one stage.
+    model without a joint shape, whose choice stands. look: a Look, None for a model of one stage. prior:
+    what else is known of the shape, and, where cases lie alike, of how it lies.
     """
 
     names: tuple
@@ -46,6 +48,7 @@ class Sight:
     candidates: tuple
     places: Places
     look: object = None
+    prior: ShapePrior = None
 
     def answered(self, given=None) -> tuple:
         """A Seen for each landmark, by all of them together.
@@ -173,6 +176,7 @@ class Sight:
         highest = float(heatmap.array.max())
         if not fits[voxel] > 0 or highest <= 0:
             return None, 0.0
+        voxel = _uphill(heatmap.array, voxel)
         return decode_peak(heatmap.array, voxel), float(heatmap.array[voxel]) / highest
 
     def _told(self, index: int, options, agreed: Agreement, given):
@@ -191,8 +195,11 @@ class Sight:
 
     def _is_beyond(self, index: int, said) -> bool:
         gate, known = self.places.frame.gate, said.square[np.isfinite(said.square)]
-        most_agree = np.median(known) <= gate
-        return self.look is None and most_agree and said.square[index] > _BEYOND * gate
+        if self.look is not None or not said.square[index] > _BEYOND * gate:
+            return False
+        # Most may agree on a pose in which no case lies.
+        lies_well = self.prior is None or self.prior.is_plausible(said.mean)
+        return lies_well and bool(np.median(known) <= gate)
 
     def _placed(self, index: int, said):
         """A Seen that shows what the others say, and nothing else; None outside the image."""
@@ -215,6 +222,17 @@ class Sight:
         peak, presence = part.to_ijk(position)[::-1], float(self.found.presences[index])
         seen = seen_at(self.names[index], shown, peak, presence, stage)
         return replace(seen, confidence=seen.confidence * presence, look=BY_SHAPE)
+
+
+def _uphill(array: np.ndarray, voxel) -> tuple:
+    """The peak that is reached from a voxel, from neighbour to neighbour."""
+    while True:
+        first = np.maximum(np.array(voxel) - 1, 0)
+        around = array[tuple(slice(f, v + 2) for f, v in zip(first, voxel))]
+        best = tuple(first + np.unravel_index(np.argmax(around), around.shape))
+        if not array[best] > array[voxel]:
+            return voxel
+        voxel = best
 
 
 def _is_askew(candidate: Candidate, directions) -> bool:

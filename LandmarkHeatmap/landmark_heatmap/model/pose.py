@@ -19,6 +19,8 @@ _SAMPLES = 300
 _OUTLIER = 4.0
 # A landmark that is more than so many standard deviations off a pose counts as no further off.
 _TRUNCATED = 3.0
+# What is given counts as much as this share of all.
+_GIVEN_SHARE = 1 / 8
 # What no camera and no growth does to a shape: a few wrong landmarks can ask for any size.
 _MOST_SCALED = 3.0
 
@@ -93,10 +95,12 @@ def agreeing_pose(shape, positions, deviations, weights, given) -> Pose:
 
 
 def truncated(squares, most: float, weights, given) -> np.ndarray:
-    """The sum of squares (..., L), each at most `most`. What is beyond that of a landmark that is given
-    counts as much as all others together: it outvotes any number of them."""
+    """The sum of squares (..., L), each at most `most`; but what is beyond that counts for many where
+    a landmark is given. Far off, it outvotes any number of others; a little off, as odd anatomy is, none.
+    """
     beyond = np.where(given, np.maximum(squares - most, 0), 0).sum(-1)
-    return np.minimum(squares, most) @ weights + squares.shape[-1] * beyond
+    many = max(1.0, _GIVEN_SHARE * squares.shape[-1])
+    return np.minimum(squares, most) @ weights + many * beyond
 
 
 def _samples(count: int, size: int = _FEWEST, given=None) -> np.ndarray:
