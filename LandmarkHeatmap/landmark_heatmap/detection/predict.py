@@ -20,6 +20,7 @@ from .locate import Found, choose
 from .memory import check_coarse, check_fine
 from .prediction import Prediction, moved
 from .prepare import prepare_with_window, stage_grid
+from .proposals import Kept
 from .refine import Look, Refiner, Source, batch_on
 from .sight import Sight
 from .suits import check_unit
@@ -56,19 +57,23 @@ class Predictor:
     def description(self) -> ModelDescription:
         return self.model.description
 
-    def predict(self, image: Image, progress=None) -> Prediction:
+    def predict(self, image: Image, progress=None, keep=None) -> Prediction:
         """Detect all landmarks of one image.
 
-        progress: called with (what is being done, fraction done 0 to 1). Of an image in px, a voxel is
+        progress: called with (what is being done, fraction done 0 to 1). keep: called with a Kept, which
+        can tell what else would move if a landmark does. Of an image in px, a voxel is
         1 px whatever its affine says; the result lies where the affine says.
         Raises PredictionError if the model cannot be applied to this image.
         """
         check_unit(image.grid, self.description)
         placed, image = image, in_pixels(image)
-        return moved(self._predicted(image, progress), placed.ijk_to_lps, image.ijk_to_lps)
-
-    def _predicted(self, image: Image, progress) -> Prediction:
         sight = self.sighted(image, progress)
+        if keep is not None:
+            keep(Kept(self, sight, placed))
+        prediction = self._predicted(sight, progress)
+        return moved(prediction, placed.ijk_to_lps, image.ijk_to_lps)
+
+    def _predicted(self, sight: Sight, progress) -> Prediction:
         points = self.told(sight.answered(), sight)
         if progress is not None:
             progress("Done", 1.0)

@@ -14,6 +14,8 @@ from ..model.description import ModelIdentity
 
 # Of a heatmap, what is below shows nothing.
 _LEAST_SHOWN = 0.0
+# What a table tells of a doubt.
+_TOLD = ("expected_mm", "level", "within_mm", "look")
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,17 +77,18 @@ class Prediction:
 
     def to_table(self) -> Table:
         """A row each: name, x, y, z (mm in LPS), presence, confidence (0 to 1), expected_mm, level,
-        within_mm, state.
+        within_mm, look, state.
 
         state: predicted or absent; an absent landmark has no position, None. expected_mm, level,
-        within_mm: as in Doubt, in the unit of the image; None where nothing is known.
+        within_mm: as in Doubt, in the unit of the image; None where nothing is known. look: what all
+        landmarks together have made of it, likewise.
         """
         rows = self.annotation().to_table()
         for row, point in zip(rows, self.points):
             state, confidence = row.pop("state"), row.pop("confidence")
             row.update(presence=float(point.presence), confidence=confidence)
             doubt = {} if point.doubt is None else point.doubt.to_json()
-            row.update({name: doubt.get(name) for name in ("expected_mm", "level", "within_mm")})
+            row.update({name: doubt.get(name) for name in _TOLD})
             row["state"] = state
         return rows
 

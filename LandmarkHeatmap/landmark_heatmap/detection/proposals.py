@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..errors import PredictionError
 from ..images.geometry import Image, apply_affine, in_pixels
 from ..model.belief_form import BeliefForm
 from .joint import positions, told, uncalibrated_of, words
@@ -47,13 +48,17 @@ class Kept:
     image: Image
     _answers: dict = field(default_factory=dict)
 
-    def proposals(self, given, new=None) -> tuple:
+    def proposals(self, given, new=None, absent=()) -> tuple:
         """A Proposal for each landmark that would move, the farthest first.
 
         given: name to position_lps (3,) of landmarks that a person has placed or confirmed. new: names
         of those that have only now been; the answer is compared to that without them. By default all
-        are. Landmarks that are given never move.
+        are. Landmarks that are given never move. absent: names of those that a person has said are not in
+        the image. Raises PredictionError for names that the model does not have.
         """
+        self._check_names({*given, *absent}, "The model has no landmark")
+        self._check_names(set(new or ()), "There is no position for", set(given))
+        gone = frozenset(map(self.sight.names.index, set(absent) - set(given)))
         sized, sight = in_pixels(self.image), self.sight
         motion = sized.ijk_to_lps @ np.linalg.inv(self.image.ijk_to_lps)
         known = {
@@ -61,8 +66,8 @@ class Kept:
             for name, position in given.items()
         }
         fresh = {sight.names.index(name) for name in (given if new is None else new)}
-        before = self._answer({i: at for i, at in known.items() if i not in fresh})
-        after = self._answer(known)
+        before = self._answer({i: at for i, at in known.items() if i not in fresh}, gone)
+        after = self._answer(known, gone)
         distances = np.linalg.norm(after.positions - before.positions, axis=1)
         least = _LEAST_SIGMAS * self.predictor.description.stages[-1].sigma_mm
         moving = [
@@ -73,12 +78,17 @@ class Kept:
         points = self._points(after, moving)
         return tuple(Proposal(points[index], float(distances[index])) for index in moving)
 
-    def _answer(self, given) -> _Answer:
+    def _check_names(self, names, text: str, known=None) -> None:
+        strange = sorted(names - (set(self.sight.names) if known is None else known))
+        if strange:
+            raise PredictionError(f"{text} '{strange[0]}'.")
+
+    def _answer(self, given, absent) -> _Answer:
         """What was asked last is mostly what the next is compared with."""
-        key = tuple((index, *map(float, at)) for index, at in sorted(given.items()))
+        key = absent, tuple((index, *map(float, at)) for index, at in sorted(given.items()))
         if key not in self._answers:
             model, grid = self.predictor.model, self.sight.found.grid
-            seen = self.sight.answered(given)
+            seen = self.sight.answered(given, absent)
             form = model.belief or uncalibrated_of(seen)
             said = words(seen, form, model.joint, grid, given)
             while len(self._answers) >= _MOST_ANSWERS:

@@ -50,18 +50,21 @@ class Sight:
     look: object = None
     prior: ShapePrior = None
 
-    def answered(self, given=None) -> tuple:
+    def answered(self, given=None, absent=()) -> tuple:
         """A Seen for each landmark, by all of them together.
 
         given: index to position_lps (3,) of landmarks that a person has placed. With them, what breaks
         the shape and is not seen where it should be is placed there; without them only what is seen
-        nowhere is.
+        nowhere is. absent: indices of those that a person has said are not in the image.
         """
         if self.places is None:
             return tuple(each[0].seen for each in self.candidates)
         frame = self.places.frame
         given = {index: frame.of_lps(position) for index, position in (given or {}).items()}
-        candidates = [list(each) for each in self.candidates]
+        candidates = [
+            [_not_there(one) for one in each] if index in absent else list(each)
+            for index, each in enumerate(self.candidates)
+        ]
         agreed = agree(candidates, (0,) * len(candidates), self.places, given)
         looked = {}
         for _ in range(_ROUNDS):
@@ -222,6 +225,10 @@ class Sight:
         peak, presence = part.to_ijk(position)[::-1], float(self.found.presences[index])
         seen = seen_at(self.names[index], shown, peak, presence, stage)
         return replace(seen, confidence=seen.confidence * presence, look=BY_SHAPE)
+
+
+def _not_there(candidate: Candidate) -> Candidate:
+    return replace(candidate, seen=replace(candidate.seen, presence=0.0))
 
 
 def _uphill(array: np.ndarray, voxel) -> tuple:

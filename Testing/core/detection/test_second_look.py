@@ -174,7 +174,7 @@ def test_few_that_a_person_gives_outvote_many_that_agree(dimension):
     truth, truth_lps = case_of(dimension)
     shown, wrong = turned(truth)
     sight = sight_of(dimension, truth, shown)
-    far = np.argsort(-np.linalg.norm(shown - truth, axis=1))[:3]
+    far = np.argsort(-np.linalg.norm(shown - truth, axis=1))[:dimension]
     seen = sight.answered({int(i): truth_lps[i] for i in far})
     errors, moved = errors_of(seen, truth_lps), np.linalg.norm(shown - truth, axis=1)
     others = [i for i in range(COUNT) if i not in far]
