@@ -1,6 +1,7 @@
 """What the joint answer mends: faults planted into what a model's coarse stage says, and 0 to 3 drags.
 
-    python training/benchmarks/drags.py MODEL DATA [--cases NAME ...] [--scatter MM] [--output FILE]
+    python training/benchmarks/drags.py MODEL DATA [--cases NAME ...] [--scatter MM]
+        [--shape-cases N --shapes FOLDER] [--output FILE]
 
 Of each case the coarse heatmaps are displaced or swapped, and all that follows is done by the product's
 own code, without the joint shape and with it. Then a user drags the landmark that is farthest off onto
@@ -25,6 +26,7 @@ from landmark_heatmap.detection.proposals import Kept
 from landmark_heatmap.detection.refine import Source
 from landmark_heatmap.images.geometry import in_pixels
 from landmark_heatmap.images.imageio import read_image
+from landmark_heatmap.model.joint_shape import fit_joint_shape
 from landmark_training.data.cases import find_cases, told_apart
 
 DRAGS = 3
@@ -41,9 +43,13 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--cases", nargs="*", help="by default all")
     parser.add_argument("--scatter", type=float, default=0.0, help="of the user, mm")
+    parser.add_argument("--shape-cases", type=int, help="the shape made of so few of SHAPES")
+    parser.add_argument("--shapes", type=Path, help="the folder whose first cases they are")
     parser.add_argument("--output", type=Path)
     args = parser.parse_args()
     predictor = Predictor(args.model, "cpu")
+    if args.shape_cases is not None:
+        starve(predictor, args)
     cases = [c for c in told_apart(find_cases([args.data])) if c.name in (args.cases or [c.name])]
     lines = [
         f"{args.model.stem}, {len(cases)} cases",
@@ -58,6 +64,24 @@ def main() -> None:
         print(lines[-1], flush=True)
     if args.output is not None:
         args.output.write_text("\n".join(lines) + "\n")
+
+
+def starve(predictor, args) -> None:
+    """The same networks with a joint shape of few cases."""
+    names = predictor.description.landmarks.names
+    some = list(told_apart(find_cases([args.shapes])))[: args.shape_cases]
+    positions = np.array([reference(case, names) for case in some])
+    positions = positions[..., : predictor.description.dimension]
+    predictor.model = replace(predictor.model, joint=fit_joint_shape(positions))
+
+
+def reference(case, names) -> np.ndarray:
+    """(L, 3), LPS, mm; NaN where nothing is placed."""
+    truth = np.full((len(names), 3), np.nan)
+    for index, name in enumerate(names):
+        if case.annotation.state(name) is PointState.PLACED:
+            truth[index] = case.annotation.position_lps(name)
+    return truth
 
 
 def row(fault: str, played) -> str:
@@ -75,10 +99,7 @@ def played(predictor, case, number: int, fault: str, args) -> tuple:
     rng = np.random.default_rng(number)
     image = in_pixels(read_image(case.image_path))
     names = predictor.description.landmarks.names
-    truth = np.full((len(names), 3), np.nan)
-    for index, name in enumerate(names):
-        if case.annotation.state(name) is PointState.PLACED:
-            truth[index] = case.annotation.position_lps(name)
+    truth = reference(case, names)
     sight = sight_with(FAULTS[fault], predictor, image, truth, rng)
     alone = replace(sight, places=None)
     hand, joint = (placed(predictor.told(s.answered(), s)) for s in (alone, sight))

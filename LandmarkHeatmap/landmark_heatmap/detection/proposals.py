@@ -88,6 +88,7 @@ class Kept:
         key = absent, tuple((index, *map(float, at)) for index, at in sorted(given.items()))
         if key not in self._answers:
             model, grid = self.predictor.model, self.sight.found.grid
+            given = self.sight.heeded(given, absent)
             seen = self.sight.answered(given, absent)
             form = model.belief or uncalibrated_of(seen)
             said = words(seen, form, model.joint, grid, given)

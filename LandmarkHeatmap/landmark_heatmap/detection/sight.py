@@ -32,6 +32,8 @@ _ASKEW_LOG = 10.0
 # A landmark that a model of one stage sees where it breaks the shape by so much more than the gate is not
 # there, as long as at least half of the landmarks agree.
 _BEYOND = 4.0
+# Of landmarks that are wrong for one reason the right ones seem wrong; so many times as many may be.
+_WRONG_TOGETHER = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,12 +61,7 @@ class Sight:
         """
         if self.places is None:
             return tuple(each[0].seen for each in self.candidates)
-        frame = self.places.frame
-        given = {index: frame.of_lps(position) for index, position in (given or {}).items()}
-        candidates = [
-            [_not_there(one) for one in each] if index in absent else list(each)
-            for index, each in enumerate(self.candidates)
-        ]
+        given, candidates = self._in_frame(given or {}), self._there(absent)
         agreed = agree(candidates, (0,) * len(candidates), self.places, given)
         looked = {}
         for _ in range(_ROUNDS):
@@ -75,6 +72,38 @@ class Sight:
         return tuple(
             self._told(index, options, agreed, given) for index, options in enumerate(candidates)
         )
+
+    def heeded(self, given, absent=()) -> dict:
+        """The landmarks that a person has placed, if they can be right about the others, too; else none.
+
+        If few break the shape without them, and many with them, it is these that are odd: as odd anatomy
+        is, or a slip of the hand.
+        """
+        if self.places is None or not given:
+            return {}
+        candidates, placed = self._there(absent), self._in_frame(given)
+        start = (0,) * len(candidates)
+        without, with_them = (
+            self._broken(agree(candidates, start, self.places, each), given)
+            for each in ({}, placed)
+        )
+        return given if with_them <= _WRONG_TOGETHER * without else {}
+
+    def _broken(self, agreed: Agreement, given) -> int:
+        """How many that nobody has placed break the shape."""
+        if agreed.expected is None:
+            return 0
+        broken = np.nan_to_num(agreed.expected.square) > self.places.frame.gate
+        return sum(bool(each) for index, each in enumerate(broken) if index not in given)
+
+    def _in_frame(self, given) -> dict:
+        return {index: self.places.frame.of_lps(position) for index, position in given.items()}
+
+    def _there(self, absent) -> list:
+        return [
+            [_not_there(one) for one in each] if index in absent else list(each)
+            for index, each in enumerate(self.candidates)
+        ]
 
     def _doubted(self, candidates, agreed: Agreement, given) -> list:
         """Indices of the landmarks that break the shape, that the last stage does not see, or that it
@@ -189,7 +218,8 @@ class Sight:
             return chosen.seen
         if said.square[index] > self.places.frame.gate:
             placed = None
-            if given or self._sees_nothing(chosen) or self._is_beyond(index, said):
+            is_lost = self._sees_nothing(chosen) or self._is_beyond(index, said)
+            if (given or is_lost) and self._lies_well(said):
                 placed = self._placed(index, said)
             return marked(chosen, DOUBTED) if placed is None else placed
         if which == 0:
@@ -200,9 +230,12 @@ class Sight:
         gate, known = self.places.frame.gate, said.square[np.isfinite(said.square)]
         if self.look is not None or not said.square[index] > _BEYOND * gate:
             return False
-        # Most may agree on a pose in which no case lies.
-        lies_well = self.prior is None or self.prior.is_plausible(said.mean)
-        return lies_well and bool(np.median(known) <= gate)
+        return bool(np.median(known) <= gate)
+
+    def _lies_well(self, said) -> bool:
+        """Landmarks may agree on a pose in which no case lies; with one that a person has placed at an
+        odd place, too."""
+        return self.prior is None or self.prior.is_plausible(said.mean)
 
     def _placed(self, index: int, said):
         """A Seen that shows what the others say, and nothing else; None outside the image."""

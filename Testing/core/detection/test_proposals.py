@@ -72,6 +72,19 @@ def test_on_ordinary_errors_nothing_follows(dimension):
 
 
 @both_dimensions
+@pytest.mark.parametrize("mm", [8, 20, 45])
+def test_a_landmark_that_is_placed_where_none_is_takes_no_other_along(dimension, mm):
+    """By a slip of the hand, or because the anatomy is odd."""
+    (truth,) = shapes(dimension, 1, 3)
+    truth_lps = [to_lps(each, dimension) for each in truth]
+    for eye in (None, Eye(truth_lps, dimension)):
+        kept = kept_of(sight_of(dimension, truth, truth, eye), dimension)
+        for index in range(0, 12, 3):
+            slip = np.where(np.arange(3) < dimension, [0.8, -0.6, 0], 0) * mm
+            assert kept.proposals({NAMES[index]: truth_lps[index] + slip}) == ()
+
+
+@both_dimensions
 def test_only_what_the_new_ones_bring_is_proposed(dimension):
     truth, far, kept = turned_case(dimension)
     given = {name: truth[NAMES.index(name)] for name in far[:dimension]}
