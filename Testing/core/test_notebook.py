@@ -128,7 +128,7 @@ def test_thresholds_are_passed_on():
 
 def test_the_table_of_a_prediction_has_the_presence_and_no_place_for_what_is_absent():
     present, absent = prediction_of(0.9, 0.1).to_table()
-    sure = ("presence", "confidence", "expected_mm", "level", "within_mm")
+    sure = ("presence", "confidence", "expected_mm", "level", "within_mm", "look")
     assert list(present) == ["name", "x", "y", "z", *sure, "state"]
     assert present["expected_mm"] is present["within_mm"] is None
     assert present["y"] == 2.0 and present["state"] == "predicted"

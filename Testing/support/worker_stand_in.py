@@ -9,6 +9,7 @@ import ctypes
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,31 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "LandmarkHeatmap"))
 from landmark_heatmap.annotation.doubt import Doubt
 from landmark_heatmap.annotation.landmarks import Landmark, LandmarkSet
 from landmark_heatmap.detection.prediction import LandmarkPrediction, Prediction
+from landmark_heatmap.detection.proposals import Proposal
 from landmark_heatmap.errors import PredictionError
 from landmark_heatmap.images.geometry import Image
 from landmark_heatmap.model.description import ModelIdentity
 from landmark_heatmap.worker import protocol, server
 
 NAMES = ("Left", "Right")
+
+
+class Moves:
+    """Of the last image: what is not given would move 3 mm along L."""
+
+    def __init__(self, points, what):
+        self.points, self.what = points, what
+
+    def proposals(self, given, new, absent):
+        if self.what == "thinks-long":
+            time.sleep(0.5)
+        if set(given) - set(NAMES):
+            raise PredictionError(f"The model has no landmark '{min(set(given) - set(NAMES))}'.")
+        return tuple(
+            Proposal(replace(point, position_lps=point.position_lps + [3, 0, 0]), 3.0)
+            for point in self.points
+            if point.name not in given and point.name not in absent
+        )
 
 
 class StandIn:
@@ -35,7 +55,7 @@ class StandIn:
         if self.what == "no-torch":
             raise ImportError("No module named 'torch'")
 
-    def predict(self, image: Image, progress) -> Prediction:
+    def predict(self, image: Image, progress, keep=None) -> Prediction:
         progress("Detecting", 0.2)
         misbehave = getattr(self, "_" + self.what.replace("-", "_"), None)
         if misbehave:
@@ -52,6 +72,8 @@ class StandIn:
             points.append(LandmarkPrediction(name, position, 0.9, 0.8, crop, crop, doubt))
         landmarks = LandmarkSet(tuple(Landmark(name) for name in NAMES))
         identity = ModelIdentity(self.what, "1", "0" * 64)
+        if keep is not None:
+            keep(Moves(points, self.what))
         return Prediction(landmarks, tuple(points), image.grid, identity)
 
     def _slow(self, progress):

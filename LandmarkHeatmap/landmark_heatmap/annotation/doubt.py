@@ -7,6 +7,12 @@ from dataclasses import dataclass, fields
 
 from ..lengths import rough
 
+# What all landmarks together have made of one that did not fit: it stays, and is doubted; another peak of
+# its heatmap was taken; it was seen when the network was asked again, where the others have it; or it
+# was seen nowhere, and is where the others have it.
+DOUBTED, OTHER_PEAK, SEEN_AGAIN, BY_SHAPE = "doubted", "other peak", "seen again", "by shape"
+LOOKS = (DOUBTED, OTHER_PEAK, SEEN_AGAIN, BY_SHAPE)
+
 
 @dataclass(frozen=True)
 class Doubt:
@@ -16,7 +22,8 @@ class Doubt:
     level, within_mm: the probability (0 to 1) with which that is within so far; None where the model
     was not calibrated on cases that it had not seen. apart_mm: how far the position is from where the
     other landmarks have it; oddness: the same over what one in a thousand right ones exceeds, so that
-    above one it breaks the shape. None where the model knows no shape.
+    above one it breaks the shape. None where the model knows no shape. look: one of LOOKS, what all
+    landmarks together have made of it; None where it fitted.
     """
 
     expected_mm: float
@@ -24,6 +31,7 @@ class Doubt:
     within_mm: float = None
     apart_mm: float = None
     oddness: float = None
+    look: str = None
 
     @property
     def is_odd(self) -> bool:
@@ -46,19 +54,25 @@ class Doubt:
 
     def to_json(self) -> dict:
         values = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {name: None if value is None else float(value) for name, value in values.items()}
+        look = values.pop("look")
+        values = {name: None if value is None else float(value) for name, value in values.items()}
+        return {**values, "look": look}
 
     @classmethod
     def from_json(cls, document) -> Doubt:
         """Raises ValueError for a document that is none."""
         if not isinstance(document, dict):
             raise ValueError("a doubt has to be an object")
-        values = {each.name: _length(document.get(each.name)) for each in fields(cls)}
+        numbers = [each.name for each in fields(cls) if each.name != "look"]
+        values = {name: _length(document.get(name)) for name in numbers}
         if values["expected_mm"] is None:
             raise ValueError("a doubt needs 'expected_mm'")
         if not 0 <= (values["level"] or 0) <= 1:
             raise ValueError("the 'level' of a doubt has to be from 0 to 1")
-        return cls(**values)
+        look = document.get("look")
+        if look is not None and look not in LOOKS:
+            raise ValueError(f"the 'look' of a doubt has to be one of {', '.join(LOOKS)}")
+        return cls(**values, look=look)
 
 
 def percent(share: float) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..annotation.doubt import BY_SHAPE
 from ..images.geometry import Grid, Image
 from ..model.belief_form import BeliefForm, uncalibrated
 from ..model.joint_shape import GATE, JointShape
@@ -28,6 +29,8 @@ from .seen import Seen
 
 # The level that is told of; lower where too few cases were held out.
 TOLD_LEVEL = 0.9
+# How well a person places a landmark, in voxels of the coarse grid.
+_SURE_VOXELS = 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,14 +77,39 @@ def predictions(seen, form: BeliefForm, shape: JointShape, grid: Grid, is_last=N
     form: None for a model that has none. grid: see `words`. is_last: for each whether it is what the
     model's last stage saw, which alone is calibrated; by default all.
     """
-    if form is None:
-        form = uncalibrated(len(seen), min(each.stage.sigma_mm for each in seen))
-    said = words(seen, form, shape, grid)
+    form = form or uncalibrated_of(seen)
+    return told(seen, form, words(seen, form, shape, grid), is_last)
+
+
+def uncalibrated_of(seen) -> BeliefForm:
+    """The form of a model that has none."""
+    return uncalibrated(len(seen), min(each.stage.sigma_mm for each in seen))
+
+
+def told(seen, form: BeliefForm, said, is_last=None) -> tuple:
+    """A LandmarkPrediction for each Seen; None for None. said: a Word for each, or None."""
     is_last = [True] * len(seen) if is_last is None else is_last
     return tuple(
-        _told(each, number, form if last else form.without_held_out(), word)
+        None if each is None else _told(each, number, _form_for(each, form, last), word)
         for number, (each, word, last) in enumerate(zip(seen, said, is_last))
     )
+
+
+def positions(seen, form: BeliefForm, said) -> np.ndarray:
+    """(L, 3), LPS, mm: where the same are, and nothing else of them."""
+    return np.array(
+        [
+            position_of(core_of(each, own, word and (word.mean, word.covariance)), own)
+            for each, own, word in zip(seen, (_form_for(s, form, False) for s in seen), said)
+        ]
+    )
+
+
+def _form_for(seen: Seen, form: BeliefForm, is_last: bool) -> BeliefForm:
+    if seen.look == BY_SHAPE:
+        # It is the others' word already, and no network's.
+        return replace(form.without_held_out(), power=1.0, peak_power=1.0, joint=0.0)
+    return form if is_last else form.without_held_out()
 
 
 def _told(seen: Seen, landmark: int, form: BeliefForm, word: Word) -> LandmarkPrediction:
@@ -109,13 +137,14 @@ def _doubt(found: Believed, landmark: int, form: BeliefForm, seen: Seen, word: W
         moved = (found.position_lps - seen.position_lps) @ seen.heatmap.grid.directions
         apart = float(np.linalg.norm(word.mean - moved[: len(word.mean)]))
         oddness = math.sqrt(word.square / GATE[len(word.mean)])
-    return Doubt(form.error_scale * found.expected_mm, level, within, apart, oddness)
+    return Doubt(form.error_scale * found.expected_mm, level, within, apart, oddness, seen.look)
 
 
-def words(seen, form: BeliefForm, shape: JointShape, grid: Grid) -> list:
+def words(seen, form: BeliefForm, shape: JointShape, grid: Grid, given=None) -> list:
     """What the others say of each landmark; None where there is no shape, or it is absent.
 
-    grid: of the coarse stage, along whose axes, in mm, the landmarks are put together.
+    grid: of the coarse stage, along whose axes, in mm, the landmarks are put together. given: index to
+    position_lps of landmarks that a person has placed.
     """
     nothing = [None] * len(seen)
     if shape is None:
@@ -123,14 +152,19 @@ def words(seen, form: BeliefForm, shape: JointShape, grid: Grid) -> list:
     dimension = shape.mean.shape[1]
     positions = np.full((len(seen), dimension), np.nan)
     covariances = np.tile(np.eye(dimension), (len(seen), 1, 1))
-    turns = [_turn(each.heatmap.grid, grid)[:dimension, :dimension] for each in seen]
+    turns = [turn_between(each.heatmap.grid, grid)[:dimension, :dimension] for each in seen]
     peaks = [(grid.to_ijk(each.position_lps) * grid.spacing_mm)[:dimension] for each in seen]
     for index, (each, turn) in enumerate(zip(seen, turns)):
         if each.is_there:
-            mean, own = _moments(core_of(each, form), each)
+            mean, own = moments(core_of(each, form), each)
             positions[index] = peaks[index] + turn @ mean[:dimension]
             covariances[index] = turn @ own[:dimension, :dimension] @ turn.T
-    said = shape.expected(positions, covariances)
+    is_given = np.zeros(len(seen), bool)
+    for index, position_lps in (given or {}).items():
+        is_given[index] = True
+        positions[index] = (grid.to_ijk(position_lps) * grid.spacing_mm)[:dimension]
+        covariances[index] = sure(grid, dimension)
+    said = shape.expected(positions, covariances, given=is_given)
     if said is None:
         return nothing
     return [
@@ -143,12 +177,17 @@ def words(seen, form: BeliefForm, shape: JointShape, grid: Grid) -> list:
     ]
 
 
-def _turn(heatmap: Grid, grid: Grid) -> np.ndarray:
+def sure(grid: Grid, dimension: int) -> np.ndarray:
+    """(D, D), mm squared: how well known is what a person has placed."""
+    return (_SURE_VOXELS * float(min(grid.spacing_mm[:dimension]))) ** 2 * np.eye(dimension)
+
+
+def turn_between(heatmap: Grid, grid: Grid) -> np.ndarray:
     """(3, 3): columns are the axes of the heatmap along those of the grid, of length one."""
     return grid.directions.T @ heatmap.directions
 
 
-def _moments(core: Core, seen: Seen) -> tuple:
+def moments(core: Core, seen: Seen) -> tuple:
     """(mean (3,), covariance (3, 3)) of f in mm from the peak, along i, j, k."""
     origin = core.grid.to_ijk(seen.position_lps)[::-1]
     lines = [line_mm(core.values.shape, axis, origin, core.grid).ravel() for axis in (2, 1, 0)]

@@ -79,6 +79,14 @@ def located(names, found: Found, choice: Choice) -> tuple:
     )
 
 
+def logs_of(found: Found, choice: Choice) -> list:
+    """For each landmark, of its peaks' heights over the highest; none lower than a peak may be."""
+    return [
+        np.log([max(float(h[tuple(p)]) / max(float(h.max()), 1e-6), LOWEST_PEAK) for p in peaks])
+        for h, peaks in zip(found.heatmaps, choice.peaks)
+    ]
+
+
 def grid_mm(position_kji, grid: Grid, stage: Stage) -> np.ndarray:
     """(D,) mm along i, j (, k) of the grid: what the shape prior speaks of."""
     return (np.asarray(position_kji)[::-1] * grid.spacing_mm)[: stage.network.dimension]

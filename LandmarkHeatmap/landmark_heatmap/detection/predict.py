@@ -9,16 +9,20 @@ import torch
 
 from ..errors import PredictionError
 from ..images.geometry import Image, in_pixels
+from ..model.belief_form import uncalibrated
 from ..model.description import ModelDescription, Stage
 from ..model.heatmap import gaussian_mass
 from ..model.model_file import Model, read_model
 from ..model.network import heatmaps_and_presences
+from .agreement import Frame, Places, coarse_candidates
 from .joint import predictions
-from .locate import Found, choose, located
+from .locate import Found, choose
 from .memory import check_coarse, check_fine
 from .prediction import Prediction, moved
 from .prepare import prepare_with_window, stage_grid
-from .refine import Refiner, Source, batch_on
+from .proposals import Kept
+from .refine import Look, Refiner, Source, batch_on
+from .sight import Sight
 from .suits import check_unit
 
 
@@ -53,28 +57,46 @@ class Predictor:
     def description(self) -> ModelDescription:
         return self.model.description
 
-    def predict(self, image: Image, progress=None) -> Prediction:
+    def predict(self, image: Image, progress=None, keep=None) -> Prediction:
         """Detect all landmarks of one image.
 
-        progress: called with (what is being done, fraction done 0 to 1). Of an image in px, a voxel is
+        progress: called with (what is being done, fraction done 0 to 1). keep: called with a Kept, which
+        can tell what else would move if a landmark does. Of an image in px, a voxel is
         1 px whatever its affine says; the result lies where the affine says.
         Raises PredictionError if the model cannot be applied to this image.
         """
         check_unit(image.grid, self.description)
         placed, image = image, in_pixels(image)
-        return moved(self._predicted(image, progress), placed.ijk_to_lps, image.ijk_to_lps)
+        sight = self.sighted(image, progress)
+        if keep is not None:
+            keep(Kept(self, sight, placed))
+        prediction = self._predicted(sight, progress)
+        return moved(prediction, placed.ijk_to_lps, image.ijk_to_lps)
 
-    def _predicted(self, image: Image, progress) -> Prediction:
-        seen, grid = self.seen(image, progress)
-        model, last = self.model, self.description.stages[-1]
-        is_last = [each.stage == last for each in seen]
-        points = predictions(seen, model.belief, model.joint, grid, is_last)
+    def _predicted(self, sight: Sight, progress) -> Prediction:
+        points = self.told(sight.answered(), sight)
         if progress is not None:
             progress("Done", 1.0)
-        return Prediction(self.description.landmarks, points, grid, model.identity)
+        return Prediction(self.description.landmarks, points, sight.found.grid, self.model.identity)
+
+    def told(self, seen, sight: Sight) -> tuple:
+        """A LandmarkPrediction for each Seen."""
+        grid = sight.found.grid
+        return predictions(seen, self.model.belief, self.model.joint, grid, self.is_last(seen))
+
+    def is_last(self, seen) -> list:
+        """For each Seen, which may be None, whether it is by the last stage."""
+        last = self.description.stages[-1]
+        return [each is not None and each.stage == last for each in seen]
 
     def seen(self, image: Image, progress=None) -> tuple:
-        """(a Seen for each landmark, by the last stage that sees it; the coarse stage's grid).
+        """(a Seen for each landmark, by the last stage that sees it; the coarse stage's grid). See
+        `sighted`."""
+        sight = self.sighted(image, progress)
+        return sight.answered(), sight.found.grid
+
+    def sighted(self, image: Image, progress=None) -> Sight:
+        """What the networks see.
 
         image: one whose voxels are as large as its affine says. Raises PredictionError if the model
         cannot be applied to it.
@@ -85,14 +107,14 @@ class Predictor:
         progress("Resampling", 0.0)
         prepared, window = prepare_with_window(image, coarse, self.description.intensity)
         try:
-            return self._seen(prepared, Source(image, window), progress), prepared.grid
+            return self._sighted(prepared, Source(image, window), progress)
         except NotImplementedError as error:
             if self.device.type == "cpu":
                 raise
             self.note = f"'{self.device}' lacks an operation ({error}): computed on the processor."
             warnings.warn(self.note, stacklevel=2)
             self._go_to(torch.device("cpu"))
-            return self._seen(prepared, Source(image, window), progress), prepared.grid
+            return self._sighted(prepared, Source(image, window), progress)
         except (MemoryError, RuntimeError) as error:
             if not _is_lack_of_memory(error):
                 raise
@@ -110,22 +132,37 @@ class Predictor:
             crops = len(self.description.landmarks)
             check_fine(size, self.description, crops, batch_on(self.device))
 
-    def _seen(self, prepared: Image, source: Source, progress) -> tuple:
-        names, prior = self.description.landmarks.names, self.model.prior
-        coarse, *fine = self.description.stages
+    def _sighted(self, prepared: Image, source: Source, progress) -> Sight:
+        coarse = self.description.stages[0]
         progress("Detecting", 0.2)
         heatmaps, presences = run_network(self.model.networks[0], prepared, coarse, self.device)
-        found = Found(heatmaps, presences, prepared.grid, coarse)
-        choice = choose(found, prior)
         progress("Locating", 0.5)
+        return self.sight_of(Found(heatmaps, presences, prepared.grid, coarse), source)
+
+    def sight_of(self, found: Found, source: Source) -> Sight:
+        """What the fine stage, if there is one, sees of what the coarse one has found."""
+        names, model = self.description.landmarks.names, self.model
+        choice, places = choose(found, model.prior), self._places(found)
+        fine = self.description.stages[1:]
         if not fine:
-            return located(names, found, choice)
-        refiner = Refiner(self.model.networks[1], fine[0], self.device)
-        crops = sum(map(len, choice.peaks)) + len(
-            names
-        )  # one more, where its pose has it elsewhere
-        check_fine(heatmaps.shape[1:], self.description, crops, batch_on(self.device))
-        return refiner.refine(names, found, choice, source, prior)
+            return Sight(
+                names, found, coarse_candidates(names, found, choice), places, prior=model.prior
+            )
+        refiner = Refiner(model.networks[1], fine[0], self.device)
+        # One more, where its pose has it elsewhere.
+        crops = sum(map(len, choice.peaks)) + len(names)
+        check_fine(found.heatmaps.shape[1:], self.description, crops, batch_on(self.device))
+        candidates = refiner.candidates(names, found, choice, source, model.prior)
+        return Sight(
+            names, found, candidates, places, Look(refiner, source, model.prior), model.prior
+        )
+
+    def _places(self, found: Found) -> Places:
+        model = self.model
+        if model.joint is None:
+            return None
+        form = model.belief or uncalibrated(len(found.presences), found.stage.sigma_mm)
+        return Places(Frame(model.joint, form, found.grid))
 
 
 def best_device() -> str:

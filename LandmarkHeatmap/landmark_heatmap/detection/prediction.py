@@ -14,6 +14,8 @@ from ..model.description import ModelIdentity
 
 # Of a heatmap, what is below shows nothing.
 _LEAST_SHOWN = 0.0
+# What a table tells of a doubt.
+_TOLD = ("expected_mm", "level", "within_mm", "look")
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,17 +77,18 @@ class Prediction:
 
     def to_table(self) -> Table:
         """A row each: name, x, y, z (mm in LPS), presence, confidence (0 to 1), expected_mm, level,
-        within_mm, state.
+        within_mm, look, state.
 
         state: predicted or absent; an absent landmark has no position, None. expected_mm, level,
-        within_mm: as in Doubt, in the unit of the image; None where nothing is known.
+        within_mm: as in Doubt, in the unit of the image; None where nothing is known. look: what all
+        landmarks together have made of it, likewise.
         """
         rows = self.annotation().to_table()
         for row, point in zip(rows, self.points):
             state, confidence = row.pop("state"), row.pop("confidence")
             row.update(presence=float(point.presence), confidence=confidence)
             doubt = {} if point.doubt is None else point.doubt.to_json()
-            row.update({name: doubt.get(name) for name in ("expected_mm", "level", "within_mm")})
+            row.update({name: doubt.get(name) for name in _TOLD})
             row["state"] = state
         return rows
 
@@ -125,21 +128,27 @@ def moved(prediction: Prediction, to_lps: np.ndarray, from_lps: np.ndarray) -> P
     if np.array_equal(to_lps, from_lps):
         return prediction
     motion = np.asarray(to_lps) @ np.linalg.inv(from_lps)
-
-    def brought(image):
-        return None if image is None else replace(image, ijk_to_lps=motion @ image.ijk_to_lps)
-
-    points = tuple(
-        replace(
-            point,
-            position_lps=apply_affine(motion, point.position_lps),
-            heatmap=brought(point.heatmap),
-            belief=brought(point.belief),
-        )
-        for point in prediction.points
-    )
+    points = tuple(moved_point(point, to_lps, from_lps) for point in prediction.points)
     grid = replace(prediction.grid, ijk_to_lps=motion @ prediction.grid.ijk_to_lps)
-    return replace(prediction, points=points, grid=grid, combined=brought(prediction.combined))
+    combined = _brought(prediction.combined, motion)
+    return replace(prediction, points=points, grid=grid, combined=combined)
+
+
+def moved_point(point: LandmarkPrediction, to_lps, from_lps) -> LandmarkPrediction:
+    """The same of one landmark."""
+    if np.array_equal(to_lps, from_lps):
+        return point
+    motion = np.asarray(to_lps) @ np.linalg.inv(from_lps)
+    return replace(
+        point,
+        position_lps=apply_affine(motion, point.position_lps),
+        heatmap=_brought(point.heatmap, motion),
+        belief=_brought(point.belief, motion),
+    )
+
+
+def _brought(image: Image, motion) -> Image:
+    return None if image is None else replace(image, ijk_to_lps=motion @ image.ijk_to_lps)
 
 
 def _add_maximum(combined: np.ndarray, grid: Grid, heatmap: Image) -> None:

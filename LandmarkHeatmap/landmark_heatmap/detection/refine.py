@@ -16,7 +16,8 @@ from ..model.description import Stage
 from ..model.heatmap import decode_peak, gaussian_mass
 from ..model.network import belief_of
 from ..model.prior import choose_peaks
-from .locate import LOWEST_PEAK, Choice, Found, grid_mm, located
+from .agreement import Candidate
+from .locate import LOWEST_PEAK, Choice, Found, grid_mm, located, logs_of
 from .prepare import scaled
 from .seen import Seen, seen_at
 
@@ -45,6 +46,7 @@ class Crop:
     heatmap: Image
     presence: float
     position_kji: np.ndarray
+    stage: Stage
 
     @property
     def position_lps(self) -> np.ndarray:
@@ -95,7 +97,12 @@ class Refiner:
         self.network, self.stage, self.device = network, stage, device
 
     def refine(self, names, found: Found, choice: Choice, source: Source, prior=None) -> tuple:
-        """A Seen for each landmark, from crops around the candidates.
+        """A Seen for each landmark: the first of its candidates."""
+        told = self.candidates(names, found, choice, source, prior)
+        return tuple(each[0].seen for each in told)
+
+    def candidates(self, names, found: Found, choice: Choice, source: Source, prior=None) -> tuple:
+        """The Candidates of each landmark, from crops around the peaks, the chosen one first.
 
         Where a coarse heatmap has several peaks, all of them are looked at, and the prior chooses
         again, knowing what the fine stage thinks of each. Landmarks that are absent from the image,
@@ -119,11 +126,24 @@ class Refiner:
             for peaks, there in zip(choice.peaks, present)
         ]
         choice = _chosen_again(found, choice, crops, prior)
-        points = list(located(names, found, _of_the_coarse(first, choice)))
-        for index, (each, i) in enumerate(zip(crops, choice.chosen)):
-            if each is not None and _is_seen(each[i], source.image.grid):
-                points[index] = self._seen(points[index], each[i])
-        return tuple(points)
+        coarse, logs = located(names, found, _of_the_coarse(first, choice)), logs_of(found, choice)
+        return tuple(
+            (Candidate(point, trust=point.presence),)
+            if each is None
+            else self._of_landmark(point, each, chosen, log, source.image.grid)
+            for point, each, chosen, log in zip(coarse, crops, choice.chosen, logs)
+        )
+
+    def _of_landmark(self, coarse: Seen, crops, chosen: int, logs, image: Grid) -> tuple:
+        """The chosen one, though it be the coarse stage's; and what else is seen."""
+        told = []
+        for index in (chosen, *(i for i in range(len(crops)) if i != chosen)):
+            crop, is_seen = crops[index], _is_seen(crops[index], image)
+            if is_seen or index == chosen:
+                seen = self._seen(coarse, crop) if is_seen else coarse
+                log = logs[index] + float(np.log(max(crop.presence, 1e-6)))
+                told.append(Candidate(seen, log, crop.presence))
+        return tuple(told)
 
     def look(self, source: Source, wanted, turn=None) -> list:
         """A Crop for each (index of a landmark, position_lps) of `wanted`. turn: see crop_grid."""
@@ -147,7 +167,12 @@ class Refiner:
         presences = torch.sigmoid(belief.presence_logit)[:, 0].cpu().numpy()
         heatmaps = belief.heatmap.clamp_min(0).cpu().numpy().reshape(arrays.shape)
         return [
-            Crop(Image(heatmap, grid.ijk_to_lps, grid.unit), float(presence), decode_peak(heatmap))
+            Crop(
+                Image(heatmap, grid.ijk_to_lps, grid.unit),
+                float(presence),
+                decode_peak(heatmap),
+                self.stage,
+            )
             for heatmap, grid, presence in zip(heatmaps, grids, presences)
         ]
 
@@ -155,6 +180,26 @@ class Refiner:
         """The coarse stage's name and presence, the crop's position and heatmap."""
         seen = seen_at(coarse.name, crop.heatmap, crop.position_kji, coarse.presence, self.stage)
         return replace(seen, confidence=seen.confidence * coarse.presence)
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """For a second look at an image with the fine stage."""
+
+    refiner: Refiner
+    source: Source
+    prior: object
+
+    def turn_of(self, positions_mm):
+        """(D, D), how crops are turned where landmarks (L, D) lie like this; None if they are not."""
+        if not self.refiner.stage.turned or self.prior is None:
+            return None
+        pose = self.prior.pose_of(positions_mm)
+        return None if pose is None else pose.rotation
+
+    def at(self, wanted, positions_mm) -> list:
+        """A Crop for each (index, position_lps) of `wanted`."""
+        return self.refiner.look(self.source, wanted, self.turn_of(positions_mm))
 
 
 def _pose(found: Found, choice: Choice, present, prior):

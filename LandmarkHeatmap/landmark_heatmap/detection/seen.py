@@ -18,7 +18,7 @@ SHOWN = 0.01
 @dataclass(frozen=True, eq=False)
 class Seen:
     """heatmap: (K, J, I), whole, of height one where perfect. position_kji: of its peak. presence,
-    confidence: as in LandmarkPrediction. stage: whose heatmap it is."""
+    confidence: as in LandmarkPrediction. stage: whose heatmap it is. look: as in Doubt."""
 
     name: str
     heatmap: Image
@@ -26,6 +26,7 @@ class Seen:
     presence: float
     confidence: float
     stage: Stage
+    look: str = None
 
     @property
     def position_lps(self) -> np.ndarray:

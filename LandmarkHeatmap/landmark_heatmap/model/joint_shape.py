@@ -14,7 +14,7 @@ from itertools import product
 
 import numpy as np
 
-from .pose import align, fit_pose, rotation_onto
+from .pose import Pose, agreeing_pose, align, fit_pose, rotation_onto, truncated
 
 # Share of the kernel, its reach and the noise (both of the whole: size of the shape, mean variance);
 # the best on left-out cases is taken.
@@ -61,29 +61,55 @@ class JointShape:
         """(L,) bool: the landmarks it says something of."""
         return np.isfinite(self.mean).all(-1)
 
-    def expected(self, positions, covariances) -> Expected:
+    def expected(self, positions, covariances, weights=None, given=None) -> Expected:
         """Where the others have each landmark, in any pose.
 
-        positions: (L, D), NaN for what is not there. covariances: (L, D, D) of each. Returns None if
-        too little is there to tell.
+        positions: (L, D), NaN for what is not there. covariances: (L, D, D) of each. weights: (L,), 0 to
+        1, how much each tells of the pose. given: (L,) bool, those that a person has placed, which are
+        never doubted. Returns None if too little is there to tell.
         """
         positions = np.asarray(positions, float)
         there = self.known & np.isfinite(positions).all(-1)
         if there.sum() < _FEWEST_LANDMARKS:
             return None
-        pose = fit_pose(self.mean, np.where(there[:, None], positions, np.nan))
+        weights = np.ones(len(positions)) if weights is None else np.asarray(weights, float)
+        given = there & (np.zeros(len(positions), bool) if given is None else given)
+        placed = np.where(there[:, None], positions, np.nan)
+        told = self._told(fit_pose(self.mean, placed), positions, covariances, there, given)
+        gate = GATE[self.mean.shape[1]]
+        if told is None or not given.any() and not (told.square > gate).any():
+            return told
+        # Half of them may be wrong, or more: begun again with those that agree.
+        pose = agreeing_pose(self.mean, placed, self._deviations(covariances), weights, given)
+        again = self._told(pose, positions, covariances, there, given, in_doubt=True)
+        cost, other = (
+            truncated(np.nan_to_num(each.square), gate, weights, given) for each in (told, again)
+        )
+        return again if other < cost else told
+
+    def _told(self, pose: Pose, positions, covariances, there, given, in_doubt=False) -> Expected:
+        """in_doubt: whether what is far from the mean shape, in this pose, counts less from the start."""
         if pose is None:
             return None
         turn, size = pose.rotation, pose.scale
         apart = (positions - pose.translation) @ turn - size * self.mean
         own = np.einsum("ji,ljk,km->lim", turn, covariances, turn)
-        spread = size**2 * self.widening * self.covariance + _free(self.mean, size)
-        mean, covariance, square = _robust(apart, spread, own, there)
+        spread, more = size**2 * self.widening * self.covariance, np.zeros_like(own)
+        if in_doubt:
+            alone = np.einsum("lilj->lij", spread) + own
+            more = _unsure(_squares(apart, alone), alone, there & ~given)
+        spread = spread + _free(self.mean, size)
+        mean, covariance, square = _robust(apart, spread, own, there, given, more)
         return Expected(
             (size * self.mean + mean) @ turn.T + pose.translation,
             np.einsum("ij,ljk,mk->lim", turn, covariance, turn),
             square,
         )
+
+    def _deviations(self, covariances) -> np.ndarray:
+        """(L,): how far from the mean shape, in its pose, a landmark may be found, in any direction."""
+        of_shape = self.widening * np.einsum("lili->l", self.covariance)
+        return np.sqrt((of_shape + np.einsum("lii->l", covariances)) / self.mean.shape[1])
 
 
 def fit_joint_shape(positions) -> JointShape:
@@ -216,18 +242,25 @@ def _others_say(apart, spread, own, there) -> tuple:
     return mean, covariance
 
 
-def _robust(apart, spread, own, there) -> tuple:
+def _robust(apart, spread, own, there, given, more) -> tuple:
     """(mean, covariance, square): as `_others_say`, in which those count less that lie wrong: as if each
-    were known to as much more as its weight says, of all that could part it from the others' word."""
-    more = np.zeros_like(own)
+    were known to as much more as its weight says, of all that could part it from the others' word.
+
+    more: (L, D, D), with which is begun.
+    """
     for _ in range(_ROUNDS):
         mean, covariance = _others_say(apart, spread, own + more, there)
         covariance = _positive(covariance)
         square = _squares(apart - mean, covariance + own)
-        weights = (FREEDOM + apart.shape[1]) / (FREEDOM + np.nan_to_num(square))
-        weights = np.where(there, np.clip(weights, _LEAST_WEIGHT, 1.0), 1.0)
-        more = (1 / weights - 1)[:, None, None] * (np.nan_to_num(covariance) + own)
+        more = _unsure(square, np.nan_to_num(covariance) + own, there & ~given)
     return mean, covariance, square
+
+
+def _unsure(square, covariance, doubtful) -> np.ndarray:
+    """(L, D, D): how much more badly each is known, by how far it is from where it should be."""
+    weights = (FREEDOM + covariance.shape[-1]) / (FREEDOM + np.nan_to_num(square))
+    weights = np.where(doubtful, np.clip(weights, _LEAST_WEIGHT, 1.0), 1.0)
+    return (1 / weights - 1)[:, None, None] * covariance
 
 
 def _positive(covariance) -> np.ndarray:

@@ -17,6 +17,12 @@ _ROUNDS = 5
 # Samples of landmarks that are tried, and how many median distances off a landmark is ignored.
 _SAMPLES = 300
 _OUTLIER = 4.0
+# A landmark that is more than so many standard deviations off a pose counts as no further off.
+_TRUNCATED = 3.0
+# What is given counts as much as this share of all.
+_GIVEN_SHARE = 1 / 8
+# What no camera and no growth does to a shape: a few wrong landmarks can ask for any size.
+_MOST_SCALED = 3.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,10 +64,56 @@ def fit_pose(shape: np.ndarray, positions: np.ndarray) -> Pose:
     return best if again is None else again[0]
 
 
-def _samples(count: int) -> np.ndarray:
-    """(S, 3) indices of random landmarks, no one twice in a sample; the same every time."""
-    rng = np.random.default_rng(0)
-    return rng.random((_SAMPLES, count)).argsort(axis=1)[:, :_FEWEST]
+def agreeing_pose(shape, positions, deviations, weights, given) -> Pose:
+    """The pose with which the most of `positions` agree, however few they are; None if none can be told.
+
+    shape, positions: (L, D), NaN for what is unknown. deviations: (L,), how far a right landmark may
+    lie off. weights: (L,), what each counts. given: (L,) bool, those that are known to be right.
+
+    Of many poses, each from as few landmarks as it takes, that with the least sum of squares, truncated
+    where a landmark is wrong anyway: more than half may be, as long as they do not agree on another
+    pose. Landmarks that are given are not truncated: see `truncated`.
+    """
+    known = np.isfinite(shape).all(-1) & np.isfinite(positions).all(-1)
+    if known.sum() < _FEWEST:
+        return None
+    shape, positions, given = shape[known], positions[known], given[known]
+    deviations, weights = deviations[known], np.where(given, 1.0, weights[known])
+    few = _samples(len(shape), shape.shape[1], given)
+    poses = _least_squares(shape[few], positions[few]) or []
+    whole = _least_squares(shape[None], positions[None]) or []
+    poses = [p for p in (*poses, *whole) if 1 / _MOST_SCALED < p.scale < _MOST_SCALED]
+    if not poses:
+        return fit_pose(shape, positions)
+    squares = (np.array([_distances(pose, shape, positions) for pose in poses]) / deviations) ** 2
+    best = int(np.argmin(truncated(squares, _TRUNCATED**2, weights, given)))
+    agrees = (squares[best] < _TRUNCATED**2) | given
+    if agrees.sum() < _FEWEST:
+        return poses[best]
+    again = _least_squares(shape[None, agrees], positions[None, agrees])
+    return poses[best] if again is None else again[0]
+
+
+def truncated(squares, most: float, weights, given) -> np.ndarray:
+    """The sum of squares (..., L), each at most `most`; but what is beyond that counts for many where
+    a landmark is given. Far off, it outvotes any number of others; a little off, as odd anatomy is, none.
+    """
+    beyond = np.where(given, np.maximum(squares - most, 0), 0).sum(-1)
+    many = max(1.0, _GIVEN_SHARE * squares.shape[-1])
+    return np.minimum(squares, most) @ weights + many * beyond
+
+
+def _samples(count: int, size: int = _FEWEST, given=None) -> np.ndarray:
+    """(S, size) indices of random landmarks, no one twice in a sample; the same every time.
+
+    given: (count,) bool; all but one of a sample, if there are so many, are from these in every second
+    sample.
+    """
+    order = np.random.default_rng(0).random((_SAMPLES, count))
+    if given is not None and given.any():
+        some = np.flatnonzero(given)[order[::2][:, given].argsort(axis=1)[:, : size - 1]]
+        np.put_along_axis(order[::2], some, -1.0, axis=1)
+    return order.argsort(axis=1)[:, :size]
 
 
 def _distances(pose: Pose, shape, positions) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 from ..annotation.doubt import Doubt
 from ..annotation.landmarks import LandmarkSet
 from ..detection.prediction import LandmarkPrediction, Prediction
+from ..detection.proposals import Proposal
 from ..errors import LandmarkHeatmapError
 from ..images.geometry import UNITS, Grid, Image
 from ..model.description import ModelIdentity
@@ -19,6 +20,11 @@ from .protocol import ProtocolError, a_dict, finite, fraction, text, whole
 # Booleans, whole numbers, real ones, complex ones: no objects, which would be addresses.
 _KINDS = "biufc"
 _AXES = 3
+# Whatever a document of another shape leads to; LandmarkHeatmapError: of what places nothing.
+_SENSELESS = (
+    *(ValueError, KeyError, TypeError, AttributeError, OverflowError),
+    LandmarkHeatmapError,
+)
 
 
 def written(image: Image, file) -> dict:
@@ -59,18 +65,7 @@ def loaded(array: dict, folder: Path) -> Image:
 def prediction_to_json(prediction: Prediction, path: Path) -> dict:
     """A Prediction, with its heatmaps and beliefs written to the file `path`."""
     with open(path, "wb") as file:
-        points = [
-            {
-                "name": point.name,
-                "position_lps": [float(x) for x in point.position_lps],
-                "presence": float(point.presence),
-                "confidence": float(point.confidence),
-                "heatmap": written(point.heatmap, file),
-                "belief": None if point.belief is None else written(point.belief, file),
-                "doubt": None if point.doubt is None else point.doubt.to_json(),
-            }
-            for point in prediction.points
-        ]
+        points = [_point_to_json(point, file) for point in prediction.points]
         combined = None if prediction.combined is None else written(prediction.combined, file)
     return {
         "landmark_set": prediction.landmarks.to_json(),
@@ -83,19 +78,43 @@ def prediction_to_json(prediction: Prediction, path: Path) -> dict:
     }
 
 
+def proposals_to_json(proposals, path: Path) -> list:
+    """Proposals, with their heatmaps and beliefs written to the file `path`."""
+    with open(path, "wb") as file:
+        return [
+            {"point": _point_to_json(each.point, file), "distance_mm": float(each.distance_mm)}
+            for each in proposals
+        ]
+
+
+def proposals_from_json(document: list, folder: Path) -> tuple:
+    """The inverse; afterwards the file is not needed any more. Raises ProtocolError."""
+    try:
+        return tuple(
+            Proposal(_point(each["point"], folder), finite(each["distance_mm"]))
+            for each in document
+        )
+    except _SENSELESS as error:
+        raise ProtocolError(f"the proposals make no sense: {str(error)[:200]}") from error
+
+
+def _point_to_json(point: LandmarkPrediction, file) -> dict:
+    return {
+        "name": point.name,
+        "position_lps": [float(x) for x in point.position_lps],
+        "presence": float(point.presence),
+        "confidence": float(point.confidence),
+        "heatmap": written(point.heatmap, file),
+        "belief": None if point.belief is None else written(point.belief, file),
+        "doubt": None if point.doubt is None else point.doubt.to_json(),
+    }
+
+
 def prediction_from_json(document: dict, folder: Path) -> Prediction:
     """The inverse; afterwards the file is not needed any more. Raises ProtocolError."""
     try:
         return _prediction(document, folder)
-    # Whatever a document of another shape leads to; LandmarkHeatmapError: of what places nothing.
-    except (
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        OverflowError,
-        LandmarkHeatmapError,
-    ) as error:
+    except _SENSELESS as error:
         raise ProtocolError(f"the prediction makes no sense: {str(error)[:200]}") from error
 
 

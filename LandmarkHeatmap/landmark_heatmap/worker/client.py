@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import PredictionError
 from ..images.geometry import Image
 from . import arrays, protocol
-from .events import Cancelled, Failed, Finished, Progress
+from .events import Cancelled, Failed, Finished, Progress, Proposed
 from .folder import OwnedFolder, clear_dead
 from .process import WorkerProcess
 
@@ -41,7 +41,7 @@ class WorkerClient:
         self.python = python or shutil.which("PythonSlicer") or sys.executable
         self.server = str(server)
         self._process, self._owned, self._job, self._number = None, None, None, 0
-        self._events = []
+        self._events, self._kept = [], None
         clear_dead()
 
     @property
@@ -57,6 +57,7 @@ class WorkerClient:
         if self.is_busy:
             raise PredictionError("A detection is under way already; cancel it first.")
         self._number += 1
+        self._kept = None
         self._job = _Job(self._number, image, str(model_path), device)
         try:
             self._start()
@@ -64,8 +65,38 @@ class WorkerClient:
         except OSError as error:
             self._fail(f"The detection could not be started with '{self.python}': {error}")
 
+    def propose(self, given, new=None, absent=()) -> None:
+        """Ask what else would move in the image that was detected last; `poll` tells Proposed.
+
+        given: name to position (3,), LPS, of all landmarks that a person has placed or confirmed. new,
+        absent: names; see Kept.proposals. A question under way is given up, not so a detection. Raises
+        PredictionError if one is under way, or if there is no image to ask of.
+        """
+        if self._job is not None and not self._job.is_question:
+            raise PredictionError("A detection is under way already; cancel it first.")
+        if not self.can_propose:
+            raise PredictionError("There is no image that was detected last: detect it again.")
+        self._number += 1
+        self._job = _Job(self._number)
+        self._process.write(
+            protocol.line_of(
+                "propose",
+                job=self._number,
+                of=self._kept,
+                given={name: [float(x) for x in at] for name, at in given.items()},
+                new=list(given if new is None else new),
+                absent=list(absent),
+            )
+        )
+
+    @property
+    def can_propose(self) -> bool:
+        """Whether the worker still has what the networks saw in the last image."""
+        alive = self._process is not None and self._process.is_alive()
+        return alive and self._kept is not None
+
     def poll(self) -> list:
-        """The events since the last call: Progress, and then Finished, Failed or Cancelled."""
+        """The events since the last call: Progress, and then Finished, Proposed, Failed or Cancelled."""
         try:
             if self._job is not None and not self._job.is_sent:
                 self._send()
@@ -81,7 +112,10 @@ class WorkerClient:
         """End the job under way, within a second; `poll` tells when it is over."""
         if self._job is None or self._job.deadline is not None:
             return
-        if not self._job.is_sent:
+        if self._job.is_question:
+            # It is soon over: what the worker keeps is worth more than the moment.
+            self._process.write(protocol.line_of("cancel", job=self._job.number))
+        if self._job.is_question or not self._job.is_sent:
             self._finish(Cancelled())
             return
         self._job.deadline = time.monotonic() + _PATIENCE_SECONDS
@@ -153,21 +187,33 @@ class WorkerClient:
                 )
             return
         if job is None or message["job"] != job.number:
-            return  # the end of a job that was given up
+            # The end of a job that was given up.
+            self._forget_result(message["job"])
+            return
         if kind == "progress":
             self._tell(message["stage"], _SENT + (1 - _SENT) * message["fraction"])
         elif kind == "finished":
             prediction = arrays.prediction_from_json(message["prediction"], self._folder)
-            (self._folder / f"result-{job.number}").unlink(missing_ok=True)
+            self._forget_result(job.number)
+            self._kept = job.number
             seconds = {**message["seconds"], "all": time.monotonic() - job.started}
             if job.deadline is not None:
                 self._finish(Cancelled())
             else:
                 self._finish(Finished(prediction, message["device"], message["note"], seconds))
+        elif kind == "proposed":
+            proposals = arrays.proposals_from_json(message["proposals"], self._folder)
+            self._forget_result(job.number)
+            seconds = {**message["seconds"], "all": time.monotonic() - job.started}
+            self._finish(Proposed(proposals, seconds))
         elif kind == "failed":
             self._fail_or_cancel(message["text"], message["details"])
         elif kind == "cancelled":
             self._finish(Cancelled())
+
+    def _forget_result(self, number: int) -> None:
+        with suppress(OSError):
+            (self._folder / f"result-{number}").unlink()
 
     def _tell(self, stage: str, fraction: float) -> None:
         """Progress that never goes back; what a worker says of a job that is cancelled is dropped."""
@@ -198,6 +244,7 @@ class WorkerClient:
         """The process and its folder, whatever state they are in."""
         if self._job is not None:
             self._job.close()
+        self._kept = None
         if self._process is not None:
             self._process.kill()
             self._process = None
@@ -207,12 +254,14 @@ class WorkerClient:
 
 
 class _Job:
-    """One detection. deadline: when a cancelled one is ended by force, None if it is wanted."""
+    """One detection, or, without an image, a question about the last one. deadline: when a cancelled one
+    is ended by force, None if it is wanted."""
 
-    def __init__(self, number: int, image: Image, model: str, device: str):
+    def __init__(self, number: int, image: Image = None, model: str = "", device: str = ""):
         self.number, self.image, self.model, self.device = number, image, model, device
         self.started, self.stage, self.fraction, self.deadline = time.monotonic(), "", 0.0, None
-        self.is_sent, self.path, self._file, self._copied = False, None, None, 0
+        self.is_question = image is None
+        self.is_sent, self.path, self._file, self._copied = self.is_question, None, None, 0
 
     def open(self, folder: Path) -> None:
         self.path = folder / f"image-{self.number}"

@@ -27,6 +27,14 @@ class Finished:
     seconds: dict = field(default_factory=dict)
 
 
+@dataclass(frozen=True, eq=False)
+class Proposed:
+    """proposals: what else would move, the farthest first. seconds: as in Finished."""
+
+    proposals: tuple
+    seconds: dict = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Failed:
     """message: for the user. details: for who looks into it. The next detection may well succeed."""

@@ -7,7 +7,7 @@ machine's byte order) in a folder that the client makes, and messages name them 
 
 client to worker                        worker to client
 ----------------                        ----------------
-                                        {"message": "ready", "version": 2}
+                                        {"message": "ready", "version": 3}
 {"message": "detect", "job": 7,
  "image": ARRAY, "model": PATH,
  "device": "auto"}
@@ -19,6 +19,11 @@ client to worker                        worker to client
                                         {"message": "failed", "job": 7, "text": ..., "details": ...}
 {"message": "cancel", "job": 7}         {"message": "cancelled", "job": 7}
 
+{"message": "propose", "job": 8,
+ "of": 7, "given": {NAME: [L, P, S]},
+ "new": [NAME], "absent": [NAME]}       {"message": "proposed", "job": 8, "proposals": [...],
+                                         "seconds": {...}}, or failed, cancelled
+
 ARRAY: {"file": name in the folder, "offset": bytes, "dtype": "<i2", "shape": [K, J, I],
 "ijk_to_lps": 4 x 4, "unit": "mm" or "px"}. A job's number is never used twice, so what comes late
 belongs to nobody. The worker does one job at a time.
@@ -26,7 +31,12 @@ belongs to nobody. The worker does one job at a time.
 A prediction has the landmark set, the coarse grid, the model, "combined" (ARRAY or null), and of each
 landmark: {"name": ..., "position_lps": [L, P, S], "presence": 0 to 1, "confidence": 0 to 1,
 "heatmap": ARRAY, "belief": ARRAY or null, "doubt": {"expected_mm": ..., "level": ..., "within_mm": ...,
-"apart_mm": ..., "oddness": ...} or null}, where what is not known of a doubt is null.
+"apart_mm": ..., "oddness": ..., "look": ...} or null}, where what is not known of a doubt is null.
+
+What the networks saw in the last image is kept, so that it can be asked what else would move with the
+landmarks that a person has placed or confirmed (`given`), as against the answer without those that are
+`new`; those that are `absent` are not in the image. A proposal: {"point": as of a prediction,
+"distance_mm": ...}. `of` is the job that detected; if it is not the last one, the request fails.
 
 Neither side believes the other: every value is checked as it is read. A request that names its job,
 but asks for what cannot be, is answered by `failed`; a line that is no request at all means that the
@@ -39,7 +49,7 @@ from __future__ import annotations
 import json
 import math
 
-VERSION = 2
+VERSION = 3
 # A request is a few hundred bytes; an answer holds landmark names and definitions, but no arrays.
 LONGEST_REQUEST = 2**18
 LONGEST_ANSWER = 2**25
@@ -141,8 +151,27 @@ def _seconds(value) -> dict:
     return {text(name, _LONGEST_STAGE): finite(each) for name, each in a_dict(value).items()}
 
 
+def _positions(value) -> dict:
+    """Names, each with three numbers."""
+    positions = {text(name): [finite(x) for x in _a_list(at)] for name, at in a_dict(value).items()}
+    if any(len(at) != 3 for at in positions.values()):
+        raise ValueError("has to have three numbers for each name")
+    return positions
+
+
+def _names(value) -> list:
+    return [text(name) for name in _a_list(value)]
+
+
+def _a_list(value) -> list:
+    if not isinstance(value, list):
+        raise ValueError("has to be a list")
+    return value
+
+
 _REQUESTS = {
     "detect": {"job": whole, "image": a_dict, "model": _path, "device": text},
+    "propose": {"job": whole, "of": whole, "given": _positions, "new": _names, "absent": _names},
     "cancel": {"job": whole},
 }
 _ANSWERS = {
@@ -155,6 +184,7 @@ _ANSWERS = {
         "note": lambda v: text(v, _LONGEST_TEXT),
         "seconds": _seconds,
     },
+    "proposed": {"job": whole, "proposals": _a_list, "seconds": _seconds},
     "failed": {
         "job": whole,
         "text": _reason,

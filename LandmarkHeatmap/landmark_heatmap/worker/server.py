@@ -15,7 +15,7 @@ from pathlib import Path
 if __package__ in (None, ""):  # run by its path; the package is two folders up
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from landmark_heatmap.errors import LandmarkHeatmapError
+from landmark_heatmap.errors import LandmarkHeatmapError, PredictionError
 from landmark_heatmap.images.geometry import Image
 from landmark_heatmap.worker import arrays, protocol
 
@@ -39,7 +39,7 @@ class Server:
     def __init__(self, folder: Path, output, make_predictor=None):
         self.folder, self.output = folder, output
         self.make_predictor = make_predictor or _predictor
-        self.loaded = {}
+        self.loaded, self.kept = {}, None
         self.waiting = queue.Queue(_MOST_WAITING)
         self.unwanted = set()
         self._speaking = threading.Lock()
@@ -99,7 +99,10 @@ class Server:
     def _do(self, request: dict) -> None:
         job = request["job"]
         try:
-            self._say("finished", job=job, **self._detected(request))
+            if request["message"] == "propose":
+                self._say("proposed", job=job, **self._proposed(request))
+            else:
+                self._say("finished", job=job, **self._detected(request))
         except _CancelledError:
             self._say("cancelled", job=job)
         except LandmarkHeatmapError as error:
@@ -116,6 +119,8 @@ class Server:
 
     def _detected(self, request: dict) -> dict:
         job, start = request["job"], time.monotonic()
+        # What was kept of the last image is memory for this one.
+        self.kept = None
 
         def progress(stage, fraction):
             if job in self.unwanted:
@@ -142,18 +147,35 @@ class Server:
             "seconds": {"loading": ready - start, "predicting": done - ready},
         }
 
+    def _proposed(self, request: dict) -> dict:
+        job, start = request["job"], time.monotonic()
+        if job in self.unwanted:
+            raise _CancelledError
+        number, kept = self.kept or (None, None)
+        if number != request["of"]:
+            raise PredictionError(
+                "The image is not the last one that was detected: detect it again."
+            )
+        proposals = kept.proposals(request["given"], request["new"], request["absent"])
+        document = arrays.proposals_to_json(proposals, self.folder / f"result-{job}")
+        return {"proposals": document, "seconds": {"proposing": time.monotonic() - start}}
+
     def _predicted(self, predictor, note, request, image: Image, progress) -> tuple:
         """(prediction, the predictor that made it, note): on the processor if the GPU is too small."""
+
+        def keep(kept):
+            self.kept = request["job"], kept
+
         try:
-            prediction = predictor.predict(image, progress)
+            prediction = predictor.predict(image, progress, keep)
             return prediction, predictor, getattr(predictor, "note", "") or note
         except LandmarkHeatmapError as error:
             if not _is_lack_of_gpu_memory(error):
                 raise
-        self.loaded = {}  # frees what is left there
+        self.loaded, self.kept = {}, None  # frees what is left there
         predictor, _ = self._loaded(request["model"], "cpu")
         note = "The GPU's memory is too small for this image: computed on the processor."
-        return predictor.predict(image, progress), predictor, note
+        return predictor.predict(image, progress, keep), predictor, note
 
     def _loaded(self, model: str, device: str) -> tuple:
         """(predictor, which device it took and why). The last one stays, unless its file changed."""

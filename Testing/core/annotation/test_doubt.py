@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from landmark_heatmap.annotation.annotation_files import read_annotation, write_annotation
-from landmark_heatmap.annotation.doubt import Doubt, percent
+from landmark_heatmap.annotation.doubt import SEEN_AGAIN, Doubt, percent
 from landmark_heatmap.annotation.landmarks import Annotation, Point, PointState
 from landmark_heatmap.errors import AnnotationError
 
+LOOKED = Doubt(1, look=SEEN_AGAIN).to_json()
 DOUBT = Doubt(0.9, 0.9, 2.1, 14.0, 1.5)
 
 
@@ -42,7 +43,10 @@ def test_above_one_it_breaks_the_shape(oddness, is_odd):
     assert Doubt(1, oddness=oddness).is_odd is is_odd
 
 
-@pytest.mark.parametrize("doubt", [DOUBT, Doubt(2.5), Doubt(np.float32(0.1), np.float64(0.9), 1)])
+@pytest.mark.parametrize(
+    "doubt",
+    [DOUBT, Doubt(2.5), Doubt(np.float32(0.1), np.float64(0.9), 1), Doubt(1, look=SEEN_AGAIN)],
+)
 def test_json_tells_all_of_it(doubt):
     assert Doubt.from_json(json.loads(json.dumps(doubt.to_json()))) == doubt
 
@@ -59,7 +63,16 @@ def test_an_annotation_file_keeps_it(tmp_path):
     assert "Doubt" not in path.read_text() and read_annotation(path) == point_of(None)
 
 
-@pytest.mark.parametrize("value", [3, {}, {"expected_mm": "near"}, {"expected_mm": 1, "level": 2}])
+@pytest.mark.parametrize(
+    "value",
+    [
+        3,
+        {},
+        {"expected_mm": "near"},
+        {"expected_mm": 1, "level": 2},
+        {"expected_mm": 1, "look": "?"},
+    ],
+)
 def test_a_damaged_one_is_refused_by_its_point(tmp_path, value):
     path = tmp_path / "case.mrk.json"
     write_annotation(path, point_of(DOUBT))

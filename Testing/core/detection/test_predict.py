@@ -13,6 +13,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from landmark_heatmap.annotation.doubt import OTHER_PEAK
 from landmark_heatmap.annotation.landmarks import Landmark, LandmarkSet, PointState
 from landmark_heatmap.detection.locate import find_peaks, locate
 from landmark_heatmap.detection.predict import Predictor
@@ -26,6 +27,7 @@ from landmark_heatmap.model.description import (
     NetworkConfig,
     Stage,
 )
+from landmark_heatmap.model.joint_shape import fit_joint_shape
 from landmark_heatmap.model.model_file import Model
 from landmark_heatmap.model.network import Logits
 from landmark_heatmap.model.prior import fit_prior
@@ -317,3 +319,55 @@ def test_a_device_that_lacks_an_operation_is_left_for_the_processor_with_a_word(
         found = predictor.predict(image)
     assert "upsample_trilinear3d" in predictor.note and str(predictor.device) == "cpu"
     np.testing.assert_allclose(found.points[0].position_lps, expected.points[0].position_lps)
+
+
+class SaysSo(torch.nn.Module):
+    """Of each landmark (L, 2), in voxels of a grid: there, or a little less likely elsewhere."""
+
+    def __init__(self, first, second, size=64):
+        super().__init__()
+        y, x = np.mgrid[:size, :size]
+        bumps = [
+            [np.exp(-((x - a) ** 2 + (y - b) ** 2) / 8) for a, b in each]
+            for each in (first, second)
+        ]
+        values = np.array([one + 0.6 * other for one, other in zip(*bumps)])
+        self.logits = torch.log(torch.tensor(values + 1e-9, dtype=torch.float32))[None]
+
+    def forward(self, image):
+        return Logits(self.logits, torch.full((1, self.logits.shape[1]), -30.0))
+
+
+def test_what_breaks_the_shape_is_mended_in_detection_and_what_was_seen_is_kept():
+    rng = np.random.default_rng(0)
+    mean = rng.uniform(10, 54, (8, 2))
+    cases = SPACING_MM * (mean + 0.3 * rng.normal(size=(30, 8, 2)))
+    wrong = mean.copy()
+    wrong[3] = np.where(mean[3] > 32, mean[3] - 20, mean[3] + 20)
+    names = tuple("ABCDEFGH")
+    plain = predictor_for(2, SaysSo(wrong, mean))
+    description = replace(
+        plain.description,
+        landmarks=LandmarkSet(tuple(map(Landmark, names))),
+        stages=(replace(plain.description.stages[0], network=NetworkConfig(2, 8)),),
+    )
+    image = Image(np.full((1, 64, 64), 500, np.int16), np.diag([SPACING_MM, SPACING_MM, 1, 1]))
+    image.array[0, 0, 0] = 0
+    kept = []
+
+    def found(joint):
+        model = replace(plain.model, description=description, joint=joint)
+        return Predictor(model, "cpu").predict(image, keep=kept.append).points
+
+    def off(point):
+        return np.linalg.norm(point.position_lps[:2] - SPACING_MM * mean[3])
+
+    before, after = found(None), found(fit_joint_shape(cases))
+    assert off(before[3]) > 40 and before[3].doubt.look is None
+    assert off(after[3]) < 1.0 and after[3].doubt.look == OTHER_PEAK
+    assert [point.doubt.look for point in after if point.name != "D"] == [None] * 7
+    given = {"A": np.array([*SPACING_MM * mean[0], 0.0])}
+    assert [each.proposals(given) for each in kept] == [(), ()]
+    # Placed by a person, a landmark stays, though the others have it elsewhere.
+    odd = {"D": before[3].position_lps}
+    assert kept[1].proposals(odd) == ()

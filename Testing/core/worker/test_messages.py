@@ -89,6 +89,12 @@ def test_a_line_that_is_no_request_ends_the_worker_and_its_folder(worker, line):
         {"model": 3},
         {"model": "a\0b"},
         {"device": None},
+        {"message": "propose"},
+        {"message": "propose", "of": 1, "given": [], "new": [], "absent": []},
+        {"message": "propose", "of": 1, "given": {"A": [1, 2]}, "new": [], "absent": []},
+        {"message": "propose", "of": 1, "given": {"A": [1, 2, "x"]}, "new": [], "absent": []},
+        {"message": "propose", "of": 1, "given": {}, "new": "A", "absent": []},
+        {"message": "propose", "of": 1, "given": {}, "new": [], "absent": []},
     ],
 )
 def test_a_request_that_cannot_be_met_fails_and_the_next_one_works(worker, changes):
@@ -146,6 +152,7 @@ def test_a_worker_that_is_asked_to_end_takes_its_folder_along(worker, name):
         },
         {"message": "failed", "job": 1, "text": {}, "details": ""},
         {"message": "failed", "job": 1, "text": " ", "details": ""},
+        {"message": "proposed", "job": 1, "proposals": {}, "seconds": {}},
         {"message": "ready", "version": "1"},
         {"message": "detect", "job": 1},
     ],
@@ -209,6 +216,16 @@ def test_a_prediction_of_wrong_kinds_is_refused(tmp_path, change):
         arrays.prediction_from_json({**document, **change}, tmp_path)
 
 
+@pytest.mark.parametrize("document", [None, 3, [3], [{}], [{"point": {}, "distance_mm": 1}]])
+def test_proposals_of_wrong_kinds_are_refused(tmp_path, document):
+    point = {"point": document_of(tmp_path)["points"][0], "distance_mm": 2}
+    assert arrays.proposals_from_json([point], tmp_path)[0].distance_mm == 2
+    with pytest.raises(protocol.ProtocolError):
+        arrays.proposals_from_json(document, tmp_path)
+    with pytest.raises(protocol.ProtocolError):
+        arrays.proposals_from_json([{**point, "distance_mm": "far"}], tmp_path)
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -224,6 +241,7 @@ def test_a_prediction_of_wrong_kinds_is_refused(tmp_path, change):
         {"doubt": {"expected_mm": 10**400}},
         {"doubt": {"expected_mm": 1, "level": 90, "within_mm": 2}},
         {"doubt": {"expected_mm": 1, "oddness": "very"}},
+        {"doubt": {"expected_mm": 1, "look": "again and again"}},
     ],
 )
 def test_beliefs_and_doubts_are_checked_as_the_rest_is(tmp_path, change):

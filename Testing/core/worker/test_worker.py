@@ -13,7 +13,14 @@ import pytest
 from landmark_heatmap.errors import PredictionError
 from landmark_heatmap.images.geometry import Image
 from landmark_heatmap.worker import protocol
-from landmark_heatmap.worker.client import Cancelled, Failed, Finished, Progress, WorkerClient
+from landmark_heatmap.worker.client import (
+    Cancelled,
+    Failed,
+    Finished,
+    Progress,
+    Proposed,
+    WorkerClient,
+)
 from places import MODELS, SUPPORT
 
 STAND_IN = SUPPORT / "worker_stand_in.py"
@@ -66,6 +73,70 @@ def test_an_image_goes_there_and_its_landmarks_come_back(client):
     assert (point.doubt.level, point.doubt.within_mm, point.doubt.oddness) == (0.9, 3.0, None)
     np.testing.assert_allclose(finished.prediction.grid.ijk_to_lps, image.ijk_to_lps)
     assert finished.seconds["all"] > 0 and finished.device == "cpu"
+
+
+def propose(client, *args):
+    client.propose(*args)
+    (event,) = wait(client)
+    return event
+
+
+def test_what_would_move_because_of_a_landmark_is_told_of_the_last_image(client):
+    *_, finished = detect(client)
+    event = propose(client, {"Left": np.array([1.0, 2.0, 3.0])})
+    assert isinstance(event, Proposed) and event.seconds["all"] > 0
+    (proposal,) = event.proposals
+    assert proposal.point.name == "Right" and proposal.distance_mm == 3
+    there = finished.prediction.points[1].position_lps + [3, 0, 0]
+    np.testing.assert_allclose(proposal.point.position_lps, there)
+    assert proposal.point.heatmap.array.shape == (3, 3, 3)
+    assert propose(client, {"Left": (1, 2, 3)}, ["Left"], ["Right"]).proposals == ()
+    assert not list(client._folder.glob("result-*"))
+
+
+def test_a_question_of_a_landmark_that_there_is_not_fails_and_the_next_one_works(client):
+    detect(client)
+    event = propose(client, {"Nose": (1, 2, 3)})
+    assert isinstance(event, Failed) and "no landmark 'Nose'" in event.message
+    assert len(propose(client, {}).proposals) == 2
+
+
+def test_there_is_nothing_to_ask_of_before_a_detection_or_after_the_worker_is_gone(client):
+    with pytest.raises(PredictionError, match="detect it again"):
+        client.propose({})
+    detect(client)
+    assert client.can_propose
+    detect(client, "refuse")
+    assert not client.can_propose
+    detect(client)
+    process_of(client).kill()
+    process_of(client).wait()
+    with pytest.raises(PredictionError, match="detect it again"):
+        client.propose({})
+
+
+def test_the_image_of_another_job_is_not_mistaken_for_the_last(client):
+    detect(client)
+    detect(client)
+    client._kept -= 1
+    event = propose(client, {})
+    assert isinstance(event, Failed) and "not the last" in event.message
+
+
+def test_a_newer_question_takes_the_place_of_one_under_way_and_a_detection_none(client):
+    detect(client, "thinks-long")
+    client.propose({"Left": (1, 2, 3)})
+    client.propose({"Right": (1, 2, 3)})
+    (event,) = wait(client)
+    assert [p.point.name for p in event.proposals] == ["Left"]
+    client.propose({})
+    client.cancel()
+    assert isinstance(client.poll()[-1], Cancelled) and not client.is_busy
+    assert len(propose(client, {}).proposals) == 2
+    client.detect(make_image(), "fine")
+    with pytest.raises(PredictionError, match="under way"):
+        client.propose({})
+    wait(client)
 
 
 def test_progress_never_goes_back_and_says_what_is_done(client):
@@ -309,7 +380,7 @@ def test_a_gpu_that_is_too_small_gives_way_to_the_processor(tmp_path):
         def __init__(self, model, device):
             self.device = "cuda:0" if device == "cuda" else "cpu"
 
-        def predict(self, image, progress):
+        def predict(self, image, progress, keep):
             if self.device != "cpu":
                 raise PredictionError("full") from torch.cuda.OutOfMemoryError("full")
             return "found"

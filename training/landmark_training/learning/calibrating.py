@@ -12,6 +12,7 @@ from itertools import product
 
 import numpy as np
 
+from landmark_heatmap.annotation.doubt import BY_SHAPE
 from landmark_heatmap.annotation.landmarks import PointState
 from landmark_heatmap.detection.belief import (
     core_of,
@@ -84,7 +85,8 @@ def _applied(predictor: Predictor, case) -> Applied:
     motion = sized.ijk_to_lps @ np.linalg.inv(image.ijk_to_lps)
     references = np.full((len(names), 3), np.nan)
     for index, (name, found) in enumerate(zip(names, seen)):
-        is_told = found.is_there and found.stage == last
+        # What the others have placed says nothing of the network.
+        is_told = found.is_there and found.stage == last and found.look != BY_SHAPE
         if is_told and label.state(name) is PointState.PLACED:
             references[index] = apply_affine(motion, label.position_lps(name))
     return Applied(tuple(map(near, seen)), references, grid)
