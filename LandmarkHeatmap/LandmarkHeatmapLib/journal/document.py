@@ -155,9 +155,7 @@ def _marks(positions_ras, missing, said, ijk_to_ras, landmarks, followed=None) -
 def step_json(what: str, marks, before, landmarks: LandmarkSet) -> dict:
     """The line of one step: the landmarks that differ from before, and which of them followed others."""
     changed = {
-        name: mark
-        for name, mark, earlier in zip(landmarks.names, marks, before)
-        if mark != earlier
+        name: mark for name, mark, earlier in zip(landmarks.names, marks, before) if mark != earlier
     }
     followed = {name: list(mark.followed) for name, mark in changed.items() if mark.followed}
     line = {"step": what, "marks": {name: mark.to_json() for name, mark in changed.items()}}

@@ -218,7 +218,9 @@ class DetectionResult:
         """Of those that are where an accepted proposal has put them: name to the names of the landmarks
         because of which they moved."""
         known = state.followed(state.read(self.node))
-        return state.still_followed(known, self.landmarks.names, self.positions_ijk()) if known else {}
+        return (
+            state.still_followed(known, self.landmarks.names, self.positions_ijk()) if known else {}
+        )
 
     def asked(self) -> list:
         """For each landmark whether a model was asked for it."""
@@ -325,12 +327,14 @@ class DetectionResult:
         self.markups_node.SetNthControlPointPositionWorld(index, *map(float, position_world_ras))
 
     def follow(self, name: str, ijk, because_of) -> None:
-        """Put a landmark where an accepted proposal has it, which is no judgement. ijk: three floats, voxel
-        indices. because_of: the names of the landmarks of a person that led to it."""
+        """Put a landmark where an accepted proposal has it, which is no judgement. ijk: three floats,
+        voxel indices. because_of: the names of the landmarks of a person that led to it."""
         self._say(name, None)
         state.keep_followed(self.node, name, {"ijk": list(ijk), "because_of": list(because_of)})
         own_ras = apply_affine(ijk_to_ras(self.volume_node), np.asarray(ijk, float))
-        there = markups.transform_between(self.volume_node, self.markups_node).TransformPoint(own_ras)
+        there = markups.transform_between(self.volume_node, self.markups_node).TransformPoint(
+            own_ras
+        )
         self.markups_node.SetNthControlPointPosition(self.landmarks.index(name), *there)
 
     # --- inside
