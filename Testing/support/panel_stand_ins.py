@@ -14,9 +14,9 @@ from mrml_examples import make_prediction
 class ScriptedClient:
     """Answers as WorkerClient does, one step for each `poll` after `go`.
 
-    can_propose: whether it has the last image. moves: name to by how much (3,), LPS, mm, what is not
-    given would move, in the order in which a test wants it told. waits: hold at half of the work until `go` is called. fails_on: text that makes an image fail
-    when its first voxel has this value.
+    waits: hold at half of the work until `go` is called, and keep answers to questions back. failures:
+    what makes an image fail when its first voxel has this value. can_propose: whether it has the last
+    image. moves: name to by how much (3,), LPS, mm, what is not given would move.
     """
 
     def __init__(self, waits=False):

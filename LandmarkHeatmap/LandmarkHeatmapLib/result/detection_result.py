@@ -218,9 +218,7 @@ class DetectionResult:
         """Of those that are where an accepted proposal has put them: name to the names of the landmarks
         because of which they moved."""
         known = state.followed(state.read(self.node))
-        return (
-            state.still_followed(known, self.landmarks.names, self.positions_ijk()) if known else {}
-        )
+        return known and state.still_followed(known, self.landmarks.names, self.positions_ijk())
 
     def asked(self) -> list:
         """For each landmark whether a model was asked for it."""
@@ -332,10 +330,9 @@ class DetectionResult:
         self._say(name, None)
         state.keep_followed(self.node, name, {"ijk": list(ijk), "because_of": list(because_of)})
         own_ras = apply_affine(ijk_to_ras(self.volume_node), np.asarray(ijk, float))
-        there = markups.transform_between(self.volume_node, self.markups_node).TransformPoint(
-            own_ras
-        )
-        self.markups_node.SetNthControlPointPosition(self.landmarks.index(name), *there)
+        there = markups.transform_between(self.volume_node, self.markups_node)
+        index = self.landmarks.index(name)
+        self.markups_node.SetNthControlPointPosition(index, *there.TransformPoint(own_ras))
 
     # --- inside
 

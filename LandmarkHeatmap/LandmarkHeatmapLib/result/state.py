@@ -118,8 +118,8 @@ def write(node, document: dict) -> None:
 
 
 def followed(document: dict) -> dict:
-    """Landmark name to {"ijk": voxel indices, "because_of": names}: who was moved by accepting a proposal,
-    where to, and which landmarks of a person led to it. Scenes of before say nothing of it."""
+    """Landmark name to {"ijk": voxel indices, "because_of": names}: who was moved by accepting a
+    proposal, where to, and which landmarks of a person led to it. Scenes of before say nothing of it."""
     return document.get("followed", {})
 
 

@@ -21,7 +21,7 @@ SHORTCUTS = {
     "redoButton": "Shift+Z",
     "followButton": "Y",
     "followOneButton": "J",
-    "stayButton": "Shift+Y",
+    "stayButton": "O",
     "closeUpButton": "E",
     "allNamesButton": "S",
 }

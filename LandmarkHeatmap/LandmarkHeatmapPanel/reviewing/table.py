@@ -73,8 +73,8 @@ class Column:
 COLUMNS = (
     Column(
         "",
-        "What was done to it; '!' where it breaks the shape, '→' where it would follow. A click puts what most needs a look at the"
-        " top.",
+        "What was done to it; '!' where it breaks the shape, '→' where it would follow. A click puts what"
+        " most needs a look at the top.",
         lambda row: _sign(row)[0],
         order="need",
         tip_of=lambda row: _sign(row)[1],

@@ -195,7 +195,8 @@ class ReviewSection(Section):
         self.ui.filterLineEdit.setVisible(total > MANY)
 
     def _show_above(self) -> None:
-        """What breaks the shape, and what would follow. Their places stay while a result is reviewed, so that the rows do not jump under the hand."""
+        """What breaks the shape, and what would follow. Their places stay while a result is reviewed, so
+        that the rows do not jump under the hand."""
         rows = self.session.every_row() if self.session else []
         self._shape.show(doubts.standing_out(rows))
         is_shown = any(row.doubt and row.doubt.is_odd for row in rows)
