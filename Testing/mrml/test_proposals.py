@@ -212,7 +212,13 @@ def test_it_is_kept_in_the_scene_and_where_the_volume_is_put_elsewhere(scene, as
     review.drag()
     review.answer()
     review.session.follow()
-    review.result.volume_node.SetOrigin(5, -7, 30)
+    review.drag("Tip")
+    assert review.answer(by=(6, 0, 0))
+    (node,) = ghosts()
+    before = np.array(node.GetPolyData().GetPoint(0))
+    origin = review.result.volume_node.GetOrigin()
+    review.result.volume_node.SetOrigin(*np.add(origin, (5, -7, 30)))
+    np.testing.assert_allclose(node.GetPolyData().GetPoint(0) - before, [5, -7, 30], atol=1e-6)
     assert set(review.result.followed()) == {"Head_L", "Head_R"}
     assert review.result.review("Head_L") is Review.UNTOUCHED
 

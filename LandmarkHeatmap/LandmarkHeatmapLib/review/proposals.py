@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import slicer
+import vtk
 
 from landmark_heatmap.dataset.record import Review
 from landmark_heatmap.images.geometry import PX, apply_affine
 
 from ..display.ghosts import Ghosts
+from ..following import Follower
 from ..volumes import ijk_to_ras
 
 # A person's point that moved by no more than this, in voxels of the smallest side, is as it was.
@@ -47,7 +50,7 @@ class Proposal:
     because_of: tuple
 
 
-class Proposals:
+class Proposals(Follower):
     """Those of one review, the farthest first in `items`, until they are taken or left.
 
     The review tells of its steps by `stepped` and `travelled`. on_question: None, or called with a
@@ -56,13 +59,19 @@ class Proposals:
     """
 
     def __init__(self, result):
+        super().__init__(result)
         self.on_question = self.on_change = None
-        self.items = ()
-        self._result, self._ghosts = result, Ghosts(result.volume_node)
+        self.items, self._ghosts = (), Ghosts(result.volume_node)
         self._because_of, self._asked = (), None
         self._places = result.positions_ijk()
+        for event in (
+            slicer.vtkMRMLTransformableNode.TransformModifiedEvent,
+            vtk.vtkCommand.ModifiedEvent,
+        ):
+            self._observe(result.volume_node, event, self._volume_changed)
 
     def release(self) -> None:
+        super().release()
         self._asked, self.items = None, ()
         self._ghosts.release()
 
@@ -75,7 +84,7 @@ class Proposals:
 
     def stepped(self) -> None:
         """Somebody has done something; what was asked before holds only for points that are as then."""
-        names, now = self._result.landmarks.names, self._result.positions_ijk()
+        names, now = self.result.landmarks.names, self.result.positions_ijk()
         given, absent = self._given(now)
         moved = {name for name in given if self._is_elsewhere(names.index(name), now)}
         for index, name in enumerate(names):
@@ -90,22 +99,22 @@ class Proposals:
         self._asked = None
         self._keep(())
         if moved and self.on_question is not None:
-            self._asked = Question(self._result, given, self._because_of, absent)
+            self._asked = Question(self.result, given, self._because_of, absent)
             self.on_question(self._asked)
 
     def travelled(self) -> None:
         """Something was undone, or done again: nothing follows from that."""
-        self._places = self._result.positions_ijk()
+        self._places = self.result.positions_ijk()
         self.leave()
 
     def answer(self, question: Question, found) -> bool:
         """found: a Found for each landmark that would move. Returns whether there is anything to take;
         the answer to an older question is dropped. Reviewed landmarks stay where they are."""
-        if question is not self._asked or not self._result.is_whole:
+        if question is not self._asked or not self.is_alive:
             return False
         self._asked = None
-        names, now = self._result.landmarks.names, self._result.positions_ijk()
-        reviews = self._result.reviews()
+        names, now = self.result.landmarks.names, self.result.positions_ijk()
+        reviews = self.result.reviews()
         items = []
         for each in found:
             if reviews.get(each.name) is not Review.UNTOUCHED:
@@ -124,7 +133,7 @@ class Proposals:
         history: that is the review's."""
         taken = [item for item in self.items if not names or item.name in names]
         for item in taken:
-            self._result.follow(item.name, item.ijk, item.because_of)
+            self.result.follow(item.name, item.ijk, item.because_of)
         return [item.name for item in taken]
 
     def leave(self) -> None:
@@ -137,7 +146,7 @@ class Proposals:
     def _given(self, now) -> tuple:
         """(name to its place, names said to be absent) of what a person has judged."""
         given, absent = {}, []
-        for (name, review), ijk in zip(self._result.reviews().items(), now):
+        for (name, review), ijk in zip(self.result.reviews().items(), now):
             if review is Review.UNTOUCHED:
                 continue
             if np.isfinite(ijk).all():
@@ -153,7 +162,7 @@ class Proposals:
 
     def _still_open(self, now) -> tuple:
         """Without those that somebody has judged or moved meanwhile."""
-        names, reviews = self._result.landmarks.names, self._result.reviews()
+        names, reviews = self.result.landmarks.names, self.result.reviews()
         return tuple(
             item
             for item in self.items
@@ -170,12 +179,17 @@ class Proposals:
         if is_other and self.on_change is not None:
             self.on_change()
 
+    def _volume_changed(self, caller, event, calldata=None):
+        """Where the volume goes, the landmarks go along, and what is proposed of them."""
+        if self.items and self.is_alive:
+            self._show()
+
     def _show(self) -> None:
-        if not self._result.is_whole:
+        if not self.is_alive:
             self._ghosts.release()
             return
-        names, now = self._result.landmarks.names, self._result.positions_ijk()
-        affine = ijk_to_ras(self._result.volume_node)
+        names, now = self.result.landmarks.names, self.result.positions_ijk()
+        affine = ijk_to_ras(self.result.volume_node)
         self._ghosts.show(
             [
                 (apply_affine(affine, now[names.index(item.name)]), apply_affine(affine, item.ijk))
@@ -185,9 +199,9 @@ class Proposals:
 
     def _length(self, ijk) -> float:
         """Of a way in voxels, in the unit of the image."""
-        if self._result.unit == PX:
+        if self.result.unit == PX:
             return float(np.linalg.norm(ijk))
-        return float(np.linalg.norm(ijk_to_ras(self._result.volume_node)[:3, :3] @ ijk))
+        return float(np.linalg.norm(ijk_to_ras(self.result.volume_node)[:3, :3] @ ijk))
 
     def _length_of_a_voxel(self) -> float:
         return min(map(self._length, np.eye(3)))
