@@ -54,7 +54,8 @@ class LandmarkHeatmap(ScriptedLoadableModule):
             " documentation</a>.<br>Keys while the module is open: N and Shift+N next and previous"
             " landmark, U next unreviewed, C confirm, A mark absent, X back to the prediction, K"
             " snap to the peak, D place by click, Z and Shift+Z undo and redo, E close up and back, S"
-            " names of all landmarks or of a few."
+            " names of all landmarks or of a few. What would follow a landmark that you dragged: Y let"
+            " all of it, J only this one, O leave it."
         )
         self.parent.acknowledgementText = _(
             "Made by the LandmarkHeatmap contributors; under the MIT licence."

@@ -45,6 +45,7 @@ def export_case(
         annotator=annotator,
         model=result.model,
         image_note=result.image_note,
+        followed=result.followed(),
     )
     shown = image_of(result.volume_node)
     image = in_pixels(shown)

@@ -93,6 +93,9 @@ class Desk(VTKObservationMixin):
         self.landmark_set.begun.connect(self._annotate)
         self.journal.restored.connect(self._show_result)
         self.export.exported.connect(self.journal.settle)
+        self.review.can_ask = self.detection.questions.can_ask
+        self.review.asking.connect(self.detection.questions.ask)
+        self.detection.answered.connect(self.review.answer)
         self.review.corrected.connect(self._on_corrected)
         self.review.placing.connect(lambda is_placing: self._keys.while_placing(is_placing))
 

@@ -93,6 +93,15 @@ class State:
         keep_setting("Device", device)
 
     @property
+    def follows_by_itself(self) -> bool:
+        """Whether what would follow a correction moves without being asked for. The user's, as well."""
+        return setting("FollowByItself") == "yes"
+
+    @follows_by_itself.setter
+    def follows_by_itself(self, does: bool) -> None:
+        keep_setting("FollowByItself", "yes" if does else "no")
+
+    @property
     def anatomy(self) -> str:
         """A key of ANATOMIES. The user's, whatever the scene: without a graphics card a volume takes
         seconds to be rendered."""

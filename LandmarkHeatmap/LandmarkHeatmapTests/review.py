@@ -54,3 +54,30 @@ class ReviewTests:
         self.assertEqual(panel.ui.reviewTable.item(row, 2).text(), "8.0 mm")
         panel.ui.confirmButton.click()
         self.assertNotIn(odd, panel.ui.shapeLabel.toolTip)
+
+    def test_what_would_follow_a_drag_is_taken_and_undone_in_one_step(self):
+        from landmark_heatmap.dataset.record import Review
+
+        self.keepSetting("LandmarkHeatmap/FollowByItself")
+        volume, truth = put_synthetic_hip()
+        panel = self.openPanel(truth)
+        panel.ui.followCheckBox.checked = False
+        panel.detection.queue.client.follow_mm = 20.0
+        result = self.detect(panel, volume)
+        panel.ui.reviewTable.setCurrentCell(0, 0)
+        current, other = result.landmarks.names[:2]
+        drag(result, current)
+        self.waitFor(lambda: panel.ui.followButton.enabled)
+        self.assertIn("would follow", panel.ui.proposalLabel.toolTip)
+        dragged = result.positions_lps()
+        panel.ui.followButton.click()
+        moved = abs(result.positions_lps() - dragged).max(axis=1)
+        self.assertAlmostEqual(moved[result.landmarks.index(other)], 20.0, places=3)
+        self.assertEqual(moved[result.landmarks.index(current)], 0.0)
+        self.assertIs(result.review(other), Review.UNTOUCHED)
+        panel.ui.undoButton.click()
+        self.assertEqual(abs(result.positions_lps() - dragged).max(), 0.0)
+        drag(result, current)
+        self.waitFor(lambda: panel.ui.followButton.enabled)
+        panel.ui.stayButton.click()
+        self.assertFalse(panel.ui.followButton.enabled)

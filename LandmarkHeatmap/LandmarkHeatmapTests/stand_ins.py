@@ -10,16 +10,37 @@ class ClientOfTruth:
     """Stands in for the worker in tests: it finds every landmark three mm beside where it is.
 
     holds: it works for ever. failures: what the next detections fail with, None for those that do
-    not.
+    not. follow_mm: what is not given would move by so much in x; nobody can be asked if None.
     """
 
     def __init__(self, truths):
         self._truths, self._image, self._calls = truths, None, 0
         self.holds, self.failures, self.is_cancelled = False, [], False
+        self.follow_mm, self._found, self._answers = None, None, []
 
     @property
     def is_busy(self):
-        return self._image is not None
+        return self._image is not None or bool(self._answers)
+
+    @property
+    def can_propose(self):
+        return self.follow_mm is not None and self._found is not None
+
+    def propose(self, given, new=None, absent=()):
+        from dataclasses import replace
+
+        from landmark_heatmap.detection.proposals import Proposal
+        from landmark_heatmap.worker.client import Proposed
+
+        moved = [
+            Proposal(
+                replace(each, position_lps=each.position_lps + [self.follow_mm, 0, 0]),
+                self.follow_mm,
+            )
+            for each in self._found.points
+            if each.name not in given
+        ]
+        self._answers = [Proposed(tuple(moved))]
 
     def detect(self, image, model_path, device="auto"):
         self._image, self.is_cancelled = image, False
@@ -34,7 +55,8 @@ class ClientOfTruth:
         from landmark_heatmap.worker.client import Cancelled, Failed, Finished, Progress
 
         if self._image is None:
-            return []
+            answers, self._answers = self._answers, []
+            return answers
         if self.holds and not self.is_cancelled:
             return [Progress("Detecting", 0.5, 3.0)]
         image, self._image = self._image, None
@@ -45,7 +67,8 @@ class ClientOfTruth:
             return [Failed(failure, "what the process had printed")]
         truth = self._truths[self._calls % len(self._truths)]
         self._calls += 1
-        return [Progress("Detecting", 1.0, 0.0), Finished(predict(truth, image), "cpu")]
+        self._found = predict(truth, image)
+        return [Progress("Detecting", 1.0, 0.0), Finished(self._found, "cpu")]
 
 
 def predict(truth, image):

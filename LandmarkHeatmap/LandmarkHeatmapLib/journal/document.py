@@ -29,17 +29,19 @@ _SAID = {None, *(review.value for review in Review)}
 @dataclass(frozen=True)
 class Mark:
     """One landmark at one moment. ijk: (3,) voxel indices, None without a position. is_missing:
-    said not to be there. said: the Review value that a person gave it, or None."""
+    said not to be there. said: the Review value that a person gave it, or None. followed: the names
+    because of which an accepted proposal has put it there; empty if none has."""
 
     ijk: tuple = None
     is_missing: bool = False
     said: str = None
+    followed: tuple = ()
 
     def to_json(self) -> list:
         return [None if self.ijk is None else list(self.ijk), self.is_missing, self.said]
 
     @classmethod
-    def from_json(cls, document) -> Mark:
+    def from_json(cls, document, followed=()) -> Mark:
         """Raises ValueError or TypeError for a document that is none."""
         ijk, is_missing, said = document
         if ijk is not None:
@@ -48,7 +50,9 @@ class Mark:
                 raise ValueError(ijk)
         if not isinstance(is_missing, bool) or said not in _SAID or (is_missing and ijk):
             raise ValueError(document)
-        return cls(ijk, is_missing, said)
+        if not isinstance(followed, (list, tuple)) or not all(isinstance(f, str) for f in followed):
+            raise ValueError(followed)
+        return cls(ijk, is_missing, said, tuple(followed))
 
 
 @dataclass(frozen=True)
@@ -128,11 +132,13 @@ def _model(document):
 def marks_of(moment: Snapshot, landmarks: LandmarkSet) -> tuple:
     """A Mark for each landmark at a moment of its review."""
     missing = [status == MISSING for status in moment.statuses]
-    return _marks(moment.in_volume_ras, missing, moment.said, moment.volume_ijk_to_ras, landmarks)
+    known = moment.in_volume_ras, missing, moment.said, moment.volume_ijk_to_ras, landmarks
+    return _marks(*known, moment.followed)
 
 
-def _marks(positions_ras, missing, said, ijk_to_ras, landmarks) -> tuple:
+def _marks(positions_ras, missing, said, ijk_to_ras, landmarks, followed=None) -> tuple:
     ijk = apply_affine(np.linalg.inv(ijk_to_ras), positions_ras)
+    because_of = state.still_followed(followed or {}, landmarks.names, ijk)
     return tuple(
         Mark(
             tuple(round(float(value), _DECIMALS) + 0.0 for value in place)
@@ -140,28 +146,33 @@ def _marks(positions_ras, missing, said, ijk_to_ras, landmarks) -> tuple:
             else None,
             bool(is_missing),
             said.get(name),
+            because_of.get(name, ()),
         )
         for name, place, is_missing in zip(landmarks.names, ijk, missing)
     )
 
 
 def step_json(what: str, marks, before, landmarks: LandmarkSet) -> dict:
-    """The line of one step: the landmarks that differ from before."""
+    """The line of one step: the landmarks that differ from before, and which of them followed others."""
     changed = {
-        name: mark.to_json()
-        for name, mark, earlier in zip(landmarks.names, marks, before)
-        if mark != earlier
+        name: mark for name, mark, earlier in zip(landmarks.names, marks, before) if mark != earlier
     }
-    return {"step": what, "marks": changed}
+    followed = {name: list(mark.followed) for name, mark in changed.items() if mark.followed}
+    line = {"step": what, "marks": {name: mark.to_json() for name, mark in changed.items()}}
+    return {**line, "followed": followed} if followed else line
 
 
 def apply_step(document: dict, marks, landmarks: LandmarkSet):
     """The marks after the step of a line, or None if the line says nothing that can be used."""
-    changed = document.get("marks")
+    changed, followed = document.get("marks"), document.get("followed", {})
     if not isinstance(changed, dict) or not set(changed) <= set(landmarks.names):
         return None
+    if not isinstance(followed, dict):
+        return None
     try:
-        read = {name: Mark.from_json(each) for name, each in changed.items()}
+        read = {
+            name: Mark.from_json(each, followed.get(name, ())) for name, each in changed.items()
+        }
     except (TypeError, ValueError):
         return None
     return tuple(read.get(name, mark) for name, mark in zip(landmarks.names, marks))

@@ -112,4 +112,10 @@ def _moment(result: DetectionResult, marks, beginning: Beginning) -> Snapshot:
         for name, mark in zip(result.landmarks.names, marks)
         if mark.said is not None
     }
-    return Snapshot(positions, positions, statuses, said, affine, tuple(size_ijk(volume)))
+    followed = {
+        name: {"ijk": list(mark.ijk), "because_of": list(mark.followed)}
+        for name, mark in zip(result.landmarks.names, marks)
+        if mark.followed and mark.ijk is not None
+    }
+    size = tuple(size_ijk(volume))
+    return Snapshot(positions, positions, statuses, said, affine, size, followed)

@@ -13,7 +13,7 @@ from landmark_heatmap.annotation.landmarks import Annotation, LandmarkSet, Point
 from landmark_heatmap.dataset.record import Review
 from landmark_heatmap.detection.prediction import Prediction
 from landmark_heatmap.errors import PredictionError
-from landmark_heatmap.images.geometry import MM, PX
+from landmark_heatmap.images.geometry import MM, PX, apply_affine
 from landmark_heatmap.model.description import ModelIdentity
 
 from ..display.anatomy import ANATOMY
@@ -200,19 +200,25 @@ class DetectionResult:
         return state.doubts(state.read(self.node))
 
     def review(self, name: str) -> Review:
-        """What a person has done about a landmark, told from where it is now."""
         return self.reviews()[name]
 
     def reviews(self) -> dict:
-        """Name to Review, for every landmark."""
+        """Name to Review, for every landmark: what a person has done, told from where it is now."""
         said = state.read(self.node)["said"]
         now, then = self.positions_lps(), self.predicted_positions_lps()
         missing = markups.are_missing(self.markups_node)
         was_missing, tolerance = markups.are_missing(self.predicted_node), self._tolerance_mm()
+        known, following = (now, then, missing, was_missing), self.followed()
         return {
-            name: state.told(now[i], then[i], missing[i], was_missing[i], said.get(name), tolerance)
-            for i, name in enumerate(self.landmarks.names)
+            name: state.told(*each, said.get(name), tolerance, name in following)
+            for name, *each in zip(self.landmarks.names, *known)
         }
+
+    def followed(self) -> dict:
+        """Of those that are where an accepted proposal has put them: name to the names of the landmarks
+        because of which they moved."""
+        known = state.followed(state.read(self.node))
+        return known and state.still_followed(known, self.landmarks.names, self.positions_ijk())
 
     def asked(self) -> list:
         """For each landmark whether a model was asked for it."""
@@ -243,6 +249,11 @@ class DetectionResult:
     def positions_lps(self) -> np.ndarray:
         """(L, 3) where the landmarks are, LPS, in the volume's own coordinates; NaN if nowhere."""
         return markups.positions_in(self.markups_node, self.volume_node)
+
+    def positions_ijk(self) -> np.ndarray:
+        """(L, 3) the same as voxel indices of the volume, which stay where the volume is moved."""
+        to_ijk = np.linalg.inv(ijk_to_ras(self.volume_node))
+        return apply_affine(to_ijk, self.positions_lps() * markups.RAS_OF_LPS)
 
     def predicted_positions_lps(self) -> np.ndarray:
         """(L, 3) where the model had put them, likewise."""
@@ -304,6 +315,7 @@ class DetectionResult:
     def restore_prediction(self, name: str) -> None:
         """Back to what the model had said, or to nothing at all; as if nobody had touched it."""
         self._say(name, None)
+        state.keep_followed(self.node, name, None)
         index = self.landmarks.index(name)
         markups.copy_point(self.predicted_node, self.markups_node, index)
 
@@ -311,6 +323,16 @@ class DetectionResult:
         """Put a landmark to a world position (3,), RAS, mm."""
         index = self.landmarks.index(name)
         self.markups_node.SetNthControlPointPositionWorld(index, *map(float, position_world_ras))
+
+    def follow(self, name: str, ijk, because_of) -> None:
+        """Put a landmark where an accepted proposal has it, which is no judgement. ijk: three floats,
+        voxel indices. because_of: the names of the landmarks of a person that led to it."""
+        self._say(name, None)
+        state.keep_followed(self.node, name, {"ijk": list(ijk), "because_of": list(because_of)})
+        own_ras = apply_affine(ijk_to_ras(self.volume_node), np.asarray(ijk, float))
+        there = markups.transform_between(self.volume_node, self.markups_node)
+        index = self.landmarks.index(name)
+        self.markups_node.SetNthControlPointPosition(index, *there.TransformPoint(own_ras))
 
     # --- inside
 

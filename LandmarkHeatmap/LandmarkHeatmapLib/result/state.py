@@ -29,6 +29,8 @@ HEATMAP, BELIEF = "heatmap{index}", "belief{index}"
 PARENT = "volumeTransform"
 _PARAMETER = "state"
 _VERSION = 1
+# What is farther from where it followed to, in voxels, was moved since.
+_FOLLOWED_VOXELS = 0.01
 
 
 def points_of(landmarks: LandmarkSet, prediction) -> list:
@@ -54,6 +56,7 @@ def initial(volume_node, landmarks: LandmarkSet, prediction: Prediction = None) 
         "volume_size_ijk": size_ijk(volume_node),
         "unit": unit_of(volume_node) if prediction is None else prediction.grid.unit,
         "said": {},
+        "followed": {},
     }
 
 
@@ -114,15 +117,43 @@ def write(node, document: dict) -> None:
     node.SetParameter(_PARAMETER, json.dumps(document))
 
 
-def told(now, then, is_missing, was_missing, said, tolerance_mm) -> Review:
+def followed(document: dict) -> dict:
+    """Landmark name to {"ijk": voxel indices, "because_of": names}: who was moved by accepting a
+    proposal, where to, and which landmarks of a person led to it. Scenes of before say nothing of it."""
+    return document.get("followed", {})
+
+
+def still_followed(document_followed: dict, names, positions_ijk) -> dict:
+    """Name to the names because of which it is where it is, of those that are still where they followed
+    to. positions_ijk: (L, 3) voxel indices of the landmarks of these names; NaN where there is none."""
+    return {
+        name: tuple(document_followed[name]["because_of"])
+        for name, ijk in zip(names, positions_ijk)
+        if name in document_followed
+        and np.linalg.norm(ijk - np.array(document_followed[name]["ijk"])) <= _FOLLOWED_VOXELS
+    }
+
+
+def keep_followed(node, name: str, entry) -> None:
+    """entry: of one landmark as in `followed`, or None to forget it."""
+    document = read(node)
+    known = {each: kept for each, kept in followed(document).items() if each != name}
+    document["followed"] = known if entry is None else {**known, name: entry}
+    write(node, document)
+
+
+def told(now, then, is_missing, was_missing, said, tolerance_mm, is_following=False) -> Review:
     """The review of one landmark from its position now and as predicted; NaN where it has none.
 
     is_missing, was_missing: whether a person, or the model, said that it is not in the image. A point
     without a position that is not missing either waits to be placed: nothing is said yet.
+    is_following: it is where a proposal has put it, which is a person's only once it is confirmed.
     What was said holds only as long as the point is where it was said of: a point that was moved
     after it was confirmed is corrected, one that was moved back is as it was.
     """
     is_there, was_there = np.isfinite(now).all(), np.isfinite(then).all()
+    if is_there and is_following and said != Review.CONFIRMED.value:
+        return Review.UNTOUCHED
     if is_there and was_there:
         if np.linalg.norm(now - then) > tolerance_mm:
             return Review.CORRECTED

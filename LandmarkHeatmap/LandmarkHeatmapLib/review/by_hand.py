@@ -69,7 +69,8 @@ def _taken(result, source, before: Snapshot) -> Snapshot:
     theirs = markups.ras_positions_in(source.markups_node, volume)
     waiting = markups.are_waiting(source.markups_node)
     said, statuses = dict(before.said), list(before.statuses)
-    their_said = state.read(source.node)["said"]
+    theirs_known = state.read(source.node)
+    their_said, their_followed, followed = theirs_known["said"], state.followed(theirs_known), {}
     status_of = source.markups_node.GetNthControlPointPositionStatus
     for index, name in enumerate(result.landmarks.names):
         if name not in source.landmarks.names:
@@ -80,5 +81,8 @@ def _taken(result, source, before: Snapshot) -> Snapshot:
             statuses[index] = UNDEFINED
         if name in their_said:
             said[name] = their_said[name]
+        if name in their_followed:
+            followed[name] = their_followed[name]
     size = tuple(size_ijk(volume))
-    return Snapshot(positions, positions, tuple(statuses), said, ijk_to_ras(volume), size)
+    affine = ijk_to_ras(volume)
+    return Snapshot(positions, positions, tuple(statuses), said, affine, size, followed)

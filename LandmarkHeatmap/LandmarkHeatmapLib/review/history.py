@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import vtk
 
+from landmark_heatmap.dataset.record import Review
+
 from .snapshot import Snapshot
 
 
@@ -31,6 +33,28 @@ class History:
         self.is_cut_off = False
         self._done, self._undone = [], []
 
+    def begin(self, result) -> None:
+        """Take up what is there, if nothing is known of it yet."""
+        if self.now is None:
+            self.now = Snapshot.take(result)
+            # Judged before, in a scene that was saved, and of how nothing is known.
+            self.is_cut_off = any(r is not Review.UNTOUCHED for r in result.reviews().values())
+
+    def record(self, result, what=None) -> bool:
+        """Make a step of what is not as it was at the last moment; returns whether there was anything.
+
+        what: in words; by default as what it looks like.
+        """
+        before, now = self.now, Snapshot.take(result)
+        touched = now.touched_since(before, result.landmarks.names)
+        if not touched:
+            return False
+        if what is None:
+            verb = "move" if now.moved_since(before) else "judgement"
+            what = f"{verb} of {told_names(touched)}"
+        self.add(Step(what, before, now))
+        return True
+
     def add(self, step: Step) -> None:
         """A step was done; what had been undone before cannot be done again."""
         self._done.append(step)
@@ -47,6 +71,15 @@ class History:
     def redoable(self):
         return self._undone[-1] if self._undone else None
 
+    @property
+    def undo_text(self) -> str:
+        """As "Undo: move of Tip"; why there is nothing, if it was done before the scene was saved."""
+        if self.undoable is not None:
+            return f"Undo: {self.undoable.what}"
+        if self.is_cut_off:
+            return "What was done before the scene was saved and opened again cannot be undone."
+        return ""
+
     def step_back(self) -> Step:
         step = self._done.pop()
         self._undone.append(step)
@@ -62,6 +95,10 @@ class History:
     def _tell(self, what: str, moment: Snapshot) -> None:
         if self.on_moment is not None:
             self.on_moment(what, moment)
+
+
+def told_names(names) -> str:
+    return names[0] if len(names) == 1 else f"{len(names)} landmarks"
 
 
 # (weak reference to the node of a result, its history): a history outlives a visit to another

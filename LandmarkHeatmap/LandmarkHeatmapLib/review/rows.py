@@ -21,7 +21,8 @@ class Row:
     """One landmark of the list. moved_mm: from where it was predicted, in `unit`; NaN without
     a place. is_asked, is_found: whether a network was asked for it, and placed it at all; confidence
     is None if not asked. doubt: of that place; None in results
-    from before there were any."""
+    from before there were any. followed: the names because of which an accepted proposal has put it
+    where it is. proposed_mm: by how much it is proposed to move, None if it is not."""
 
     name: str
     definition: str
@@ -32,18 +33,22 @@ class Row:
     is_found: bool = True
     doubt: Doubt = None
     is_asked: bool = True
+    followed: tuple = ()
+    proposed_mm: float = None
 
     @property
     def breaks_the_shape(self) -> bool:
         """Whether it is far from where the other landmarks have it, and nobody has judged that."""
-        is_there = not math.isnan(self.moved_mm)
+        # What was said of the place that it had does not hold of the one that it followed to.
+        is_there = not math.isnan(self.moved_mm) and not self.followed
         is_odd = self.doubt is not None and self.doubt.is_odd
         return is_odd and is_there and self.review is Review.UNTOUCHED
 
 
-def rows_of(result) -> list:
-    """A Row for each landmark of a result, as in the model."""
-    reviews = result.reviews()
+def rows_of(result, proposed=None) -> list:
+    """A Row for each landmark of a result, as in the model. proposed: name to by how much it is proposed
+    to move."""
+    reviews, followed, proposed = result.reviews(), result.followed(), proposed or {}
     moved, unit = result.all_moved_mm(), result.unit
     found = np.isfinite(result.predicted_positions_lps()).all(axis=1)
     return [
@@ -58,6 +63,8 @@ def rows_of(result) -> list:
             # What is said of a place says nothing of what has none.
             doubt if is_found else None,
             is_asked,
+            followed.get(mark.name, ()),
+            proposed.get(mark.name),
         )
         for mark, confidence, distance, is_found, doubt, is_asked in zip(
             *(result.landmarks.landmarks, result.confidences(), moved),

@@ -7,9 +7,10 @@ from landmark_heatmap.errors import AnnotationError
 
 from ..result import markups
 from ..result.detection_result import DetectionResult
-from .history import Step, history_of
+from .history import history_of, told_names
 from .looking import Looking
 from .placing import Placing, peak_near
+from .proposals import Proposals
 from .rows import ListedNames, names_in_order, rows_of
 from .snapshot import Snapshot
 from .watching import ResultWatch
@@ -28,7 +29,8 @@ class ReviewSession:
 
     on_change(): something in the rows has changed. on_select(name): another landmark is current.
     on_placed(): a click has placed the current one; `go_on` when the click is over. looking: how the
-    current one is shown in the views. close_up: as for Looking. Call `release` when done.
+    current one is shown in the views. proposals: what else would move, a Proposals. close_up: as for
+    Looking. Call `release` when done.
     """
 
     def __init__(self, result: DetectionResult, on_change=None, on_select=None, close_up=None):
@@ -39,19 +41,18 @@ class ReviewSession:
         self.looking = Looking(result, close_up)
         self._watch = ResultWatch(result, self._look, self._picked)
         self._history = history_of(result.node)
-        if self._history.now is None:
-            self._history.now = Snapshot.take(result)
-            # Judged before, in a scene that was saved, and of how nothing is known.
-            reviews = result.reviews().values()
-            self._history.is_cut_off = any(each is not Review.UNTOUCHED for each in reviews)
+        self._history.begin(result)
+        self.proposals = Proposals(result)
+        self.proposals.on_change = self._tell
         self._look()
         self._show_current()
         self.order = "anatomy"
 
     def release(self) -> None:
-        """End the session; all points can be moved again, and the rest stays as it is."""
+        """End it; all points can be moved again, and the rest stays as it is."""
         self.stop_placing()
         self._watch.release()
+        self.proposals.release()
         self.looking.release()
         if self._watch.is_alive:
             markups.unlock_all(self.result.markups_node)
@@ -83,7 +84,7 @@ class ReviewSession:
 
     def every_row(self) -> list:
         """A Row for each landmark, listed or not, as in the model; none once the result is gone."""
-        return rows_of(self.result) if self._watch.is_alive else []
+        return rows_of(self.result, self.proposals.distances) if self._watch.is_alive else []
 
     def progress(self) -> tuple:
         """(how many landmarks have been reviewed, how many there are), listed or not."""
@@ -187,6 +188,18 @@ class ReviewSession:
         """Back to what the model had said, if it was asked; as if nobody had touched it."""
         self._do("return to the prediction", self.result.restore_prediction, names)
 
+    def follow(self, names=()) -> None:
+        """Take the proposals, or those for these names: they move, and nobody has judged them yet."""
+        if self.is_placing or not self._watch.is_alive:
+            return
+        self._look()
+        with self._watch.quiet():
+            taken = self.proposals.take(names)
+        if taken:
+            self._record(f"following of {told_names(taken)}")
+        if not names:
+            self.proposals.leave()
+
     def snap(self) -> bool:
         """Move it to the peak of its heatmap that is nearest; False if none is near."""
         if self.current is None or self.is_placing or not self._watch.is_alive:
@@ -198,11 +211,9 @@ class ReviewSession:
         return True
 
     def place(self) -> None:
-        """Let the next click in a slice view put it there; it is back if none comes.
-
-        Until then nothing else can be judged; `undo` and `stop_placing` end it, and do no more. One
-        that waits to be placed begins, or goes on with, what `annotate` does.
-        """
+        """Let the next click in a slice view put it there; it is back if none comes. Until then nothing
+        else can be judged; `undo` and `stop_placing` end it, and do no more. One that waits to be placed
+        begins, or goes on with, what `annotate` does."""
         if self.current is None or self.is_placing or not self._watch.is_alive:
             return
         self._look()
@@ -239,7 +250,7 @@ class ReviewSession:
         with self._watch.quiet():
             for name in names:
                 action(name)
-        self._record(f"{what} of {names[0] if len(names) == 1 else f'{len(names)} landmarks'}")
+        self._record(f"{what} of {told_names(names)}")
 
     # --- what is noticed, undone and done again
 
@@ -258,26 +269,18 @@ class ReviewSession:
 
     @property
     def undo_text(self) -> str:
-        """As "Undo: move of Tip"; why there is nothing, if it was done before the scene was saved."""
-        undoable = self._history.undoable
-        if self.is_placing and not (self.is_annotating and undoable):
+        """As History.undo_text, or what it does while a click is waited for."""
+        if self.is_placing and not (self.is_annotating and self._history.undoable):
             return f"End the placing of {self.current}"
-        if undoable is not None:
-            return f"Undo: {undoable.what}"
-        if self._history.is_cut_off:
-            return "What was done before the scene was saved and opened again cannot be undone."
-        return ""
+        return self._history.undo_text
 
     @property
     def redo_text(self) -> str:
         return f"Redo: {self._history.redoable.what}" if self.can_redo else ""
 
     def undo(self) -> None:
-        """Take the last step back: everything is exactly what it was before it.
-
-        While a click is waited for, it ends the waiting, and takes no step back; unless landmarks are
-        placed one after another, and there is a step.
-        """
+        """Take the last step back: everything is exactly what it was before it. While a click is waited
+        for, end the waiting instead; unless they are placed one after another, and there is a step."""
         if self.is_placing and not (self.is_annotating and self._history.undoable):
             self.give_up()
             return
@@ -297,6 +300,7 @@ class ReviewSession:
         with self._watch.quiet():
             moment_of(step).put_back(self.result)
         self._history.now = Snapshot.take(self.result)
+        self.proposals.travelled()
         touched = step.after.touched_since(step.before, self.result.landmarks.names)
         if len(touched) == 1:
             self.select(touched[0])
@@ -309,15 +313,9 @@ class ReviewSession:
         self._record(None)
 
     def _record(self, what) -> None:
-        before, now = self._history.now, Snapshot.take(self.result)
-        touched = now.touched_since(before, self.result.landmarks.names)
-        if not touched:
-            return
-        if what is None:
-            verb = "move" if now.moved_since(before) else "judgement"
-            what = f"{verb} of {touched[0] if len(touched) == 1 else f'{len(touched)} landmarks'}"
-        self._history.add(Step(what, before, now))
-        self._tell()
+        if self._history.record(self.result, what):
+            self.proposals.stepped()
+            self._tell()
 
     def _is_waiting_for_a_click(self) -> bool:
         return self._placing is not None and self._placing.is_waiting

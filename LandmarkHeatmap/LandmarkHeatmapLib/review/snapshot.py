@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import slicer
@@ -25,7 +25,8 @@ class Snapshot:
 
     own_ras: (L, 3) as the list of landmarks holds them, mm. in_volume_ras: (L, 3) the same in the
     volume's own coordinates. Both are NaN for points without a position. statuses: MRML's position
-    status of each. said: landmark name to Review value. volume_ijk_to_ras, volume_size_ijk: of the
+    status of each. said: landmark name to Review value. followed: as in
+    `state.followed`. volume_ijk_to_ras, volume_size_ijk: of the
     volume then, so that the moment can be brought back after the volume was put elsewhere.
     """
 
@@ -35,17 +36,20 @@ class Snapshot:
     said: dict
     volume_ijk_to_ras: np.ndarray
     volume_size_ijk: tuple
+    followed: dict = field(default_factory=dict)
 
     @classmethod
     def take(cls, result) -> Snapshot:
         node, volume = result.markups_node, result.volume_node
+        document = state.read(result.node)
         return cls(
             markups.own_positions(node),
             markups.ras_positions_in(node, volume),
             tuple(map(node.GetNthControlPointPositionStatus, range(len(result.landmarks)))),
-            dict(state.read(result.node)["said"]),
+            dict(document["said"]),
             ijk_to_ras(volume),
             tuple(size_ijk(volume)),
+            dict(state.followed(document)),
         )
 
     def moved_since(self, earlier: Snapshot) -> list:
@@ -83,8 +87,8 @@ class Snapshot:
         back = markups.transform_between(volume, node)
         now = markups.own_positions(node)
         document = state.read(result.node)
-        if document["said"] != self.said:
-            document["said"] = dict(self.said)
+        if (document["said"], state.followed(document)) != (self.said, self.followed):
+            document["said"], document["followed"] = dict(self.said), dict(self.followed)
             state.write(result.node, document)
         for index, status in enumerate(self.statuses):
             if status == DEFINED:

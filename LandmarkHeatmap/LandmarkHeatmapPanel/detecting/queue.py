@@ -25,6 +25,7 @@ from LandmarkHeatmapLib.result.publishing import PublishingSteps
 from LandmarkHeatmapLib.volumes import add_volume, ijk_to_ras, image_of
 
 from .jobs import Job, Outcome, Status
+from .questions import LastImage
 
 # How often the timer looks in, and how long it may work on nodes before it lets the window live.
 _INTERVAL_MS = 20
@@ -35,7 +36,8 @@ class DetectionQueue:
     """Detects in one image after another; one failure is reported and the rest go on.
 
     client: a landmark_heatmap.worker.client.WorkerClient. on_status(Status), on_outcome(Outcome),
-    on_end(outcomes, stopped): stopped is why it ended early, empty if it did not.
+    on_end(outcomes, stopped): stopped is why it ended early, empty if it did not. last_image: the
+    LastImage that the worker still has, if it lives; None if there is none.
     """
 
     def __init__(self, client, on_status, on_outcome, on_end):
@@ -45,7 +47,7 @@ class DetectionQueue:
         self._timer = qt.QTimer()
         self._timer.setInterval(_INTERVAL_MS)
         self._timer.connect("timeout()", self._look_in)
-        self._jobs, self._outcomes, self._step = [], [], None
+        self._jobs, self._outcomes, self._step, self.last_image = [], [], None, None
         self._stopped, self._steps, self._found_event = "", None, None
 
     @property
@@ -121,8 +123,10 @@ class DetectionQueue:
         volume = self._job.volume
         if volume.GetScene() is None:
             raise PredictionError(_("The volume was removed before its turn came."))
-        self._place = ijk_to_ras(volume)
-        self.client.detect(image_of(volume), self._model_path, device=self._device)
+        self._place, self.last_image = ijk_to_ras(volume), None
+        image = image_of(volume)
+        self._image_place = image.ijk_to_lps
+        self.client.detect(image, self._model_path, device=self._device)
         self._step = self._detect
 
     def _detect(self) -> None:
@@ -196,6 +200,8 @@ class DetectionQueue:
         if self._is_gone():
             return
         self._steps.finish()
+        known = self._job.volume, self._image_place, self._found_event.prediction
+        self.last_image = LastImage.of(*known)
         self._finish(
             Outcome(
                 self._job.name,

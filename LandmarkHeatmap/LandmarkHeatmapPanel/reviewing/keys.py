@@ -19,6 +19,9 @@ SHORTCUTS = {
     "placeButton": "D",
     "undoButton": "Z",
     "redoButton": "Shift+Z",
+    "followButton": "Y",
+    "followOneButton": "J",
+    "stayButton": "O",
     "closeUpButton": "E",
     "allNamesButton": "S",
 }

@@ -13,7 +13,7 @@ from landmark_heatmap.lengths import number as told_number
 
 from ..section import Signal
 from ..texts import OnResize, width_of
-from . import doubts
+from . import doubts, proposing
 
 # State of a landmark: its sign, what it is called, and a colour that is legible on light and dark.
 STATES = {
@@ -29,7 +29,11 @@ _NAME_PADDING = 16
 
 
 def _sign(row) -> tuple:
-    """As in STATES; of what breaks the shape, that it does."""
+    """As in STATES; of what would follow, or breaks the shape, that it does."""
+    if row.proposed_mm is not None:
+        return "→", proposing.follows(row, row.unit), proposing.COLOUR
+    if row.followed and row.review is Review.UNTOUCHED:
+        return "○", proposing.has_followed(row), proposing.COLOUR
     if row.breaks_the_shape:
         return "!", doubts.breaks(row), doubts.ALARM
     is_unjudged = row.review is Review.UNTOUCHED and not row.is_asked
@@ -42,6 +46,13 @@ def _moved(row) -> str:
     fine = row.moved_mm if 0 < row.moved_mm < 0.1 else 10.0
     told = told_number(row.moved_mm, like=fine, missing="")
     return f"{told} px" if told and row.unit == PX else told
+
+
+def _of_the_place_before(row) -> str:
+    """Heatmap and belief stay those of the detection, also where the landmark has followed."""
+    is_elsewhere = row.followed and row.is_asked
+    text = _("This is of the place where the model had it; it has followed {names} since.")
+    return " " + text.format(names=", ".join(row.followed)) if is_elsewhere else ""
 
 
 @dataclass(frozen=True)
@@ -62,8 +73,8 @@ class Column:
 COLUMNS = (
     Column(
         "",
-        "What was done to it; '!' where it breaks the shape. A click puts what most needs a look at the"
-        " top.",
+        "What was done to it; '!' where it breaks the shape, '→' where it would follow. A click puts what"
+        " most needs a look at the top.",
         lambda row: _sign(row)[0],
         order="need",
         tip_of=lambda row: _sign(row)[1],
@@ -82,7 +93,7 @@ COLUMNS = (
         " that; 'about' where the model was not calibrated. A click puts the least sure at the top.",
         None,
         order="confidence",
-        tip_of=doubts.in_full,
+        tip_of=lambda row: doubts.in_full(row) + _of_the_place_before(row),
         colour_of=doubts.colour,
     ),
     Column(

@@ -15,6 +15,7 @@ from landmark_heatmap.worker.client import WorkerClient
 
 from ..detecting.jobs import Job
 from ..detecting.packages import ensure_packages
+from ..detecting.questions import Questions
 from ..detecting.queue import DetectionQueue
 from ..section import Section, Signal
 from ..widgets import showing_errors
@@ -24,13 +25,14 @@ class DetectionSection(Section):
     """Turns clicks into jobs of the queue, and what the queue tells into words.
 
     ran_on(device, note): where an image was detected in, and why there. ended(results): all images
-    are done; the results that are new.
+    are done; the results that are new. answered(question, found): what else would move.
     """
 
     def __init__(self, ui, state, logic):
         super().__init__(ui, state, logic)
-        self.ran_on, self.ended = Signal(), Signal()
+        self.ran_on, self.ended, self.answered = Signal(), Signal(), Signal()
         self.queue = DetectionQueue(WorkerClient(), self._on_status, self._on_outcome, self._on_end)
+        self.questions = Questions(self.queue, self.answered.emit)
         self._files = []
         self._is_batch = False
         self.ui.progressBar.setVisible(False)
@@ -64,9 +66,12 @@ class DetectionSection(Section):
         self.queue.cancel(reason)
 
     def forget(self) -> None:
+        self.questions.stop()
+        self.queue.last_image = None
         self.ui.batchReportList.clear()
 
     def close(self) -> None:
+        self.questions.close()
         self.queue.close()
 
     # --- starting
@@ -84,6 +89,7 @@ class DetectionSection(Section):
                 return
             self._is_batch = len(jobs) > 1
             self.ui.batchReportList.clear()
+            self.questions.stop()
             self.queue.start(
                 slicer.mrmlScene,
                 jobs,

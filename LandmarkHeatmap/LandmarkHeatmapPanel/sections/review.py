@@ -14,7 +14,7 @@ from LandmarkHeatmapLib.display.views import fit_flat, show_flat
 from LandmarkHeatmapLib.review.rows import ORDERS
 from LandmarkHeatmapLib.review.session import ReviewSession
 
-from ..reviewing import doubts
+from ..reviewing import doubts, proposing
 from ..reviewing.keys import SHORTCUTS
 from ..reviewing.table import ReviewTable
 from ..section import Section, Signal
@@ -43,17 +43,22 @@ class ReviewSection(Section):
     """Follows the result that is chosen; `session` is None where there is none.
 
     corrected(): something in the landmarks of that result has changed. placing(is_placing): whether
-    the next click in a view places a landmark.
+    the next click in a view places a landmark. asking(question): what else would move because of what
+    was done; `answer` is called when that is known. can_ask(result): whether anybody can say it.
     """
 
     def __init__(self, ui, state, logic):
         super().__init__(ui, state, logic)
-        self.corrected, self.placing = Signal(), Signal()
+        self.corrected, self.placing, self.asking = Signal(), Signal(), Signal()
+        self.can_ask = lambda result: False
         self.session = None
         self._close_up = CloseUp(slicer.mrmlScene)
         self._definition = FixedText(self.ui.definitionLabel, lines=2)
         self._shape = FixedText(self.ui.shapeLabel, _SHAPE_LINES)
         self.ui.shapeLabel.setStyleSheet(f"color: {doubts.ALARM}")
+        self._proposals = proposing.ProposalLine(ui)
+        self.ui.followCheckBox.checked = state.follows_by_itself
+        self.ui.followCheckBox.connect("toggled(bool)", self._on_follow_toggled)
         self._table = ReviewTable(ui)
         self._table.chosen.connect(self._on_row_chosen)
         self._table.sorted.connect(self._on_sorted)
@@ -73,6 +78,9 @@ class ReviewSection(Section):
             "placeButton": lambda session: session.place(),
             "undoButton": lambda session: session.undo(),
             "redoButton": lambda session: session.redo(),
+            "followButton": lambda session: session.follow(),
+            "followOneButton": lambda session: session.follow([session.current]),
+            "stayButton": lambda session: session.proposals.leave(),
             "closeUpButton": self._go_near_or_back,
             "allNamesButton": self._name_all_or_few,
         }
@@ -115,6 +123,16 @@ class ReviewSection(Section):
         if self.session:
             self.session.annotate()
 
+    def answer(self, question, found) -> None:
+        """What would move is shown, or moves by itself; nothing if it is too late for that."""
+        session = self.session
+        if session is None or not session.proposals.answer(question, found):
+            return
+        items = session.proposals.items
+        if self.state.follows_by_itself and not session.is_placing:
+            session.follow()
+            self.told.emit(proposing.told(items, session.result.unit, _("followed")))
+
     def give_up(self) -> None:
         """Wait for no click any more."""
         if self.session:
@@ -145,6 +163,7 @@ class ReviewSection(Section):
         if result is not None:
             self.session = ReviewSession(result, self._on_change, self._on_select, self._close_up)
             self.session.on_placed = self._on_placed
+            self.session.proposals.on_question = self.asking.emit
             order = self.state.node.order
             self.session.order = order if order.lstrip("-") in ORDERS else ORDERS[0]
             # Where the review was left; what the views show is the scene's affair.
@@ -159,9 +178,9 @@ class ReviewSection(Section):
         order = session.order if session else ORDERS[0]
         self._table.show(rows, session.current if session else None, order)
         self._show_progress()
-        self._show_shape()
         self._show_definition()
         self._show_buttons()
+        self._show_above()
         self.placing.emit(bool(session and session.is_placing))
 
     def _show_progress(self) -> None:
@@ -175,13 +194,16 @@ class ReviewSection(Section):
         )
         self.ui.filterLineEdit.setVisible(total > MANY)
 
-    def _show_shape(self) -> None:
-        """Its place stays while a result is reviewed, so that the rows do not jump under the hand."""
+    def _show_above(self) -> None:
+        """What breaks the shape, and what would follow. Their places stay while a result is reviewed, so
+        that the rows do not jump under the hand."""
         rows = self.session.every_row() if self.session else []
         self._shape.show(doubts.standing_out(rows))
         is_shown = any(row.doubt and row.doubt.is_odd for row in rows)
         self.ui.shapeLabel.setVisible(is_shown)
-        self._table.leave_room(_SHAPE_LINES if is_shown else 0)
+        can_ask = self.session is not None and self.can_ask(self.session.result)
+        has_line = self._proposals.show(self.session, can_ask)
+        self._table.leave_room(_SHAPE_LINES * is_shown + proposing.LINES * has_line)
 
     def _show_definition(self) -> None:
         session = self.session
@@ -271,6 +293,11 @@ class ReviewSection(Section):
         if self.state.node and self.session:
             self.session.order = order
             self.state.node.order = order
+
+    def _on_follow_toggled(self, checked):
+        self.state.follows_by_itself = checked
+        if checked and self.session:
+            self.session.follow()
 
     def _on_filter(self, text):
         if self.session:

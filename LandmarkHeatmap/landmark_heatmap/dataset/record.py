@@ -43,7 +43,8 @@ class CaseRecord:
 
     reviews: name to Review for every landmark. complete: whether every landmark was judged.
     annotator: as the user wishes to be called; may be empty. image_note: which part of the source
-    was used, where it had several components or frames.
+    was used, where it had several components or frames. followed: name to the names of the landmarks
+    because of which it was moved, of those that are where an accepted proposal has put them.
     """
 
     reviews: dict
@@ -51,6 +52,7 @@ class CaseRecord:
     model: ModelIdentity = None
     created: str = field(default_factory=lambda: datetime.now(timezone.utc).isoformat())
     image_note: str = ""
+    followed: dict = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -73,7 +75,11 @@ def record_document(record, annotation, case_folder, image_name, landmarks) -> d
         "model": None if record.model is None else record.model.to_json(),
         "complete": record.complete and set(landmarks.names) == set(record.reviews),
         "points": {
-            name: {"review": review.value, "state": annotation.state(name).value}
+            name: {
+                "review": review.value,
+                "state": annotation.state(name).value,
+                **({"followed": list(record.followed[name])} if record.followed.get(name) else {}),
+            }
             for name, review in record.reviews.items()
         },
     }
