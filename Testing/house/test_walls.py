@@ -54,6 +54,7 @@ WINGS = {
             "planning",
             "data",
             "judging",
+            "checking",
             "learning",
             "importing",
         ),

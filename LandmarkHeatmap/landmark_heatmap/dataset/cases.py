@@ -85,27 +85,37 @@ def add_case(
                 raise
 
 
-def read_cases(folder) -> list:
+def read_cases(folder, skip_unusable: bool = False) -> list:
     """The newest revision of every case that has an image, as StoredCase, by name.
 
-    Raises DatasetError or AnnotationError for a case that cannot be used, naming it.
+    Raises DatasetError or AnnotationError for a case that cannot be used, naming it, unless those are
+    to be skipped: check.py tells of them.
     """
-    landmarks = read_landmark_set(folder)
-    cases = []
+    landmarks, cases = read_landmark_set(folder), []
     for case_folder, revision in newest_revisions(folder):
-        image_name = image_name_in(revision / "record.json")
-        if image_name is None:
+        try:
+            case = _stored_case(case_folder, revision, landmarks)
+        except LandmarkHeatmapError:
+            if not skip_unusable:
+                raise
             continue
-        image_path = case_folder / image_name
-        if not image_path.is_file():
-            raise DatasetError(f"The case '{case_folder.name}' lacks its image '{image_path}'.")
-        annotation_path = revision / "landmarks.mrk.json"
-        annotation = read_annotation(annotation_path, landmarks)
-        corrected = corrected_names(revision / "record.json")
-        cases.append(
-            StoredCase(case_folder.name, image_path, annotation_path, annotation, corrected)
-        )
+        if case is not None:
+            cases.append(case)
     return cases
+
+
+def _stored_case(case_folder: Path, revision: Path, landmarks: LandmarkSet):
+    """None for a case without an image."""
+    image_name = image_name_in(revision / "record.json")
+    if image_name is None:
+        return None
+    image_path = case_folder / image_name
+    if not image_path.is_file():
+        raise DatasetError(f"The case '{case_folder.name}' lacks its image '{image_path}'.")
+    annotation_path = revision / "landmarks.mrk.json"
+    annotation = read_annotation(annotation_path, landmarks)
+    corrected = corrected_names(revision / "record.json")
+    return StoredCase(case_folder.name, image_path, annotation_path, annotation, corrected)
 
 
 def read_annotations(folder) -> dict:

@@ -61,10 +61,15 @@ def find_cases(folders) -> list:
     for folder in map(Path, folders):
         if not folder.is_dir():
             raise DatasetError(f"There is no folder '{folder}'.")
-        found = _dataset_cases(folder) if is_dataset(folder) else _pairs(folder)
+        found = dataset_cases(folder) if is_dataset(folder) else _pairs(folder)
         if not found:
             raise DatasetError(f"'{folder}' holds no case: no image with its {MARKUPS_SUFFIX}.")
         cases += found
+    return without_unplaced(cases)
+
+
+def without_unplaced(cases) -> list:
+    """The same cases without the points that a program wrote at zero for not placed."""
     # Whether a zero is a point can be told only from where the landmark lies in the other images.
     annotations = without_zeros([case.annotation for case in cases])
     return [replace(case, annotation=a) for case, a in zip(cases, annotations)]
@@ -82,26 +87,40 @@ def images_without_annotation(folders) -> list:
     return lonely
 
 
-def _dataset_cases(folder: Path) -> list:
-    return [Case(c.name, c.image_path, c.annotation, c.corrected) for c in read_cases(folder)]
+def dataset_cases(folder: Path, skip_unusable: bool = False) -> list:
+    found = read_cases(folder, skip_unusable)
+    return [Case(c.name, c.image_path, c.annotation, c.corrected) for c in found]
 
 
 def _pairs(folder: Path) -> list:
-    images = {}
+    paths, faults = pair_paths(folder)
+    for fault in faults:
+        raise DatasetError(fault)
+    return [read_pair(*each) for each in paths]
+
+
+def pair_paths(folder: Path) -> tuple:
+    """([(name, image, annotation)], sentences about what makes no pair) below a folder of pairs."""
+    images, pairs, seen, faults = {}, [], {}, []
     for path in sorted(p for p in folder.rglob("*") if is_image_file(p)):
         other = images.setdefault(image_stem(path), path)
         if other != path:
-            raise DatasetError(f"'{other}' and '{path}' have the same name; which one is meant?")
-    cases, seen = [], {}
+            faults.append(f"'{other}' and '{path}' have the same name; which one is meant?")
     for path in sorted(folder.rglob("*" + MARKUPS_SUFFIX)):
         stem = path.name[: -len(MARKUPS_SUFFIX)]
         if stem in seen:
-            raise DatasetError(f"'{seen[stem]}' and '{path}' annotate the same image.")
+            faults.append(f"'{seen[stem]}' and '{path}' annotate the same image.")
+            continue
         seen[stem] = path
         if stem not in images:
-            raise DatasetError(f"'{path}' has no image of the same name below '{folder}'.")
-        cases.append(Case(stem, images[stem], _annotation(path, images[stem])))
-    return cases
+            faults.append(f"'{path}' has no image of the same name below '{folder}'.")
+        else:
+            pairs.append((stem, images[stem], path))
+    return pairs, faults
+
+
+def read_pair(name: str, image: Path, annotation: Path) -> Case:
+    return Case(name, image, _annotation(annotation, image))
 
 
 def _annotation(path: Path, image: Path) -> Annotation:
@@ -134,7 +153,7 @@ def landmark_set_of(folders, cases, pairs=(), midline=()) -> LandmarkSet:
     """
     definitions, mirror_pairs, midline = {}, [tuple(pair) for pair in pairs], list(midline)
     for folder in map(Path, folders):
-        landmarks = _stated_set(folder)
+        landmarks = stated_set(folder)
         if landmarks is None:
             continue
         if is_dataset(folder):
@@ -169,7 +188,7 @@ def with_stated(landmarks: LandmarkSet, pairs=(), midline=()) -> LandmarkSet:
     return replace(landmarks, mirror_pairs=(*pairs, *kept), midline=(*midline, *on_midline))
 
 
-def _stated_set(folder: Path):
+def stated_set(folder: Path):
     """The landmark set that a folder states: a dataset's, or what an import left; None for neither."""
     if is_dataset(folder):
         return read_landmark_set(folder)
@@ -196,7 +215,7 @@ def check_stated(pairs, midline, definitions) -> None:
 def defined_by(landmarks: LandmarkSet, folders) -> LandmarkSet:
     """The same landmarks with the measurements and the skeleton that the folders state of them."""
     for folder in map(Path, folders):
-        stated = _stated_set(folder)
+        stated = stated_set(folder)
         if stated is not None:
             landmarks = landmarks.with_definitions(stated.to_json())
     return landmarks

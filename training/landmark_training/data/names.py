@@ -15,18 +15,9 @@ def check_spelling(cases) -> None:
 
     Two names that one case has are two landmarks. Raises DatasetError that names both, and the cases.
     """
-    cases_of, spellings = {}, {}
-    for case in cases:
-        for name in case.annotation.names:
-            cases_of.setdefault(name, []).append(case.name)
-            spellings.setdefault(key_of(name), {})[name] = None
-    faults = []
-    for names in map(list, spellings.values()):
-        for index, second in enumerate(names):
-            for first in names[:index]:
-                if not set(cases_of[first]) & set(cases_of[second]):
-                    each = (f"'{n}' ({some(cases_of[n])})" for n in (first, second))
-                    faults.append(" and ".join(each))
+    faults = [
+        " and ".join(f"'{name}' ({some(of)})" for name, of in each) for each in spellings(cases)
+    ]
     if faults:
         raise DatasetError(
             "These look like one landmark under two names, each of which would be learnt from a part of"
@@ -34,13 +25,32 @@ def check_spelling(cases) -> None:
         )
 
 
-def suspicions(cases, landmarks) -> list:
-    """Sentences about names that are probably not what was meant."""
+def spellings(cases) -> list:
+    """Pairs of names that differ in capitals, spaces and marks alone and that no case has both of; each
+    as (name, names of its cases)."""
+    cases_of, alike, found = cases_of_names(cases), {}, []
+    for name in cases_of:
+        alike.setdefault(key_of(name), []).append(name)
+    for names in alike.values():
+        for index, second in enumerate(names):
+            for first in names[:index]:
+                if not set(cases_of[first]) & set(cases_of[second]):
+                    found.append(tuple((n, cases_of[n]) for n in (first, second)))
+    return found
+
+
+def cases_of_names(cases) -> dict:
+    """Of each name the names of the cases that have it."""
     cases_of = {}
     for case in cases:
         for name in case.annotation.names:
             cases_of.setdefault(name, []).append(case.name)
-    told = []
+    return cases_of
+
+
+def suspicions(cases, landmarks) -> list:
+    """Sentences about names that are probably not what was meant."""
+    cases_of, told = cases_of_names(cases), []
     default = [name for name in landmarks.names if is_default_label(name)]
     if default:
         where = dict.fromkeys(case for name in default for case in cases_of.get(name, ()))

@@ -155,7 +155,7 @@ def held_out_cases(run: RunFolder, wanted=None) -> list:
 
 def _flattering(model_path: Path, description: ModelDescription, cases) -> list:
     """Sentences about cases that the model knows already: they make it look better than it is."""
-    trained, chosen, warnings = _known_to(model_path, description)
+    trained, chosen, warnings = known_to(model_path, description)
     # A model file knows images, a run's folder names.
     ids = {case.name: {case.name, *ids_of(case.image_path)} for case in cases}
     seen = [case for case, each in ids.items() if each & trained]
@@ -170,7 +170,7 @@ def _flattering(model_path: Path, description: ModelDescription, cases) -> list:
     return warnings
 
 
-def _known_to(model_path: Path, description: ModelDescription) -> tuple:
+def known_to(model_path: Path, description: ModelDescription) -> tuple:
     """(what it was trained on, what chose its epoch, sentences about what is not known of that)."""
     record, run = description.training, run_beside(model_path)
     trained, chosen = record.get("training_images"), record.get("validation_images")

@@ -1,0 +1,190 @@
+"""Each case beside the shape of the other cases: mirrored, exchanged, off. Numbers alone, no images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from landmark_heatmap.lengths import length, rough
+from landmark_heatmap.model.joint_shape import fit_joint_shape
+from landmark_heatmap.model.pose import fit_pose
+
+from .consensus import Consensus, consensus
+from .finding import EXCHANGED, FRAME, MIRRORED, OFF, UNLIKE, Finding
+from .frames import axes_told, find_poses, nearest_axes, usual_turn
+from .one_case import MIRROR_IMAGE, SIDES_EXCHANGED, Judged, Limits, judge_case
+
+# Fewer cases than this do not tell what is usual of a shape.
+FEWEST_CASES, FEWEST_LANDMARKS = 6, 4
+# Of few cases as many as can be are asked about each.
+_FOLDS, _FOLDS_OF_FEW, _FEW = 5, 10, 30
+# What the whole of a case is scaled by, at the most, before its shape counts as one of the others'.
+_MOST_SCALED = 1.5
+
+
+@dataclass(frozen=True, eq=False)
+class Configurations:
+    """Points of cases. names: of the cases. landmarks: their names. positions: (N, L, D) in `unit`,
+    from the image's centre along its axes, NaN where there is none. twins: pairs of indices, left and
+    right."""
+
+    names: tuple
+    landmarks: tuple
+    positions: np.ndarray
+    twins: tuple = ()
+    unit: str = "mm"
+
+
+def find_by_shape(points: Configurations, limits: Limits = None) -> tuple:
+    """(Findings, sentences about what cannot be told)."""
+    enough = np.isfinite(points.positions).all(-1).sum(1) >= FEWEST_LANDMARKS
+    if enough.sum() < FEWEST_CASES:
+        return [], [
+            f"Whether points are off, exchanged or mirrored cannot be told: that needs {FEWEST_CASES}"
+            f" cases with {FEWEST_LANDMARKS} landmarks or more each, and there are {enough.sum()}."
+        ]
+    agreed = consensus(points.positions)
+    judged = agreed and _judged(points, agreed, limits or Limits())
+    if not judged or all(each is None for each in judged):
+        return [], ["Whether points are off cannot be told: the cases share too few landmarks."]
+    findings = [
+        finding
+        for n, each in enumerate(judged)
+        if each is not None
+        for finding in _told(points, n, each, agreed)
+    ]
+    mirrored = [n for n, each in enumerate(judged) if each is not None and each.mirrored]
+    findings += find_poses(points.names, agreed.poses, points.unit, _radius(agreed), mirrored)
+    return _one_line_each(findings), _not_told(points, judged, agreed)
+
+
+def _one_line_each(findings) -> list:
+    """A case that is in another frame is not told once more to be unlike the others."""
+    framed = {each.case for each in findings if each.kind == FRAME}
+    return [each for each in findings if not (each.kind == UNLIKE and each.case in framed)]
+
+
+def _radius(agreed: Consensus) -> float:
+    return float(np.sqrt(np.nanmean(np.nansum(agreed.shape**2, axis=-1))))
+
+
+def _judged(points, agreed, limits) -> list:
+    """Of each case a Judged. The second time without what was found the first time, which had made the
+    shape of the others wider than it is."""
+    clean, judged = _of_usual_size(agreed), None
+    for _ in range(2):
+        judged = _by_the_others(points, clean, limits)
+        spoilt = [(n, each) for n, each in enumerate(judged) if each is not None and each.any]
+        if not spoilt:
+            break
+        before = np.isfinite(clean).sum()
+        for n, each in spoilt:
+            clean[n, :] = np.nan if each.mirrored or each.unlike else clean[n]
+            clean[n, each.touched] = np.nan
+        if np.isfinite(clean).sum() == before:
+            break
+    return judged
+
+
+def _of_usual_size(agreed) -> np.ndarray:
+    """The clean positions less the cases of another unit, which would be the widest of all shapes."""
+    clean = agreed.clean.copy()
+    sizes = np.array([np.nan if pose is None else pose.scale for pose in agreed.poses])
+    factor = np.exp(abs(np.log(sizes / np.nanmedian(sizes))))
+    clean[~(factor < _MOST_SCALED)] = np.nan
+    return clean
+
+
+def _by_the_others(points, clean, limits) -> list:
+    count = len(clean)
+    folds = min(count, _FOLDS if count > _FEW else _FOLDS_OF_FEW)
+    judged = [None] * count
+    for fold in range(folds):
+        mine = np.arange(count) % folds == fold
+        usable = ~mine & np.isfinite(clean).any((1, 2))
+        shape = fit_joint_shape(clean[usable])
+        if shape is None:
+            continue
+        for n in np.flatnonzero(mine):
+            judged[n] = judge_case(shape, points.positions[n], points.twins, limits)
+    return judged
+
+
+def _told(points: Configurations, n: int, judged: Judged, agreed) -> list:
+    """The findings of one case."""
+    case, unit, findings = points.names[n], points.unit, []
+    if judged.mirrored:
+        reason = _mirror(judged, _flip(points, n, agreed))
+        findings.append(
+            Finding(MIRRORED, reason, case, (), judged.typical, unit, judged.misfits[0])
+        )
+    for cycle, before, after in judged.cycles:
+        names = tuple(points.landmarks[index] for index in cycle)
+        size = float(np.linalg.norm(points.positions[n, cycle[0]] - points.positions[n, cycle[1]]))
+        reason = _exchange(names, _fell(before, after))
+        findings.append(Finding(EXCHANGED, reason, case, names, size, unit, before - after))
+    if judged.unlike:
+        reason = (
+            "Its points do not fit the shape of the other cases: another order of the points, another"
+            " anatomy, or another image?"
+        )
+        size = judged.typical
+        return [*findings, Finding(UNLIKE, reason, case, (), size, unit, size or 0.0)]
+    for index, away, over in judged.off:
+        reason = (
+            f"It lies {length(away)} {unit} from where the other landmarks have it;"
+            f" {rough(away / over**0.5)} {unit} would be rare."
+        )
+        name = (points.landmarks[index],)
+        findings.append(Finding(OFF, reason, case, name, away, unit, over))
+    return findings
+
+
+def _fell(before: float, after: float) -> str:
+    return f"the misfit falls from {before:.1f} to {after:.1f}"
+
+
+def _mirror(judged: Judged, flip: str) -> str:
+    how = {
+        MIRROR_IMAGE: f"the whole case is a mirror image{flip}",
+        SIDES_EXCHANGED: "left and right are exchanged in all names",
+    }
+    told = ", or ".join(how[each] for each in judged.mirrored)
+    return f"{told[0].upper()}{told[1:]}: put right, {_fell(*judged.misfits)}."
+
+
+def _exchange(names, fell: str) -> str:
+    if len(names) == 2:
+        return f"'{names[0]}' and '{names[1]}' are exchanged: if they change places, {fell}."
+    each = [f"'{b}' lies where '{a}' belongs" for a, b in zip(names, (*names[1:], names[0]))]
+    return f"Exchanged among each other: {', '.join(each)}; put right, {fell}."
+
+
+def _flip(points, n, agreed) -> str:
+    """Which axis was flipped, where all the others lie alike."""
+    turns = [pose.rotation for i, pose in enumerate(agreed.poses) if pose is not None and i != n]
+    usual, alike = usual_turn(np.array(turns))
+    flip = np.diag([-1.0, *[1.0] * (points.positions.shape[2] - 1)])
+    pose = fit_pose(agreed.shape, points.positions[n] @ flip)
+    axes = nearest_axes(flip @ pose.rotation @ usual.T) if alike and pose is not None else None
+    return "" if axes is None else f", as if {axes_told(axes)}"
+
+
+def _not_told(points, judged, agreed) -> list:
+    notes = []
+    few = [points.names[n] for n, each in enumerate(judged) if each is None]
+    if few:
+        notes.append(f"Too few landmarks to tell whether they are off: {_some(few)}.")
+    count = np.isfinite(points.positions).all(-1).sum(0)
+    rare = [name for name, seen in zip(points.landmarks, count) if 0 < seen < FEWEST_CASES]
+    if rare:
+        notes.append(
+            f"Too few cases have these landmarks to tell where they belong: {_some(rare)}."
+        )
+    return notes
+
+
+def _some(names, most: int = 8) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(f"'{name}'" for name in names[:most]) + more
