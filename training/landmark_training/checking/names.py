@@ -49,7 +49,7 @@ def _odd(name, of, cases_of, count):
     if count < _FEWEST:
         return None
     if len(of) <= max(1, _RARE_SHARE * count):
-        meant = [other for other in near(name, _may_be_meant(name, of, cases_of, count))]
+        meant = near(name, _may_be_meant(name, of, cases_of, count))
         if meant:
             which = " or ".join(f"'{other}'" for other in meant)
             return f"'{name}' may be {which}, which {len(cases_of[meant[0]])} cases have."

@@ -14,13 +14,13 @@ class Limits:
     """When something counts as a fault. They were chosen on other cases than those that the table in
     BENCHMARKS.md is of.
 
-    off: a point is off if its squared Mahalanobis distance is so many times what one in a thousand
-    right ones exceeds. exchanged: so much has the misfit to fall. mirrored: so much of the misfit may
+    off: a point is off if its squared Mahalanobis distance is so many times what 98 of 100 points of
+    all cases stay below. exchanged: so much has the misfit to fall. mirrored: so much of the misfit may
     be left, and by so much a landmark has it to fall. unlike: the share of its points above which a
     case is unlike the others as a whole.
     """
 
-    off: float = 3.0
+    off: float = 2.0
     exchanged: float = 6.0
     mirrored: float = 0.6
     mirrored_each: float = 0.5
@@ -33,8 +33,8 @@ class Judged:
 
     mirrored: what explains that, the likeliest first. misfits: before and after. cycles: (landmarks,
     misfit before, after), of which each one's point lies where the one before belongs. off: (landmark,
-    distance, squared distance over the gate). unlike: whether most points are off. typical: how far
-    they then are from where the others have them.
+    distance, squared distance over what 98 of 100 stay below). unlike: whether most points are off.
+    typical: how far they then are from where the others have them.
     """
 
     mirrored: tuple = ()
@@ -58,17 +58,21 @@ class Judged:
 MIRROR_IMAGE, SIDES_EXCHANGED = "mirror image", "sides exchanged"
 
 
-def judge_case(shape, positions, twins=(), limits: Limits = None) -> Judged:
-    """shape: a JointShape that was not made of this case. positions: (L, D). twins: pairs of indices,
-    left and right. None where too little is there to tell."""
-    limits, judged = limits or Limits(), Judged()
-    seen = _see(shape, positions)
-    if seen is None:
-        return None
-    positions, seen = _unmirrored(shape, positions, seen, twins, limits, judged)
-    positions, seen = _sorted_out(shape, positions, seen, limits, judged)
-    _find_off(shape, positions, seen, limits, judged)
-    return judged
+@dataclass(frozen=True, eq=False)
+class Others:
+    """What is known of a case from the others. shape: a JointShape that was not made of it. usual: (L,),
+    by how much the squared distances of each landmark are usually larger than the shape says. far: what
+    98 of 100 of them stay below then, over the shape's gate."""
+
+    shape: object
+    usual: np.ndarray
+    far: float = 1.0
+
+    def see(self, positions):
+        """None where too little is there to tell."""
+        nothing = np.zeros((*positions.shape, positions.shape[1]))
+        expected = self.shape.expected(positions, nothing)
+        return None if expected is None else _Seen(expected, expected.square / self.usual)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,18 +85,25 @@ class _Seen:
         return float(_misfits(self.square).sum())
 
 
+def judge_case(others: Others, positions, twins=(), limits: Limits = None) -> Judged:
+    """positions: (L, D). twins: pairs of indices, left and right. None where too little is there to
+    tell."""
+    limits, judged = limits or Limits(), Judged()
+    seen = others.see(positions)
+    if seen is None:
+        return None
+    positions, seen = _unmirrored(others, positions, seen, twins, limits, judged)
+    positions, seen = _sorted_out(others, positions, seen, limits, judged)
+    _find_off(others, positions, seen, limits, judged)
+    return judged
+
+
 def _misfits(square) -> np.ndarray:
     """Of a t-distribution: what is far off counts, but not without end."""
     return np.log1p(np.nan_to_num(square) / FREEDOM)
 
 
-def _see(shape, positions):
-    nothing = np.zeros((*positions.shape, positions.shape[1]))
-    expected = shape.expected(positions, nothing)
-    return None if expected is None else _Seen(expected, expected.square)
-
-
-def _unmirrored(shape, positions, seen, twins, limits, judged) -> tuple:
+def _unmirrored(others, positions, seen, twins, limits, judged) -> tuple:
     """The case turned back, if it is mirrored as a whole."""
     turned = positions.copy()
     turned[:, 0] *= -1
@@ -103,7 +114,7 @@ def _unmirrored(shape, positions, seen, twins, limits, judged) -> tuple:
         tried[SIDES_EXCHANGED] = renamed
     found = []
     for how, other in tried.items():
-        after = _see(shape, other)
+        after = others.see(other)
         if after is None:
             continue
         fell = seen.misfit - after.misfit
@@ -123,16 +134,16 @@ def _distances(positions, seen) -> np.ndarray:
     return np.linalg.norm(positions - seen.expected.mean, axis=-1)
 
 
-def _sorted_out(shape, positions, seen, limits, judged) -> tuple:
+def _sorted_out(others, positions, seen, limits, judged) -> tuple:
     """Exchanges undone, one after the other, as long as that lowers the misfit by far."""
     holds = np.arange(len(positions))
     steps = []
     while len(steps) < len(positions):
         best = None
-        for i, j in _candidates(positions, seen):
+        for i, j in _candidates(others, positions, seen):
             other = positions.copy()
             other[[i, j]] = positions[[j, i]]
-            after = _see(shape, other)
+            after = others.see(other)
             fell = seen.misfit - after.misfit
             if fell > limits.exchanged and (best is None or fell > best[0]):
                 best = fell, i, j, other, after
@@ -146,13 +157,14 @@ def _sorted_out(shape, positions, seen, limits, judged) -> tuple:
     return positions, seen
 
 
-def _candidates(positions, seen, most: int = 4) -> list:
+def _candidates(others, positions, seen, most: int = 4) -> list:
     """The exchanges that promise most, from what the others say of both places."""
     there = np.flatnonzero(np.isfinite(seen.square))
     mean, covariance = seen.expected.mean[there], seen.expected.covariance[there]
     apart = positions[there][None] - mean[:, None]
     inverse = np.linalg.inv(covariance)
-    cost = _misfits(np.einsum("ija,iab,ijb->ij", apart, inverse, apart))
+    squares = np.einsum("ija,iab,ijb->ij", apart, inverse, apart)
+    cost = _misfits(squares / others.usual[there, None])
     own = np.diag(cost)
     gain = own[:, None] + own - cost - cost.T
     gain[np.tril_indices(len(there))] = -np.inf
@@ -171,16 +183,19 @@ def _cycles(holds, steps) -> list:
             cycle.append(start)
             start = int(holds[start])
         if len(cycle) > 1:
-            fell = [(before, after) for i, _, before, after in steps if i in cycle]
-            found.append((tuple(cycle), fell[0][0], fell[0][0] - sum(b - a for b, a in fell)))
+            # Where a longer cycle fell apart, the steps are those of all its parts.
+            mine = [step for step in steps if {step[0], step[1]} & set(cycle)]
+            fell = sum(before - after for _, _, before, after in mine)
+            found.append((tuple(cycle), mine[0][2], mine[0][2] - fell))
     return found
 
 
-def _find_off(shape, positions, seen, limits, judged) -> None:
+def _find_off(others, positions, seen, limits, judged) -> None:
     """The worst is taken out, and the others are looked at again without it."""
     left = positions.copy()
     count = np.isfinite(seen.square).sum()
-    over = seen.square / GATE[positions.shape[1]]
+    rare = others.far * GATE[positions.shape[1]]
+    over = seen.square / rare
     typical = float(np.nanmedian(_distances(positions, seen)))
     while seen is not None and np.nanmax(over, initial=0) > limits.off:
         worst = int(np.nanargmax(over))
@@ -190,6 +205,6 @@ def _find_off(shape, positions, seen, limits, judged) -> None:
         if len(judged.off) > limits.unlike * count:
             judged.unlike, judged.typical = True, typical
             return
-        seen = _see(shape, left)
+        seen = others.see(left)
         if seen is not None:
-            over = np.where(np.isfinite(left).all(-1), seen.square, np.nan) / GATE[left.shape[1]]
+            over = np.where(np.isfinite(left).all(-1), seen.square, np.nan) / rare

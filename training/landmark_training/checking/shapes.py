@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from landmark_heatmap.lengths import length, rough
-from landmark_heatmap.model.joint_shape import fit_joint_shape
+from landmark_heatmap.model.joint_shape import GATE, fit_joint_shape
 from landmark_heatmap.model.pose import fit_pose
 
 from .consensus import Consensus, consensus
 from .finding import EXCHANGED, FRAME, MIRRORED, OFF, UNLIKE, Finding
 from .frames import axes_told, find_poses, nearest_axes, usual_turn
-from .one_case import MIRROR_IMAGE, SIDES_EXCHANGED, Judged, Limits, judge_case
+from .one_case import MIRROR_IMAGE, SIDES_EXCHANGED, Judged, Limits, Others, judge_case
 
 # Fewer cases than this do not tell what is usual of a shape.
 FEWEST_CASES, FEWEST_LANDMARKS = 6, 4
 # Of few cases as many as can be are asked about each.
 _FOLDS, _FOLDS_OF_FEW, _FEW = 5, 10, 30
+# The median of squared distances that are as they should be (chi-squared), by dimension; a landmark's own
+# median counts as much as that of all landmarks in so many cases.
+_MEDIAN_SQUARE, _PRIOR_CASES = {2: 1.386, 3: 2.366}, 10
+# Far is what so many of all points stay below, and no less than this share of the gate.
+_FAR_PERCENT, _LEAST_FAR = 98, 0.5
 # What the whole of a case is scaled by, at the most, before its shape counts as one of the others'.
 _MOST_SCALED = 1.5
 
@@ -99,16 +104,41 @@ def _of_usual_size(agreed) -> np.ndarray:
 def _by_the_others(points, clean, limits) -> list:
     count = len(clean)
     folds = min(count, _FOLDS if count > _FEW else _FOLDS_OF_FEW)
-    judged = [None] * count
-    for fold in range(folds):
-        mine = np.arange(count) % folds == fold
-        usable = ~mine & np.isfinite(clean).any((1, 2))
-        shape = fit_joint_shape(clean[usable])
-        if shape is None:
-            continue
-        for n in np.flatnonzero(mine):
-            judged[n] = judge_case(shape, points.positions[n], points.twins, limits)
-    return judged
+    shapes = [_shape_without(clean, np.arange(count) % folds == fold) for fold in range(folds)]
+    shapes = [shapes[n % folds] for n in range(count)]
+    usual, far = _usual(shapes, clean)
+    return [
+        shape and judge_case(Others(shape, usual, far), positions, points.twins, limits)
+        for shape, positions in zip(shapes, points.positions)
+    ]
+
+
+def _shape_without(clean, mine):
+    return fit_joint_shape(clean[~mine & np.isfinite(clean).any((1, 2))])
+
+
+def _usual(shapes, clean) -> tuple:
+    """(usual, far) of Others, from the points that nobody doubts.
+
+    A shape gives each landmark the same noise, though some are marked better than others; and the tails
+    of a set are as heavy as its annotators were careless. Both are told by what cases do that the shape
+    was not made of.
+    """
+    one, (landmarks, dimension) = Others(None, 1.0), clean.shape[1:]
+    squares = np.full(clean.shape[:2], np.nan)
+    for n, shape in enumerate(shapes):
+        seen = shape and replace(one, shape=shape).see(clean[n])
+        if seen is not None:
+            squares[n] = np.where(np.isfinite(clean[n]).all(-1), seen.square, np.nan)
+    counts = np.isfinite(squares).sum(0)
+    if not counts.any():
+        return np.ones(landmarks), 1.0
+    of_all, medians = np.nanmedian(squares), np.zeros(landmarks)
+    medians[counts > 0] = np.nanmedian(squares[:, counts > 0], axis=0)
+    usual = (counts * medians + _PRIOR_CASES * of_all) / (counts + _PRIOR_CASES)
+    usual = np.maximum(usual / _MEDIAN_SQUARE[dimension], 1e-6)
+    far = np.nanpercentile(squares / usual, _FAR_PERCENT) / GATE[dimension]
+    return usual, max(float(far), _LEAST_FAR)
 
 
 def _told(points: Configurations, n: int, judged: Judged, agreed) -> list:
@@ -133,8 +163,8 @@ def _told(points: Configurations, n: int, judged: Judged, agreed) -> list:
         return [*findings, Finding(UNLIKE, reason, case, (), size, unit, size or 0.0)]
     for index, away, over in judged.off:
         reason = (
-            f"It lies {length(away)} {unit} from where the other landmarks have it;"
-            f" {rough(away / over**0.5)} {unit} would be rare."
+            f"It lies {length(away)} {unit} from where the other landmarks have it; 98 of 100 points"
+            f" here lie within {rough(away / over**0.5)} {unit}."
         )
         name = (points.landmarks[index],)
         findings.append(Finding(OFF, reason, case, name, away, unit, over))
