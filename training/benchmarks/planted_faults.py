@@ -2,8 +2,8 @@
 
     python training/benchmarks/planted_faults.py NAME=FOLDER ... --output DIR [--trials 10] [--choose]
 
-A trial plants faults in a case each, at random, of one kind after the other. Half of each set's cases serve to
-choose the limits (--choose: a table of several limits), the other half makes the table: faults are
+A trial plants faults in a case each, at random, of one kind after the other. Half of each set's
+cases serve to choose the limits (--choose: a table of several limits), the other half makes the table: faults are
 planted in that half alone, and only what is found there counts. All cases serve as the others beside
 which a case is looked at. Writes DIR/table.md and DIR/figures.json.
 """
@@ -37,7 +37,7 @@ _VOXELS, _SHARE = 10.0, 0.05
 # At most one case in so many is wrong.
 _CASES_A_FAULT = 8
 # Around the defaults.
-TRIED = [Limits(off=off) for off in (1.5, 2.0, 3.0)]
+TRIED = [Limits(off=off) for off in (2.0, 3.0, 4.5)]
 TRIED += [Limits(exchanged=fall) for fall in (3.0, 6.0, 9.0)]
 TRIED += [Limits(mirrored_each=each) for each in (0.25, 1.0)]
 
