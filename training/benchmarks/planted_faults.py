@@ -3,9 +3,9 @@
     python training/benchmarks/planted_faults.py NAME=FOLDER ... --output DIR [--trials 10] [--choose]
 
 A trial plants faults in a case each, at random, of one kind after the other. Half of each set's
-cases serve to choose the limits (--choose: a table of several limits), the other half makes the table: faults are
-planted in that half alone, and only what is found there counts. All cases serve as the others beside
-which a case is looked at. Writes DIR/table.md and DIR/figures.json.
+cases serve to choose the limits (--choose: a table of several limits), the other half makes the
+table: faults are planted in that half alone, and only what is found there counts. All cases serve as
+the others beside which a case is looked at. Writes DIR/table.md and DIR/figures.json.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def told(folder, tmp_path, *more):
     """(the code, the findings as JSON)."""
     path = tmp_path / "found.json"
     path.unlink(missing_ok=True)
-    code = cli.main(["check", str(folder), "--json", str(path), *more])
+    code = cli.main(["check", str(folder), *more, "--json", str(path)])
     return code, json.loads(path.read_text())["findings"]
 
 
