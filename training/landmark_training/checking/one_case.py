@@ -20,7 +20,7 @@ class Limits:
     case is unlike the others as a whole.
     """
 
-    off: float = 2.0
+    off: float = 3.0
     exchanged: float = 6.0
     mirrored: float = 0.6
     mirrored_each: float = 0.5
@@ -55,6 +55,8 @@ class Judged:
         return [*cycles, *(index for index, _, _ in self.off)]
 
 
+# So many pairs exchanged are one mistake; fewer are each their own.
+SEVERAL_PAIRS = 3
 MIRROR_IMAGE, SIDES_EXCHANGED = "mirror image", "sides exchanged"
 
 
@@ -108,7 +110,7 @@ def _unmirrored(others, positions, seen, twins, limits, judged) -> tuple:
     turned = positions.copy()
     turned[:, 0] *= -1
     tried = {MIRROR_IMAGE: turned}
-    if twins:
+    if sum(np.isfinite(positions[list(pair)]).all() for pair in twins) >= SEVERAL_PAIRS:
         renamed, (left, right) = positions.copy(), np.array(twins).T
         renamed[left], renamed[right] = positions[right], positions[left]
         tried[SIDES_EXCHANGED] = renamed

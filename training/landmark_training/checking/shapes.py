@@ -13,7 +13,15 @@ from landmark_heatmap.model.pose import fit_pose
 from .consensus import Consensus, consensus
 from .finding import EXCHANGED, FRAME, MIRRORED, OFF, UNLIKE, Finding
 from .frames import axes_told, find_poses, nearest_axes, usual_turn
-from .one_case import MIRROR_IMAGE, SIDES_EXCHANGED, Judged, Limits, Others, judge_case
+from .one_case import (
+    MIRROR_IMAGE,
+    SEVERAL_PAIRS,
+    SIDES_EXCHANGED,
+    Judged,
+    Limits,
+    Others,
+    judge_case,
+)
 
 # Fewer cases than this do not tell what is usual of a shape.
 FEWEST_CASES, FEWEST_LANDMARKS = 6, 4
@@ -23,7 +31,7 @@ _FOLDS, _FOLDS_OF_FEW, _FEW = 5, 10, 30
 # median counts as much as that of all landmarks in so many cases.
 _MEDIAN_SQUARE, _PRIOR_CASES = {2: 1.386, 3: 2.366}, 10
 # Far is what so many of all points stay below, and no less than this share of the gate.
-_FAR_PERCENT, _LEAST_FAR = 98, 0.5
+_FAR_PERCENT, _LEAST_FAR = 98, 0.45
 # What the whole of a case is scaled by, at the most, before its shape counts as one of the others'.
 _MOST_SCALED = 1.5
 
@@ -149,7 +157,17 @@ def _told(points: Configurations, n: int, judged: Judged, agreed) -> list:
         findings.append(
             Finding(MIRRORED, reason, case, (), judged.typical, unit, judged.misfits[0])
         )
-    for cycle, before, after in judged.cycles:
+    sides = _sides_exchanged(points, n, judged.cycles)
+    if sides:
+        fell = sum(before - after for _, before, after in sides)
+        before = max(before for _, before, _ in sides)
+        reason = (
+            f"Left and right are exchanged in {len(sides)} pairs: if they change places,"
+            f" {_fell(before, before - fell)}."
+        )
+        names = tuple(points.landmarks[index] for cycle, _, _ in sides for index in cycle)
+        findings.append(Finding(MIRRORED, reason, case, names, None, unit, before))
+    for cycle, before, after in (each for each in judged.cycles if each not in sides):
         names = tuple(points.landmarks[index] for index in cycle)
         size = float(np.linalg.norm(points.positions[n, cycle[0]] - points.positions[n, cycle[1]]))
         reason = _exchange(names, _fell(before, after))
@@ -169,6 +187,15 @@ def _told(points: Configurations, n: int, judged: Judged, agreed) -> list:
         name = (points.landmarks[index],)
         findings.append(Finding(OFF, reason, case, name, away, unit, over))
     return findings
+
+
+def _sides_exchanged(points, n: int, cycles) -> list:
+    """The cycles that are a left and its right, if these are most of the pairs that the case has."""
+    twins = {frozenset(pair) for pair in points.twins}
+    there = np.isfinite(points.positions[n]).all(-1)
+    pairs = sum(all(there[list(pair)]) for pair in points.twins)
+    sides = [each for each in cycles if frozenset(each[0]) in twins]
+    return sides if len(sides) >= SEVERAL_PAIRS and len(sides) > pairs / 2 else []
 
 
 def _fell(before: float, after: float) -> str:
