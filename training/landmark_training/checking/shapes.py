@@ -11,7 +11,7 @@ from landmark_heatmap.model.joint_shape import GATE, fit_joint_shape
 from landmark_heatmap.model.pose import fit_pose
 
 from .consensus import Consensus, consensus
-from .finding import EXCHANGED, FRAME, MIRRORED, OFF, UNLIKE, Finding
+from .finding import EXCHANGED, MIRRORED, OFF, UNLIKE, Finding
 from .frames import axes_told, find_poses, nearest_axes, usual_turn
 from .one_case import (
     MIRROR_IMAGE,
@@ -67,15 +67,10 @@ def find_by_shape(points: Configurations, limits: Limits = None) -> tuple:
         if each is not None
         for finding in _told(points, n, each, agreed)
     ]
-    mirrored = [n for n, each in enumerate(judged) if each is not None and each.mirrored]
-    findings += find_poses(points.names, agreed.poses, points.unit, _radius(agreed), mirrored)
-    return _one_line_each(findings), _not_told(points, judged, agreed)
-
-
-def _one_line_each(findings) -> list:
-    """A case that is in another frame is not told once more to be unlike the others."""
-    framed = {each.case for each in findings if each.kind == FRAME}
-    return [each for each in findings if not (each.kind == UNLIKE and each.case in framed)]
+    # How another shape, or a mirrored one, lies among these says nothing.
+    told = [n for n, each in enumerate(judged) if each and (each.mirrored or each.unlike)]
+    findings += find_poses(points.names, agreed.poses, points.unit, _radius(agreed), told)
+    return findings, _not_told(points, judged, agreed)
 
 
 def _radius(agreed: Consensus) -> float:
