@@ -144,6 +144,8 @@ class Sight:
             if not been and np.isfinite(mean).all() and self._is_inside(frame.to_lps(mean)):
                 wanted.append(index)
                 looked.setdefault(index, []).append(mean)
+        if not wanted:
+            return False
         turn, shown = self._turn(agreed), self._shown(wanted, agreed.expected)
         for index, found in zip(wanted, shown):
             if found is not None:

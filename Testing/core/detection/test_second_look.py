@@ -129,6 +129,16 @@ def test_absent_landmarks_stay_absent_and_those_that_are_there_do_without_them(d
 
 
 @both_dimensions
+@pytest.mark.parametrize("has_fine", [False, True])
+def test_of_two_landmarks_that_are_there_the_others_say_nothing(dimension, has_fine):
+    truth, truth_lps = case_of(dimension)
+    eye = Eye(truth_lps, dimension) if has_fine else None
+    sight = sight_of(dimension, truth, displaced(truth, [0]), eye, absent=range(2, COUNT))
+    seen = sight.answered()
+    assert all(new is each[0].seen for new, each in zip(seen, sight.candidates))
+
+
+@both_dimensions
 def test_outside_of_the_image_nothing_is_looked_for_nor_placed(dimension):
     truth, _ = case_of(dimension)
     # All of it moved, so that one landmark is beyond the border, and shown elsewhere.
