@@ -66,7 +66,6 @@ class Predictor:
         1 px whatever its affine says; the result lies where the affine says.
         Raises PredictionError if the model cannot be applied to this image.
         """
-        check_unit(image.grid, self.description)
         placed, image = image, in_pixels(image)
         sight = self.sighted(image, progress)
         if keep is not None:
@@ -107,6 +106,7 @@ class Predictor:
         image: one whose voxels are as large as its affine says. Raises PredictionError if the model
         cannot be applied to it.
         """
+        check_unit(image.grid, self.description)
         progress = progress or (lambda stage, fraction: None)
         coarse = self.description.stages[0]
         self._check_memory(image)
