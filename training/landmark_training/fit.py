@@ -222,7 +222,7 @@ def _trained(job: Job, ready: Ready, started: float, say) -> Path:
                 _run_stage(runs, run)
             else:
                 cut_short = TIME
-        belief = _calibrated(ready, say)
+        belief = _calibrated(ready)
     except (KeyboardInterrupt, TrainingError) as error:
         cut_short = FAILED if isinstance(error, TrainingError) else BY_USER
         if not runs and writer.path.exists():
@@ -244,7 +244,7 @@ def _trained(job: Job, ready: Ready, started: float, say) -> Path:
     return writer.path
 
 
-def _calibrated(ready: Ready, say):
+def _calibrated(ready: Ready):
     """The form of the belief, by the held-out cases; None where there is none, or no model."""
     path, device = ready.writer.path, ready.plan.config.device
     if not parallel.team().is_first or not ready.held_out or not path.exists():

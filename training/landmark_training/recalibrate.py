@@ -5,19 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from landmark_heatmap.errors import DatasetError
 from landmark_heatmap.images.geometry import canonical_grid
 from landmark_heatmap.images.identity import ids_of
 from landmark_heatmap.images.imageio import read_grid
+from landmark_heatmap.model.description import ModelDescription
 from landmark_heatmap.model.joint_shape import JointShape, fit_joint_shape
 from landmark_heatmap.model.model_file import read_model, write_model
 
 from .data.cases import find_cases, label_of, told_apart
+from .judging.judge import known_to
 from .learning.calibrating import calibrated
 from .learning.model import CALIBRATION, calibration_sentence, told_of
 from .outputs import check_new_file
+from .planning.plan import positions_along
 
 
 def write_calibrated(path, data, output, device: str = "auto", shape_data=()) -> list:
@@ -31,9 +32,9 @@ def write_calibrated(path, data, output, device: str = "auto", shape_data=()) ->
     model = read_model(path)
     cases = told_apart(find_cases(data))
     ids = {case.name: ids_of(case.image_path) for case in cases}
-    _check_unseen(model.description.training, ids)
+    _check_unseen(known_to(Path(path), model.description)[0], ids)
     if shape_data:
-        model = replace(model, joint=_shape_of(shape_data, model.description.landmarks.names))
+        model = replace(model, joint=_shape_of(shape_data, model.description))
     belief = calibrated(model, cases, device)
     if belief is None:
         raise DatasetError(
@@ -50,26 +51,25 @@ def write_calibrated(path, data, output, device: str = "auto", shape_data=()) ->
     return [calibration_sentence(training[CALIBRATION]), f"The model: {output}"]
 
 
-def _shape_of(data, names) -> JointShape:
+def _shape_of(data, model: ModelDescription) -> JointShape:
     """Raises DatasetError if there are too few cases."""
-    positions = []
-    for case in find_cases(data):
-        grid = read_grid(case.image_path)
-        label, grid = label_of(case.annotation, grid), canonical_grid(grid)
-        along = grid.to_ijk(label.positions_lps(names)) * grid.spacing_mm
-        positions.append(along[:, : 2 if grid.is_2d else 3])
-    shape = fit_joint_shape(np.array(positions))
+    cases = find_cases(data)
+    grids = [read_grid(case.image_path) for case in cases]
+    labels = [label_of(case.annotation, grid) for case, grid in zip(cases, grids)]
+    along = [canonical_grid(grid) for grid in grids]
+    names = model.landmarks.names
+    shape = fit_joint_shape(positions_along(along, labels, names, model.dimension))
     if shape is None:
         raise DatasetError(
-            f"{len(positions)} cases are too few, or have too few of the model's landmarks, to learn how"
+            f"{len(cases)} cases are too few, or have too few of the model's landmarks, to learn how"
             " these lie to each other. Name more with --shape."
         )
     return shape
 
 
-def _check_unseen(training: dict, ids: dict) -> None:
-    seen = {*(training.get("training_images") or ()), *(training.get("images_seen_before") or ())}
-    known = [name for name, each in ids.items() if each & seen]
+def _check_unseen(trained: set, ids: dict) -> None:
+    """trained: ids of images, or the names that an old run's folder knows."""
+    known = [name for name, each in ids.items() if {name, *each} & trained]
     if known:
         some = ", ".join(known[:5]) + (" and others" if len(known) > 5 else "")
         raise DatasetError(

@@ -13,7 +13,7 @@ from ..model.joint_shape import FREEDOM, GATE, Expected, JointShape
 from .belief import Core, core_of
 from .joint import moments, sure, turn_between
 from .locate import Choice, Found, logs_of
-from .seen import Seen, seen_at
+from .seen import Seen, seen_at, square_mm
 
 # By so much, in natural logarithms, another candidate has to be likelier.
 _CLEARLY = 3.0
@@ -101,11 +101,7 @@ class Places:
 
 def _of_its_peak(core: Core) -> Core:
     """Without what is far from the peak: another one would make a candidate look unsure that is wrong."""
-    axes = zip(core.values.shape, core.peak, core.spacing_mm)
-    square = sum(
-        (((np.arange(n) - at) * mm) ** 2).reshape([-1 if a == axis else 1 for a in range(3)])
-        for axis, (n, at, mm) in enumerate(axes)
-    )
+    square = square_mm(core.values.shape, core.peak, core.grid)
     values = np.where(square <= (_PEAK_SIGMAS * core.sigma_mm) ** 2, core.values, 0)
     return replace(core, values=values / values.sum())
 

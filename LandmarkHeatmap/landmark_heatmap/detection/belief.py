@@ -27,9 +27,9 @@ import numpy as np
 from ..images.geometry import Grid, Image
 from ..model.belief_form import BeliefForm
 from ..model.description import COARSE, FINE, Stage
-from ..model.heatmap import decode_peak, gaussian_mass
+from ..model.heatmap import decode_peak, gaussian_mass, uphill
 from ..model.joint_shape import FREEDOM
-from .seen import Seen
+from .seen import Seen, box_of, shown_part, square_mm
 
 # A fine stage's own sigma is too narrow to be seen, a coarse one's wide enough.
 _MARKER_SIGMAS = {COARSE: 1.5, FINE: 3.0}
@@ -66,13 +66,23 @@ class Core:
         return self.grid.spacing_mm[::-1]
 
 
-def core_of(seen: Seen, form: BeliefForm, expected=None) -> Core:
-    """expected: (mean (D,), covariance (D, D)) in mm from the peak, along i, j (, k) of the heatmap."""
+@dataclass(frozen=True, eq=False)
+class Word:
+    """What the others say of a landmark, in mm along i, j (, k) of its heatmap. mean: (D,), from its
+    peak. covariance: (D, D). square: the Mahalanobis distance squared of what its own heatmap says."""
+
+    mean: np.ndarray
+    covariance: np.ndarray
+    square: float
+
+
+def core_of(seen: Seen, form: BeliefForm, word: Word = None) -> Core:
+    """word: of the others, which counts as the form says."""
     values, grid, axes, first = _window(seen, form.power)
     f = values / values.max()
     f = f**form.power if form.power != 1 else f
-    if expected is not None and form.joint > 0:
-        f = f * _others(f.shape, seen.position_kji - first, grid, axes, expected, form.joint)
+    if word is not None and form.joint > 0:
+        f = f * _others(f.shape, seen.position_kji - first, grid, word, form.joint)
     peak = np.clip(np.rint(seen.position_kji - first).astype(int), 0, np.array(f.shape) - 1)
     return Core((f / f.sum()).astype(np.float32), grid, axes, seen.stage.sigma_mm, peak)
 
@@ -103,7 +113,7 @@ def _window(seen: Seen, power: float) -> tuple:
     first, last = _around(seen)
     peak = np.rint(seen.position_kji).astype(int)
     close = _none_higher(heatmap[_slices(first, last)], peak - first)
-    low, high = _box(close > max(_LEAST_CORE ** (1 / power), 1e-30) * close.max())
+    low, high = box_of(close > max(_LEAST_CORE ** (1 / power), 1e-30) * close.max())
     size = (high - low + 1)[::-1].tolist()
     grid = seen.heatmap.grid.cropped((first + low)[::-1].tolist(), size)
     values = close[_slices(low, high)].astype(np.float64)
@@ -129,29 +139,24 @@ def _slices(first, last) -> tuple:
     return tuple(slice(int(a), int(b) + 1) for a, b in zip(first, last))
 
 
-def _box(mask: np.ndarray) -> tuple:
-    """(first, last) indices of what is true; all of it if nothing is."""
-    first, last = np.zeros(mask.ndim, int), np.array(mask.shape) - 1
-    for axis in range(mask.ndim):
-        along = np.flatnonzero(mask.any(axis=tuple(a for a in range(mask.ndim) if a != axis)))
-        if along.size:
-            first[axis], last[axis] = along[0], along[-1]
-    return first, last
+def _others(shape, origin, grid: Grid, word: Word, weight: float) -> np.ndarray:
+    """t^weight at each voxel, one at most. origin: the voxel from which the word is told."""
+    d, spacing = len(word.mean), grid.spacing_mm
+    to_mm = np.column_stack([np.diag(spacing), -spacing * origin[::-1]])[:d]
+    square = squares_of(shape, to_mm, word.mean, word.covariance)
+    return (1 + square / FREEDOM) ** (-0.5 * weight * (FREEDOM + d))
 
 
-def _others(shape, origin, grid: Grid, axes, expected, weight: float) -> np.ndarray:
-    """t^weight at each voxel, one at most. origin: the voxel from which `expected` is told."""
-    mean, covariance = expected
-    precision = np.linalg.inv(covariance)
-    lines = {2 - axis: line_mm(shape, axis, origin, grid) - mean[2 - axis] for axis in axes}
-    square = sum(precision[a, b] * lines[a] * lines[b] for a in lines for b in lines)
-    return (1 + square / FREEDOM) ** (-0.5 * weight * (FREEDOM + len(mean)))
-
-
-def line_mm(shape, axis: int, origin, grid: Grid) -> np.ndarray:
-    """mm from the origin along one axis of the array, broadcastable to it."""
-    line = (np.arange(shape[axis]) - origin[axis]) * grid.spacing_mm[2 - axis]
-    return line.reshape([-1 if a == axis else 1 for a in range(3)])
+def squares_of(shape, to_mm, mean, covariance) -> np.ndarray:
+    """(K, J, I): the Mahalanobis distance squared of every voxel. to_mm: (D, 4), from (i, j, k, 1) to
+    where mean (D,) and covariance (D, D) are."""
+    root = np.linalg.inv(np.linalg.cholesky(covariance))
+    # From voxels to whitened mm, one affine.
+    linear, offset = root @ to_mm[:, :3], root @ (to_mm[:, 3] - mean)
+    k, j, i = np.ogrid[tuple(map(slice, shape))]
+    return sum(
+        (row[0] * i + row[1] * j + row[2] * k + shift) ** 2 for row, shift in zip(linear, offset)
+    )
 
 
 def smoothed(core: Core, values, sigma_mm: float, shift_mm=(0, 0, 0), cut=_CUT) -> tuple:
@@ -182,13 +187,7 @@ def position_of(core: Core, form: BeliefForm) -> np.ndarray:
 def _mode(core: Core, array: np.ndarray, voxel) -> np.ndarray:
     """(3,), the peak that is reached from a voxel, uphill in steps of up to a sigma."""
     reach = np.ceil(core.sigma_mm / core.spacing_mm).astype(int)
-    while True:
-        first = np.maximum(voxel - reach, 0)
-        around = array[_slices(first, np.minimum(voxel + reach, np.array(array.shape) - 1))]
-        highest = first + np.unravel_index(np.argmax(around), around.shape)
-        if not array[tuple(highest)] > array[tuple(voxel)]:
-            return decode_peak(array, voxel)
-        voxel = highest
+    return decode_peak(array, uphill(array, voxel, reach))
 
 
 def marker_sigma_mm(stage: Stage) -> float:
@@ -212,7 +211,9 @@ def marker_of(core: Core, form: BeliefForm, position_lps, sigma_mm: float) -> Im
     array, pads = smoothed(core, sharp, sigma_mm, apart_mm)
     spacing = [core.spacing_mm[axis] for axis in core.axes]
     array = (array * gaussian_mass(sigma_mm, spacing)).astype(np.float32)
-    return _cut(array, _padded(core.grid, pads), _LEAST_MARKER * float(array.max()))
+    grid = _padded(core.grid, pads)
+    marker = Image(array, grid.ijk_to_lps, grid.unit)
+    return shown_part(marker, _LEAST_MARKER * float(array.max()))
 
 
 def density_of(core: Core, form: BeliefForm, landmark: int) -> tuple:
@@ -263,9 +264,7 @@ def content_of(density: np.ndarray) -> np.ndarray:
 
 def distances_mm(density: np.ndarray, grid: Grid, position_lps) -> np.ndarray:
     """Of each voxel from a position."""
-    centre = grid.to_ijk(position_lps)[::-1]
-    axes = [axis for axis in range(3) if density.shape[axis] > 1]
-    square = sum(line_mm(density.shape, axis, centre, grid) ** 2 for axis in axes)
+    square = square_mm(density.shape, grid.to_ijk(position_lps)[::-1], grid)
     return np.sqrt(square).astype(np.float32)
 
 
@@ -284,7 +283,7 @@ def shown(content: np.ndarray, grid: Grid, form: BeliefForm, landmark: int) -> I
         some = content < 1
         content = content.copy()
         content[some] = np.interp(content[some], known, levels)
-    return _cut(1 - content, grid, 1 - _SHOWN_LEVEL)
+    return shown_part(Image(1 - content, grid.ijk_to_lps, grid.unit), 1 - _SHOWN_LEVEL)
 
 
 def _padded(grid: Grid, pads) -> Grid:
@@ -293,14 +292,3 @@ def _padded(grid: Grid, pads) -> Grid:
     matrix = grid.ijk_to_lps.copy()
     matrix[:3, 3] = grid.to_lps(-pads[::-1].astype(float))
     return replace(grid, size_ijk=tuple(size.tolist()), ijk_to_lps=matrix)
-
-
-def _cut(array: np.ndarray, grid: Grid, least: float) -> Image:
-    """Without what is below, with one voxel around the rest."""
-    first, last = _box(array > least)
-    first, last = np.maximum(first - 1, 0), np.minimum(last + 1, np.array(array.shape) - 1)
-    image = Image(array, grid.ijk_to_lps, grid.unit).cropped(
-        first[::-1].tolist(), (last - first + 1)[::-1].tolist()
-    )
-    # A view would keep the whole in memory for as long as the prediction lives.
-    return Image(np.ascontiguousarray(image.array).astype(np.float32), image.ijk_to_lps, image.unit)

@@ -13,11 +13,11 @@ from ..model.belief_form import BeliefForm, uncalibrated
 from ..model.joint_shape import GATE, JointShape
 from .belief import (
     Core,
+    Word,
     content_of,
     core_of,
     density_of,
     distances_mm,
-    line_mm,
     marker_of,
     marker_sigma_mm,
     position_of,
@@ -25,22 +25,12 @@ from .belief import (
     shown,
 )
 from .prediction import Doubt, LandmarkPrediction
-from .seen import Seen
+from .seen import Seen, line_mm
 
 # The level that is told of; lower where too few cases were held out.
 TOLD_LEVEL = 0.9
 # How well a person places a landmark, in voxels of the coarse grid.
 _SURE_VOXELS = 0.3
-
-
-@dataclass(frozen=True, eq=False)
-class Word:
-    """What the others say of a landmark, in mm along i, j (, k) of its heatmap. mean: (D,), from its
-    peak. covariance: (D, D). square: the Mahalanobis distance squared of what its own heatmap says."""
-
-    mean: np.ndarray
-    covariance: np.ndarray
-    square: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +55,7 @@ class Believed:
 
 
 def believed(seen: Seen, landmark: int, form: BeliefForm, word: Word = None) -> Believed:
-    core = core_of(seen, form, word and (word.mean, word.covariance))
+    core = core_of(seen, form, word)
     position_lps = position_of(core, form)
     density, grid = density_of(core, form, landmark)
     return Believed(core, position_lps, density, grid, distances_mm(density, grid, position_lps))
@@ -99,7 +89,7 @@ def positions(seen, form: BeliefForm, said) -> np.ndarray:
     """(L, 3), LPS, mm: where the same are, and nothing else of them."""
     return np.array(
         [
-            position_of(core_of(each, own, word and (word.mean, word.covariance)), own)
+            position_of(core_of(each, own, word), own)
             for each, own, word in zip(seen, (_form_for(s, form, False) for s in seen), said)
         ]
     )

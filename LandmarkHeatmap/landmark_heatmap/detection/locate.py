@@ -82,9 +82,14 @@ def located(names, found: Found, choice: Choice) -> tuple:
 def logs_of(found: Found, choice: Choice) -> list:
     """For each landmark, of its peaks' heights over the highest; none lower than a peak may be."""
     return [
-        np.log([max(float(h[tuple(p)]) / max(float(h.max()), 1e-6), LOWEST_PEAK) for p in peaks])
-        for h, peaks in zip(found.heatmaps, choice.peaks)
+        np.log([height_of(heatmap, peak, float(heatmap[tuple(peaks[0])])) for peak in peaks])
+        for heatmap, peaks in zip(found.heatmaps, choice.peaks)
     ]
+
+
+def height_of(heatmap: np.ndarray, voxel, highest: float) -> float:
+    """Of a voxel over the highest; no lower than a peak may be."""
+    return max(float(heatmap[tuple(voxel)]) / max(highest, 1e-6), LOWEST_PEAK)
 
 
 def grid_mm(position_kji, grid: Grid, stage: Stage) -> np.ndarray:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 
 from ..errors import PredictionError
-from ..images.geometry import Image, in_pixels
+from ..images.geometry import Grid, Image, in_pixels
 from ..model.belief_form import uncalibrated
 from ..model.description import ModelDescription, Stage
 from ..model.heatmap import gaussian_mass
@@ -65,7 +66,6 @@ class Predictor:
         1 px whatever its affine says; the result lies where the affine says.
         Raises PredictionError if the model cannot be applied to this image.
         """
-        check_unit(image.grid, self.description)
         placed, image = image, in_pixels(image)
         sight = self.sighted(image, progress)
         if keep is not None:
@@ -74,7 +74,7 @@ class Predictor:
         return moved(prediction, placed.ijk_to_lps, image.ijk_to_lps)
 
     def _predicted(self, sight: Sight, progress) -> Prediction:
-        points = self.told(sight.answered(), sight)
+        points = self.told(self.answered(sight), sight)
         if progress is not None:
             progress("Done", 1.0)
         return Prediction(self.description.landmarks, points, sight.found.grid, self.model.identity)
@@ -93,7 +93,12 @@ class Predictor:
         """(a Seen for each landmark, by the last stage that sees it; the coarse stage's grid). See
         `sighted`."""
         sight = self.sighted(image, progress)
-        return sight.answered(), sight.found.grid
+        return self.answered(sight), sight.found.grid
+
+    def answered(self, sight: Sight, given=None, absent=()) -> tuple:
+        """See Sight.answered, which may ask the fine network again. Raises PredictionError."""
+        with self.telling_of_memory(sight.found.grid):
+            return sight.answered(given, absent)
 
     def sighted(self, image: Image, progress=None) -> Sight:
         """What the networks see.
@@ -101,26 +106,40 @@ class Predictor:
         image: one whose voxels are as large as its affine says. Raises PredictionError if the model
         cannot be applied to it.
         """
+        check_unit(image.grid, self.description)
         progress = progress or (lambda stage, fraction: None)
         coarse = self.description.stages[0]
         self._check_memory(image)
         progress("Resampling", 0.0)
         prepared, window = prepare_with_window(image, coarse, self.description.intensity)
+        source = Source(image, window)
+        with self.telling_of_memory(prepared.grid):
+            try:
+                return self._sighted(prepared, source, progress)
+            except NotImplementedError as error:
+                if self.device.type == "cpu":
+                    raise
+                self.note = (
+                    f"'{self.device}' lacks an operation ({error}): computed on the processor."
+                )
+                warnings.warn(self.note, stacklevel=2)
+                self._go_to(torch.device("cpu"))
+                return self._sighted(prepared, source, progress)
+
+    @contextmanager
+    def telling_of_memory(self, grid: Grid):
+        """Whatever asks the networks in here says in words that the memory does not suffice.
+
+        grid: of the coarse stage. Raises PredictionError then.
+        """
         try:
-            return self._sighted(prepared, Source(image, window), progress)
-        except NotImplementedError as error:
-            if self.device.type == "cpu":
-                raise
-            self.note = f"'{self.device}' lacks an operation ({error}): computed on the processor."
-            warnings.warn(self.note, stacklevel=2)
-            self._go_to(torch.device("cpu"))
-            return self._sighted(prepared, Source(image, window), progress)
+            yield
         except (MemoryError, RuntimeError) as error:
             if not _is_lack_of_memory(error):
                 raise
             raise PredictionError(
                 f"There is not enough memory on '{self.device}' for"
-                f" {' x '.join(map(str, prepared.grid.size_ijk))} voxels at the model's spacing."
+                f" {' x '.join(map(str, grid.size_ijk))} voxels at the model's spacing."
             ) from error
 
     def _check_memory(self, image: Image) -> None:

@@ -89,7 +89,7 @@ class Kept:
         if key not in self._answers:
             model, grid = self.predictor.model, self.sight.found.grid
             given = self.sight.heeded(given, absent)
-            seen = self.sight.answered(given, absent)
+            seen = self.predictor.answered(self.sight, given, absent)
             form = model.belief or uncalibrated_of(seen)
             said = words(seen, form, model.joint, grid, given)
             while len(self._answers) >= _MOST_ANSWERS:

@@ -17,7 +17,7 @@ from ..model.heatmap import decode_peak, gaussian_mass
 from ..model.network import belief_of
 from ..model.prior import choose_peaks
 from .agreement import Candidate
-from .locate import LOWEST_PEAK, Choice, Found, grid_mm, located, logs_of
+from .locate import Choice, Found, grid_mm, located, logs_of
 from .prepare import scaled
 from .seen import Seen, seen_at
 
@@ -246,16 +246,13 @@ def _chosen_again(found: Found, choice: Choice, crops, prior) -> Choice:
     """The choice among the peaks, with the fine stage's word on each."""
     if prior is None or all(len(peaks) < 2 for peaks in choice.peaks):
         return choice
-    positions, heights = [], []
-    for heatmap, peaks, each in zip(found.heatmaps, choice.peaks, crops):
-        # What is no peak, but expected to be one, counts as the lowest that a peak may be.
-        lowest = LOWEST_PEAK * max(heatmap.max(), 1e-6)
-        log = np.log([max(heatmap[tuple(peak)], lowest) for peak in peaks])
+    # What is no peak, but expected to be one, counts as the lowest that a peak may be.
+    positions, heights = [], logs_of(found, choice)
+    for index, (heatmap, peaks, each) in enumerate(zip(found.heatmaps, choice.peaks, crops)):
         kji = [decode_peak(heatmap, peak) for peak in peaks]
         if each is not None:
-            log = log + np.log([max(crop.presence, 1e-6) for crop in each])
+            heights[index] = heights[index] + np.log([max(c.presence, 1e-6) for c in each])
             kji = [found.grid.to_ijk(crop.position_lps)[::-1] for crop in each]
         positions.append(np.array([grid_mm(p, found.grid, found.stage) for p in kji]))
-        heights.append(log)
     present = np.asarray(found.presences) >= 0.5
     return replace(choice, chosen=tuple(choose_peaks(positions, heights, present, prior)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,14 +38,13 @@ class Seen:
 
     def as_it_is(self) -> LandmarkPrediction:
         """The network's own heatmap and its peak, with nothing made of them."""
-        shown = self.heatmap.cropped(*_shown_box(self.heatmap.array))
+        least = min(SHOWN, float(self.heatmap.array.max()) / 2)
         return LandmarkPrediction(
             self.name,
             self.position_lps,
             self.presence,
             self.confidence,
-            # A view would keep the whole heatmap in memory for as long as the prediction lives.
-            Image(shown.array.copy(), shown.ijk_to_lps, shown.unit),
+            shown_part(self.heatmap, least),
             sigma_mm=self.stage.sigma_mm,
         )
 
@@ -56,19 +55,25 @@ def seen_at(name, heatmap: Image, position_kji, presence: float, stage: Stage) -
     return Seen(name, heatmap, position_kji, presence, confidence, stage)
 
 
-def _shown_box(heatmap: np.ndarray) -> tuple:
-    """(start, size) along i, j, k of the voxels that show something, with one voxel around them."""
-    shown = heatmap > min(SHOWN, heatmap.max() / 2)
-    start, size = [], []
-    for axis in (0, 1, 2):
-        along = np.flatnonzero(shown.any(axis=tuple(a for a in range(3) if a != axis)))
-        first = max(along[0] - 1, 0) if along.size else 0
-        last = min(along[-1] + 1, heatmap.shape[axis] - 1) if along.size else 0
-        # What is outside along this axis shows nothing along the next.
-        shown = shown[(slice(None),) * axis + (slice(first, last + 1),)]
-        start.append(int(first))
-        size.append(int(last - first + 1))
-    return start[::-1], size[::-1]
+def shown_part(image: Image, least: float) -> Image:
+    """A copy of the part that is above `least`, with one voxel around it; the whole if nothing is."""
+    first, last = box_of(image.array > least)
+    first, last = np.maximum(first - 1, 0), np.minimum(last + 1, np.array(image.array.shape) - 1)
+    part = image.cropped(first[::-1].tolist(), (last - first + 1)[::-1].tolist())
+    # A view would keep the whole in memory for as long as the part lives.
+    return replace(part, array=part.array.copy())
+
+
+def box_of(mask: np.ndarray) -> tuple:
+    """(first, last) indices of what is true; of all if nothing is."""
+    first, last = np.zeros(mask.ndim, int), np.array(mask.shape) - 1
+    for axis in range(mask.ndim):
+        along = np.flatnonzero(mask.any(axis=tuple(a for a in range(mask.ndim) if a != axis)))
+        if along.size:
+            first[axis], last[axis] = along[0], along[-1]
+            # What is outside along this axis is not true along the next.
+            mask = mask[(slice(None),) * axis + (slice(along[0], along[-1] + 1),)]
+    return first, last
 
 
 def _confidence(heatmap, position_kji, grid: Grid, stage: Stage) -> float:
@@ -79,13 +84,18 @@ def _confidence(heatmap, position_kji, grid: Grid, stage: Stage) -> float:
     first = np.maximum(np.ceil(position_kji - reach), 0).astype(int)
     last = np.floor(position_kji + reach).astype(int)
     near = heatmap[tuple(slice(f, n + 1) for f, n in zip(first, last))]
-    near = near[_square_mm(position_kji - first, near.shape, grid) <= reach_mm**2].sum()
+    near = near[square_mm(near.shape, position_kji - first, grid) <= reach_mm**2].sum()
     perfect = {2: 0.8647, 3: 0.7385}[dimension]  # a Gaussian's share within two sigma
     mass = gaussian_mass(stage.sigma_mm, stage.spacing_mm)
     return float(np.clip(near / (mass * perfect), 0, 1))
 
 
-def _square_mm(position_kji, shape, grid: Grid) -> np.ndarray:
-    """The squared distance in mm of every voxel from a position, broadcastable to `shape`."""
-    axes = zip(np.ogrid[tuple(map(slice, shape))], position_kji, grid.spacing_mm[::-1])
-    return sum(((index - centre) * spacing) ** 2 for index, centre, spacing in axes)
+def square_mm(shape, origin, grid: Grid) -> np.ndarray:
+    """The squared distance in mm of every voxel from a position (k, j, i), broadcastable to `shape`."""
+    return sum(line_mm(shape, axis, origin, grid) ** 2 for axis in range(3))
+
+
+def line_mm(shape, axis: int, origin, grid: Grid) -> np.ndarray:
+    """mm from the origin along one axis of the array, broadcastable to it."""
+    line = (np.arange(shape[axis]) - origin[axis]) * grid.spacing_mm[2 - axis]
+    return line.reshape([-1 if a == axis else 1 for a in range(3)])

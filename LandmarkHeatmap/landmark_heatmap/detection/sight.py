@@ -12,10 +12,11 @@ import numpy as np
 
 from ..annotation.doubt import BY_SHAPE, DOUBTED, OTHER_PEAK, SEEN_AGAIN
 from ..images.geometry import Image
-from ..model.heatmap import decode_peak, gaussian_mass
+from ..model.heatmap import decode_peak, gaussian_mass, uphill
 from ..model.prior import ShapePrior
 from .agreement import Agreement, Candidate, Places, agree, marked, square_of
-from .locate import LOWEST_PEAK, Found
+from .belief import squares_of
+from .locate import Found, height_of
 from .seen import seen_at
 
 # The network is asked again, as each answer may correct where the next should be.
@@ -198,7 +199,7 @@ class Sight:
         heatmap = self.found.heatmaps[index]
         voxel = np.rint(self.found.grid.to_ijk(position_lps)[::-1]).astype(int)
         voxel = np.clip(voxel, 0, np.array(heatmap.shape) - 1)
-        return max(float(heatmap[tuple(voxel)]) / max(float(heatmap.max()), 1e-6), LOWEST_PEAK)
+        return height_of(heatmap, voxel, float(heatmap.max()))
 
     def _peak(self, heatmap: Image, said) -> tuple:
         """(position (k, j, i), its height over the highest) of the peak that fits what the others say;
@@ -210,7 +211,7 @@ class Sight:
         highest = float(heatmap.array.max())
         if not fits[voxel] > 0 or highest <= 0:
             return None, 0.0
-        voxel = _uphill(heatmap.array, voxel)
+        voxel = uphill(heatmap.array, voxel)
         return decode_peak(heatmap.array, voxel), float(heatmap.array[voxel]) / highest
 
     def _told(self, index: int, options, agreed: Agreement, given):
@@ -266,17 +267,6 @@ def _not_there(candidate: Candidate) -> Candidate:
     return replace(candidate, seen=replace(candidate.seen, presence=0.0))
 
 
-def _uphill(array: np.ndarray, voxel) -> tuple:
-    """The peak that is reached from a voxel, from neighbour to neighbour."""
-    while True:
-        first = np.maximum(np.array(voxel) - 1, 0)
-        around = array[tuple(slice(f, v + 2) for f, v in zip(first, voxel))]
-        best = tuple(first + np.unravel_index(np.argmax(around), around.shape))
-        if not array[best] > array[voxel]:
-            return voxel
-        voxel = best
-
-
 def _is_askew(candidate: Candidate, directions) -> bool:
     """Whether it was seen in a crop that is turned by much against these axes (3, 3)."""
     if directions is None:
@@ -287,14 +277,6 @@ def _is_askew(candidate: Candidate, directions) -> bool:
 
 def _squares(image: Image, frame, said) -> np.ndarray:
     """(K, J, I): the Mahalanobis distance squared of every voxel from what the others say."""
-    mean, covariance = said
+    d, spacing = len(said[0]), frame.grid.spacing_mm
     matrix = np.linalg.inv(frame.grid.ijk_to_lps) @ image.ijk_to_lps
-    root = np.linalg.inv(np.linalg.cholesky(covariance))
-    d = len(mean)
-    # From voxels to whitened mm, one affine.
-    linear = root @ np.diag(frame.grid.spacing_mm[:d]) @ matrix[:d, :3]
-    offset = root @ (frame.grid.spacing_mm[:d] * matrix[:d, 3] - mean)
-    k, j, i = np.ogrid[tuple(map(slice, image.array.shape))]
-    return sum(
-        (row[0] * i + row[1] * j + row[2] * k + shift) ** 2 for row, shift in zip(linear, offset)
-    )
+    return squares_of(image.array.shape, spacing[:d, None] * matrix[:d], *said)

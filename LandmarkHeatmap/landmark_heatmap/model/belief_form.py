@@ -7,6 +7,7 @@ The form is chosen, and the belief calibrated, on cases that were held out of tr
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -38,11 +39,20 @@ class HeldOut:
         """(contents, levels), both rising from 0 to 1: with which probability the region that holds so
         much of the belief holds the reference (split-conformal: Lei et al., J. Am. Stat. Assoc. 113,
         2018)."""
-        return _levels(self.contents, landmark)
+        return self._levels_of_contents[landmark]
 
     def level_of_share(self, landmark: int) -> tuple:
         """The same of the ball around the position that holds so much of the belief."""
-        return _levels(self.shares, landmark)
+        return self._levels_of_shares[landmark]
+
+    # Of all landmarks at once, and once: they are asked for with every image.
+    @cached_property
+    def _levels_of_contents(self) -> list:
+        return [_levels(self.contents, landmark) for landmark in range(self.contents.shape[1])]
+
+    @cached_property
+    def _levels_of_shares(self) -> list:
+        return [_levels(self.shares, landmark) for landmark in range(self.shares.shape[1])]
 
     def constant_radius_mm(self, landmark: int, level: float) -> float:
         """Of the ball around any position that holds the reference with this probability: what can be

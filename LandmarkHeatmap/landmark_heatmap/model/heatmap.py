@@ -100,6 +100,20 @@ def decode_peak(heatmap: np.ndarray, start=None) -> np.ndarray:
     return position
 
 
+def uphill(heatmap: np.ndarray, voxel, reach=1) -> tuple:
+    """The voxel of the peak that is reached from one, in steps of up to `reach` voxels (one number or
+    one an axis)."""
+    voxel, last = tuple(map(int, voxel)), np.array(heatmap.shape) - 1
+    while True:
+        first = np.maximum(np.array(voxel) - reach, 0)
+        end = np.minimum(np.array(voxel) + reach, last)
+        around = heatmap[tuple(slice(a, b + 1) for a, b in zip(first, end))]
+        highest = tuple((first + np.unravel_index(np.argmax(around), around.shape)).tolist())
+        if not heatmap[highest] > heatmap[voxel]:
+            return voxel
+        voxel = highest
+
+
 def _newton_step(block: np.ndarray):
     """From the centre of a 3 x ... x 3 block to the extremum of its quadratic; None if no maximum."""
     dimensions = block.ndim

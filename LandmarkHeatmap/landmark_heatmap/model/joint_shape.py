@@ -131,7 +131,7 @@ def fit_joint_shape(positions) -> JointShape:
         turned = np.where(seen[:, None], turned, np.nan)
         mean = _mean(turned)
     best, widening = _best_form(turned, mean)
-    return JointShape(mean, _covariance(turned - mean, mean, *best), widening)
+    return JointShape(mean, _shrunk(_scatter(turned - mean), mean, *best), widening)
 
 
 def merged(shapes) -> JointShape:
@@ -177,15 +177,19 @@ def _size(mean) -> float:
     return float(np.sqrt(((known - known.mean(0)) ** 2).sum(-1).mean()))
 
 
-def _covariance(apart, mean, share: float, reach: float, noise: float) -> np.ndarray:
-    """(L, D, L, D) of what cases (N, L, D) lie apart from the mean, shrunk and with noise."""
+def _scatter(apart) -> tuple:
+    """((L, D, L, D), mean variance) of what cases (N, L, D) lie apart from the mean."""
     there = np.isfinite(apart).all(-1)
     apart = np.where(there[..., None], apart, 0.0)
     both = np.maximum(there.T.astype(float) @ there, 1)
     of_cases = np.einsum("nai,nbj->aibj", apart, apart) / both[:, None, :, None]
-    if not there.all():
-        of_cases = _of_pairs(of_cases)
     variance = (apart**2).sum() / max(1, there.sum() * apart.shape[2])
+    return of_cases if there.all() else _of_pairs(of_cases), variance
+
+
+def _shrunk(scatter, mean, share: float, reach: float, noise: float) -> np.ndarray:
+    """(L, D, L, D): what the cases scatter (see `_scatter`), shrunk and with noise."""
+    of_cases, variance = scatter
     variance = max(variance, (1e-4 * _size(mean)) ** 2)
     square = ((mean[:, None] - mean) ** 2).sum(-1)
     kernel = np.nan_to_num(variance * np.exp(-square / 2 / (reach * _size(mean)) ** 2))
@@ -285,8 +289,9 @@ def _best_form(turned, mean) -> tuple:
     be added so that they pass the gate."""
     folds = min(_FOLDS, len(turned))
     free, best = _free(mean, 1.0), None
+    parts = [_fold(turned, number, folds) for number in range(folds)]
     for form in product(_SHARES, _REACHES, _NOISES):
-        told = [_left_out(turned, fold, folds, form, free) for fold in range(folds)]
+        told = [_left_out(*part, form, free) for part in parts]
         logs, squares = (np.concatenate(each) for each in zip(*told))
         if best is None or logs.mean() > best[0]:
             best = logs.mean(), form, squares
@@ -295,15 +300,20 @@ def _best_form(turned, mean) -> tuple:
     return form, float(max(1.0, passed))
 
 
-def _left_out(turned, fold: int, folds: int, form, free) -> tuple:
-    """(log likelihoods, Mahalanobis distances squared) of each landmark of the cases of a fold, by the
-    others of its case and by what the other cases say."""
-    mine = np.arange(len(turned)) % folds == fold
+def _fold(turned, number: int, folds: int) -> tuple:
+    """(the cases of a fold, mean and scatter of all others)."""
+    mine = np.arange(len(turned)) % folds == number
     mean = _mean(turned[~mine])
-    spread = _covariance(turned[~mine] - mean, mean, *form) + free
+    return turned[mine][: _MOST_LEFT_OUT // folds], mean, _scatter(turned[~mine] - mean)
+
+
+def _left_out(cases, mean, scatter, form, free) -> tuple:
+    """(log likelihoods, Mahalanobis distances squared) of each landmark of left-out cases, by the others
+    of its case and by what the other cases say."""
+    spread = _shrunk(scatter, mean, *form) + free
     nothing = np.zeros((*mean.shape, mean.shape[1]))
     logs, squares = [], []
-    for case in turned[mine][: _MOST_LEFT_OUT // folds] - mean:
+    for case in cases - mean:
         there = np.isfinite(case).all(-1)
         if there.sum() < _FEWEST_LANDMARKS:
             continue

@@ -301,6 +301,19 @@ def test_the_size_of_the_numbers_changes_nothing_of_what_is_seen(scale):
     assert np.allclose(seen, scaled(array, (0, 399)), atol=1e-5)
 
 
+def test_memory_that_does_not_suffice_for_a_second_look_is_told_in_words(monkeypatch):
+    def lacks(*arguments):
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
+
+    size = (50, 50, 50)
+    image = blob_image(affine_of(oblique(1), (1.5,) * 3, CENTRE, size), size, BLOB)
+    predictor = predictor_for(3)
+    sight = predictor.sighted(image)
+    monkeypatch.setattr(type(sight), "answered", lacks)
+    with pytest.raises(PredictionError, match="not enough memory on 'cpu'"):
+        predictor.predict(image)
+
+
 class LacksAnOperationThere(BrightIsHere):
     """As a GPU of a Mac may: on the device 'meta', which stands for one here."""
 

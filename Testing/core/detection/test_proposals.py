@@ -20,6 +20,7 @@ def kept_of(sight, dimension, image=None):
         model=SimpleNamespace(belief=None, joint=sight.places and sight.places.frame.shape),
         description=SimpleNamespace(stages=(last,)),
         is_last=lambda seen: [each is not None and each.stage == last for each in seen],
+        answered=lambda sight, given, absent: sight.answered(given, absent),
     )
     grid = grid_of(dimension)
     image = image or Image(np.zeros(grid.size_ijk[::-1], np.float32), grid.ijk_to_lps)

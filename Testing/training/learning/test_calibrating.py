@@ -9,7 +9,7 @@ pytest.importorskip("torch")
 
 from landmark_heatmap.detection.seen import Seen
 from landmark_heatmap.errors import DatasetError
-from landmark_heatmap.images.geometry import Grid, Image
+from landmark_heatmap.images.geometry import PX, Grid, Image
 from landmark_heatmap.model.description import FINE, NetworkConfig, Stage
 from landmark_heatmap.model.joint_shape import fit_joint_shape
 from landmark_heatmap.model.model_file import read_model
@@ -163,3 +163,19 @@ def test_errors_of_the_command_are_told_in_words(tmp_path):
 
     with pytest.raises(DatasetError, match="no folder"):
         write_calibrated(tmp_path / "m.safetensors", [tmp_path], tmp_path / "no" / "m.safetensors")
+
+
+def test_images_of_another_unit_than_the_models_are_refused(run, tmp_path, capsys):
+    _, _, model, _ = run
+    pixels = tmp_path / "pixels"
+    pixels.mkdir()
+    write_pairs(pixels, in_px, 2)
+    new = tmp_path / "new.safetensors"
+    arguments = ["--model", str(model), "--data", str(pixels), "--output", str(new)]
+    assert main(["calibrate", *arguments]) == 2
+    assert "px" in capsys.readouterr().err and not new.exists()
+
+
+def in_px(seed):
+    image, annotation = make_eyes(seed + 30)
+    return replace(image, unit=PX), replace(annotation, unit=PX)

@@ -64,16 +64,12 @@ class Applied:
         return np.flatnonzero(np.isfinite(self.references).all(1)).tolist()
 
 
-def calibrated(model, cases, device: str = "auto", joint=None) -> BeliefForm:
-    """The form for a Model, by cases (data.Case) that it was not trained on; None without any.
-
-    joint: the model's JointShape, unless it is another.
-    """
+def calibrated(model, cases, device: str = "auto") -> BeliefForm:
+    """The form for a Model, by cases (data.Case) that it was not trained on; None without any."""
     predictor = Predictor(model, device)
     applied = [_applied(predictor, case) for case in each(list(cases), "calibrating")]
     applied = [case for case in applied if case.placed()]
-    joint = model.joint if joint is None else joint
-    return form_of(applied, joint) if applied else None
+    return form_of(applied, model.joint) if applied else None
 
 
 def _applied(predictor: Predictor, case) -> Applied:
@@ -81,12 +77,12 @@ def _applied(predictor: Predictor, case) -> Applied:
     label = label_of(case.annotation, image.grid)
     sized = in_pixels(image)
     seen, grid = predictor.seen(sized)
-    names, last = predictor.description.landmarks.names, predictor.description.stages[-1]
+    names, is_last = predictor.description.landmarks.names, predictor.is_last(seen)
     motion = sized.ijk_to_lps @ np.linalg.inv(image.ijk_to_lps)
     references = np.full((len(names), 3), np.nan)
     for index, (name, found) in enumerate(zip(names, seen)):
         # What the others have placed says nothing of the network.
-        is_told = found.is_there and found.stage == last and found.look != BY_SHAPE
+        is_told = found.is_there and is_last[index] and found.look != BY_SHAPE
         if is_told and label.state(name) is PointState.PLACED:
             references[index] = apply_affine(motion, label.position_lps(name))
     return Applied(tuple(map(near, seen)), references, grid)
@@ -152,7 +148,7 @@ def _densities(applied, form: BeliefForm, said, sigma_mm: float, most: int = Non
     close, tail = [], []
     for number, landmark in rows:
         case, word = applied[number], said[number][landmark]
-        core = core_of(case.seen[landmark], form, word and (word.mean, word.covariance))
+        core = core_of(case.seen[landmark], form, word)
         at, spreads = case.references[landmark], [share * sigma_mm for share in _SPREADS]
         close.append([density_at(core, at, narrow_mm(core, spread)) for spread in spreads])
         tail.append([density_at(core, at, wide_mm(core, spread)) for spread in spreads])
@@ -204,7 +200,7 @@ def _errors_of(applied, form: BeliefForm, said) -> np.ndarray:
 
 
 def _error(case: Applied, landmark: int, form: BeliefForm, word) -> float:
-    core = core_of(case.seen[landmark], form, word and (word.mean, word.covariance))
+    core = core_of(case.seen[landmark], form, word)
     return float(np.linalg.norm(position_of(core, form) - case.references[landmark]))
 
 

@@ -135,11 +135,9 @@ def calibration_sentence(calibration) -> str:
 def joint_of_run(cases, parent: Model) -> JointShape:
     """The joint Gaussian of the training cases. That of a parent stays, unless all its cases are here:
     it is of more of them."""
-    known = set(parent.description.training.get("training_images", ())) if parent else set()
-    has_joint = parent is not None and parent.joint is not None
-    if has_joint and not (known and known <= {i for case in cases for i in case.known_as}):
-        return parent.joint
-    return fit_joint_shape(_positions_mm(cases))
+    if parent is None or parent.joint is None or _are_all_here(_images_of(parent), cases):
+        return fit_joint_shape(_positions_mm(cases))
+    return parent.joint
 
 
 def _spacing_source(cases) -> str:
@@ -156,15 +154,23 @@ def prior_of_run(cases, parent: Model, any_pose: bool) -> ShapePrior:
     Images that the parent was trained on count once, by what the parent knows of them; if all of
     those are here, the parent's shapes are not needed.
     """
-    known = set(parent.description.training.get("training_images", ())) if parent else set()
-    has_prior = parent is not None and parent.prior is not None
-    if not has_prior or known and known <= {i for case in cases for i in case.known_as}:
+    known = _images_of(parent)
+    if parent is None or parent.prior is None or _are_all_here(known, cases):
         positions = _positions_mm(cases)
         return fit_prior(positions, align(positions)[1] if any_pose else None)
     new = [case for case in cases if not case.known_as & known]
     if not new:
         return parent.prior
     return parent.prior.merged(fit_prior(_positions_mm(new), parent.prior.shape))
+
+
+def _images_of(parent: Model) -> set:
+    """Ids of those that a parent was trained on; none if it does not say."""
+    return set(parent.description.training.get("training_images", ())) if parent else set()
+
+
+def _are_all_here(images: set, cases) -> bool:
+    return bool(images) and images <= {i for case in cases for i in case.known_as}
 
 
 def _positions_mm(cases) -> np.ndarray:

@@ -221,7 +221,9 @@ def _flip(config, grids, labels, landmarks, dimension, reasons) -> bool:
     """Whether images are mirrored: there are pairs, and no landmark without a partner is one-sided."""
     pairs, one_sided = landmarks.mirror_pairs, ()
     if pairs:
-        one_sided = off_the_plane(_positions(grids, labels, landmarks, dimension), landmarks)
+        one_sided = off_the_plane(
+            positions_along(grids, labels, landmarks.names, dimension), landmarks
+        )
     flip = bool(pairs) and not one_sided if config.flip is None else config.flip
     told = ", ".join(f"{left}/{right}" for left, right in pairs) or "none"
     reasons.append(
@@ -241,11 +243,11 @@ def _flip(config, grids, labels, landmarks, dimension, reasons) -> bool:
     return flip
 
 
-def _positions(grids, labels, landmarks, dimension) -> np.ndarray:
+def positions_along(grids, labels, names, dimension) -> np.ndarray:
     """(N, L, D), mm along the axes of the canonical grids, which is how the network sees the images."""
     return np.array(
         [
-            (grid.to_ijk(label.positions_lps(landmarks.names)) * grid.spacing_mm)[:, :dimension]
+            (grid.to_ijk(label.positions_lps(names)) * grid.spacing_mm)[:, :dimension]
             for grid, label in zip(grids, labels)
         ]
     )
@@ -255,7 +257,7 @@ def _rotation(config, grids, labels, landmarks, dimension, reasons) -> float:
     """What the poses of the cases ask for, unless it is stated."""
     if config.rotation_degrees is not None:
         return config.rotation_degrees
-    spread = rotation_spread_degrees(_positions(grids, labels, landmarks, dimension))
+    spread = rotation_spread_degrees(positions_along(grids, labels, landmarks.names, dimension))
     if spread is None:
         return _ROTATION_DEGREES
     degrees = max(_ROTATION_DEGREES, spread)
