@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 import slicer
 import vtk
+
+
+@contextmanager
+def told_once(result):
+    """Who observes a result's own nodes hears of what is done in this context when all is done."""
+    with slicer.util.NodeModify(result.markups_node), slicer.util.NodeModify(result.node):
+        yield
 
 
 class Follower:

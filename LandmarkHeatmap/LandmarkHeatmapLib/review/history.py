@@ -8,6 +8,7 @@ import vtk
 
 from landmark_heatmap.dataset.record import Review
 
+from ..following import told_once
 from .snapshot import Snapshot
 
 
@@ -57,14 +58,10 @@ class History:
 
     def bring(self, result, what: str, before: Snapshot, moment: Snapshot) -> None:
         """Make the result, which is as it was before, what it is at a moment: one step."""
-        # Who watches hears of it when all is done, and finds a step that is here already.
-        modifying = [(each, each.StartModify()) for each in (result.node, result.markups_node)]
-        try:
+        # Who watches finds a step that is here already.
+        with told_once(result):
             moment.put_back(result)
             self.add(Step(what, before, Snapshot.take(result)))
-        finally:
-            for each, was in modifying:
-                each.EndModify(was)
 
     def add(self, step: Step) -> None:
         """A step was done; what had been undone before cannot be done again."""
