@@ -15,6 +15,11 @@ def told_once(result):
         yield
 
 
+def is_there(result) -> bool:
+    """Not while the scene is being closed, or when parts of the result have been deleted."""
+    return result.node.GetScene() is not None and result.is_whole
+
+
 class Follower:
     """Observes nodes of a result until `release`. A subclass says which, with `_observe`."""
 
@@ -24,8 +29,7 @@ class Follower:
 
     @property
     def is_alive(self) -> bool:
-        """Not while the scene is being closed, or when parts of the result have been deleted."""
-        return self.result.node.GetScene() is not None and self.result.is_whole
+        return is_there(self.result)
 
     def release(self) -> None:
         for node, tag in self._observed:

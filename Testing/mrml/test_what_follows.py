@@ -116,6 +116,15 @@ def test_taking_all_is_one_step_and_judges_nothing(scene, asked, kind, is_under_
     assert len(review.questions) == 1
 
 
+def test_who_follows_hears_of_all_that_is_taken_once(answered):
+    told, changes = [], []
+    answered.session.on_change = lambda: changes.append(answered.proposed)
+    node = answered.result.markups_node
+    node.AddObserver(node.PointModifiedEvent, lambda caller, event, data=None: told.append(event))
+    answered.session.follow()
+    assert (len(told), changes) == (1, [set()])
+
+
 def test_what_is_left_stays_and_is_not_proposed_for_that_reason_again(answered):
     answered.session.proposals.leave()
     assert answered.proposed == set()
