@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 import slicer
 import vtk
+
+
+@contextmanager
+def told_once(result):
+    """Who observes a result's own nodes hears of what is done in this context when all is done."""
+    with slicer.util.NodeModify(result.markups_node), slicer.util.NodeModify(result.node):
+        yield
+
+
+def is_there(result) -> bool:
+    """Not while the scene is being closed, or when parts of the result have been deleted."""
+    return result.node.GetScene() is not None and result.is_whole
 
 
 class Follower:
@@ -15,8 +29,7 @@ class Follower:
 
     @property
     def is_alive(self) -> bool:
-        """Not while the scene is being closed, or when parts of the result have been deleted."""
-        return self.result.node.GetScene() is not None and self.result.is_whole
+        return is_there(self.result)
 
     def release(self) -> None:
         for node, tag in self._observed:

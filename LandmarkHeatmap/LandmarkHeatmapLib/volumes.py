@@ -10,7 +10,7 @@ import slicer
 import vtk
 
 from landmark_heatmap.errors import GeometryError, ImageFileError
-from landmark_heatmap.images.geometry import MM, Image
+from landmark_heatmap.images.geometry import MM, RAS_TO_LPS, Grid, Image
 from landmark_heatmap.images.headers import read_header
 from landmark_heatmap.images.imageio import to_grey
 
@@ -38,6 +38,11 @@ def unit_of(volume_node) -> str:
     except (ImageFileError, OSError):
         # Slicer reads what is not read here.
         return MM
+
+
+def grid_of(volume_node, unit: str) -> Grid:
+    """Where the voxels of a volume node are, in LPS. unit: of its lengths, 'mm' or 'px'."""
+    return Grid(tuple(size_ijk(volume_node)), RAS_TO_LPS @ ijk_to_ras(volume_node), unit)
 
 
 def ijk_to_ras(volume_node) -> np.ndarray:

@@ -9,7 +9,8 @@ A section (`section.Section`) is one part of it, in a file of its own in `sectio
 - what is not in the state it tells through a Signal, and the desk connects that with who has to
   know; a sentence for the user through `told`, which the line at the panel's foot shows. No section
   imports or calls another: a test sees to it;
-- none of its texts changes its height (`texts.FixedText`);
+- none of its texts changes its height (`texts.FixedText`), and what takes long is made in steps
+  (`in_steps.InSteps`);
 - it keeps nothing that the scene or the user's settings could keep.
 
 To add a section: its widgets into Resources/UI/LandmarkHeatmap.ui, on the tab where the work is that

@@ -14,7 +14,6 @@ from LandmarkHeatmapLib.display.contours import hide_contours
 from LandmarkHeatmapLib.display.overlay import hide_heatmaps
 from LandmarkHeatmapLib.result import markups
 from LandmarkHeatmapLib.result.detection_result import MODULE_NAME, DetectionResult
-from LandmarkHeatmapLib.review.by_hand import begin_by_hand, take_over
 from LandmarkHeatmapLib.volumes import image_of
 
 from .detecting.packages import install_packages, missing_packages
@@ -80,6 +79,9 @@ class LandmarkHeatmapLogic(ScriptedLoadableModuleLogic):
 
         source: an earlier result of the volume, whose landmarks of the same names are taken over.
         """
+        # Whoever starts Slicer needs no review.
+        from LandmarkHeatmapLib.review.by_hand import begin_by_hand, take_over
+
         result = begin_by_hand(volumeNode, landmarks, source)
         if source is not None:
             take_over(result, source)

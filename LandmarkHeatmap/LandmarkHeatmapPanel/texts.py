@@ -39,7 +39,7 @@ class FixedText:
     text: the whole of it. on_change(): called when it, or how much of it is seen, has changed.
     """
 
-    def __init__(self, label, lines: int = 1, on_change=None):
+    def __init__(self, label: qt.QLabel, lines: int = 1, on_change=None):
         self._label, self._lines, self._tip = label, lines, label.toolTip
         self._on_change = on_change
         self.text, self.is_whole = "", True

@@ -1,4 +1,4 @@
-"""What several sections need: combo boxes that follow, errors that are shown, settings."""
+"""What several sections need: combo boxes and tables that follow, errors that are shown, settings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from landmark_heatmap.errors import LandmarkHeatmapError
 SETTINGS = "LandmarkHeatmap/"
 
 
-def fill(combo_box, items) -> None:
+def fill(combo_box: qt.QComboBox, items) -> None:
     """Give a combo box these (text, data) items, unless it has them already; tells nobody."""
     there = [(combo_box.itemText(i), combo_box.itemData(i)) for i in range(combo_box.count)]
     if there == items:
@@ -25,11 +25,45 @@ def fill(combo_box, items) -> None:
     combo_box.blockSignals(was_blocked)
 
 
-def select(combo_box, data) -> None:
+def select(combo_box: qt.QComboBox, data) -> None:
     """Show the item with this data; tells nobody."""
     was_blocked = combo_box.blockSignals(True)
     combo_box.setCurrentIndex(combo_box.findData(data))
     combo_box.blockSignals(was_blocked)
+
+
+def give_columns(table: qt.QTableWidget, headers) -> None:
+    """Give a table these columns, each as wide as what is in it, and rows of a line without numbers."""
+    table.setColumnCount(len(headers))
+    table.setHorizontalHeaderLabels(headers)
+    header, sides = table.horizontalHeader(), table.verticalHeader()
+    for column in range(len(headers)):
+        header.setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
+    header.setHighlightSections(False)
+    line = table.fontMetrics().lineSpacing() + 2
+    sides.setVisible(False)
+    sides.setMinimumSectionSize(line)
+    sides.setDefaultSectionSize(line)
+
+
+def show_cell(table: qt.QTableWidget, row: int, column: int, text: str, tip: str):
+    """Say this in a cell of a table; touches nothing that is so already. Returns the cell's item."""
+    item = table.item(row, column)
+    if item is None:
+        item = qt.QTableWidgetItem()
+        table.setItem(row, column, item)
+    if item.text() != text:
+        item.setText(text)
+    if item.toolTip() != tip:
+        item.setToolTip(tip)
+    return item
+
+
+def chosen_rows(table: qt.QTableWidget) -> list:
+    """The indices of the rows of a table that are chosen, from top to bottom."""
+    # Asked of the items: the type of a list of model indices may be unknown to PythonQt.
+    items = ((row, table.item(row, 0)) for row in range(table.rowCount))
+    return [row for row, item in items if item is not None and item.isSelected()]
 
 
 def widgets_of_parameters(ui) -> dict:

@@ -45,6 +45,12 @@ def test_the_ui_file_sets_only_properties_that_there_are():
         ("panel.ui.button.txt = ''", "no txt"),
         ("lambda: self.ui.button.txt", "no txt"),
         ("self.ui.button.setText(text='')", "takes no keywords"),
+        ("b, n = self.ui.button, 3\n  b.txt = ''", "no txt"),
+        ("def g(b: qt.QPushButton):\n   b.txt = ''", "no txt"),
+        ("pass\n def g(self, b: qt.QPushButton):\n  self.b = b\n  self.b.txt = ''", "no txt"),
+        ("t = qt.QTimer(parent=None)", "takes no keywords"),
+        ("x = qt.QFileDialog.getExistingDirectory(caption='')", "takes no keywords"),
+        ("told = qt.Signal(str)", "no signals of Qt are defined in Python"),
         ("x = qt.Qt.ItemDataRole.UserRole", "enumerators in the class itself"),
         ("self.list.addItem(qt.QListWidgetItem(''))", "QListWidgetItem may go"),
         ("x = self.table.selectionModel().selectedRows()", "selectedRows gives model indices"),
@@ -69,6 +75,13 @@ def test_right_uses_are_no_faults():
     self.timer.setInterval(3)
     self.item.setData(qt.Qt.UserRole, qt.QFileDialog.getExistingDirectory())
     self.logic.anything.at_all()
+    b, self.name = self.ui.button, self.ui.button.text
+    self.name.strip()
+    def inner(b):
+      b.txt = ""
+  def g(self, *button):
+    b, c = self.logic.pair()
+    button.txt = b.txt
 """
     assert faults_of_code(source, widgets_in(SMALL_UI.format(more="")), API) == []
 

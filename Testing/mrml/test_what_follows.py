@@ -54,6 +54,15 @@ def asked(publish):
         each.session.release()
 
 
+@pytest.fixture
+def answered(asked):
+    """Two landmarks are proposed to follow the tip, which was dragged."""
+    review = asked()
+    review.drag()
+    assert review.answer()
+    return review
+
+
 def ghosts():
     nodes = slicer.mrmlScene.GetNodesByClass("vtkMRMLModelNode")
     nodes.UnRegister(None)
@@ -107,45 +116,42 @@ def test_taking_all_is_one_step_and_judges_nothing(scene, asked, kind, is_under_
     assert len(review.questions) == 1
 
 
-def test_what_is_left_stays_and_is_not_proposed_for_that_reason_again(asked):
-    review = asked()
-    review.drag()
-    review.answer()
-    review.session.proposals.leave()
-    assert review.proposed == set()
-    assert review.session.undo_text == "Undo: move of Tip"
-    review.drag("Head_L")
-    assert review.questions[-1].new == ("Head_L",)
+def test_who_follows_hears_of_all_that_is_taken_once(answered):
+    told, changes = [], []
+    answered.session.on_change = lambda: changes.append(answered.proposed)
+    node = answered.result.markups_node
+    node.AddObserver(node.PointModifiedEvent, lambda caller, event, data=None: told.append(event))
+    answered.session.follow()
+    assert (len(told), changes) == (1, [set()])
 
 
-def test_what_is_neither_taken_nor_left_is_asked_for_again_with_the_next(asked):
-    review = asked()
-    review.drag()
-    review.answer()
-    review.drag("Head_L")
-    assert review.proposed == set()
-    assert review.questions[-1].new == ("Head_L", "Tip")
+def test_what_is_left_stays_and_is_not_proposed_for_that_reason_again(answered):
+    answered.session.proposals.leave()
+    assert answered.proposed == set()
+    assert answered.session.undo_text == "Undo: move of Tip"
+    answered.drag("Head_L")
+    assert answered.questions[-1].new == ("Head_L",)
 
 
-def test_one_is_taken_alone_and_the_others_stay_proposed(asked):
-    review = asked()
-    review.drag()
-    review.answer()
-    review.session.follow(["Head_R"])
-    assert review.proposed == {"Head_L"}
-    assert review.session.undo_text == "Undo: following of Head_R"
-    assert set(review.result.followed()) == {"Head_R"}
+def test_what_is_neither_taken_nor_left_is_asked_for_again_with_the_next(answered):
+    answered.drag("Head_L")
+    assert answered.proposed == set()
+    assert answered.questions[-1].new == ("Head_L", "Tip")
 
 
-def test_what_is_judged_meanwhile_is_proposed_no_more(asked):
-    review = asked()
-    review.drag()
-    review.answer()
-    review.session.confirm(["Head_L"])
-    assert review.proposed == {"Head_R"}
-    review.session.follow()
-    assert review.result.review("Head_L") is Review.CONFIRMED
-    assert review.result.moved_mm("Head_L") == 0
+def test_one_is_taken_alone_and_the_others_stay_proposed(answered):
+    answered.session.follow(["Head_R"])
+    assert answered.proposed == {"Head_L"}
+    assert answered.session.undo_text == "Undo: following of Head_R"
+    assert set(answered.result.followed()) == {"Head_R"}
+
+
+def test_what_is_judged_meanwhile_is_proposed_no_more(answered):
+    answered.session.confirm(["Head_L"])
+    assert answered.proposed == {"Head_R"}
+    answered.session.follow()
+    assert answered.result.review("Head_L") is Review.CONFIRMED
+    assert answered.result.moved_mm("Head_L") == 0
 
 
 def test_an_answer_to_an_older_question_is_dropped(asked):
@@ -195,16 +201,13 @@ def test_what_followed_is_exported_as_no_label_and_as_corrected_once_confirmed(a
     assert review.result.annotation().state("Head_L") is PointState.PREDICTED
 
 
-def test_what_is_dragged_on_or_restored_follows_nobody(asked):
-    review = asked()
-    review.drag()
-    review.answer()
-    review.session.follow()
-    review.drag("Head_L")
-    review.session.restore(["Head_R"])
-    assert review.result.followed() == {}
-    assert review.result.review("Head_L") is Review.CORRECTED
-    assert review.result.moved_mm("Head_R") == 0
+def test_what_is_dragged_on_or_restored_follows_nobody(answered):
+    answered.session.follow()
+    answered.drag("Head_L")
+    answered.session.restore(["Head_R"])
+    assert answered.result.followed() == {}
+    assert answered.result.review("Head_L") is Review.CORRECTED
+    assert answered.result.moved_mm("Head_R") == 0
 
 
 def test_it_is_kept_in_the_scene_and_where_the_volume_is_put_elsewhere(scene, asked):
@@ -241,13 +244,10 @@ def test_the_journal_brings_it_back(asked, tmp_path):
     assert restored.review("Tip") is Review.CORRECTED
 
 
-def test_ghosts_are_in_no_list_not_saved_and_gone_with_the_review(asked):
-    review = asked()
-    review.drag()
-    review.answer()
+def test_ghosts_are_in_no_list_not_saved_and_gone_with_the_review(answered):
     (node,) = ghosts()
     assert not node.GetSaveWithScene()
     assert not node.GetDisplayNode().GetSaveWithScene()
     assert node.GetPolyData().GetNumberOfLines() > 2
-    review.session.release()
+    answered.session.release()
     assert ghosts() == []

@@ -56,6 +56,15 @@ def press(host, key):
     host.process(20)
 
 
+def drag_of_which_nothing_is_asked(host, panel, client, result):
+    panel.review.session.select("Tip")
+    host.process(50)
+    drag(host, result)
+    assert result.review("Tip") is Review.CORRECTED
+    assert client.questions == []
+    assert not panel.ui.proposalWidget.isVisible()
+
+
 def sign(panel, name) -> str:
     return panel.ui.reviewTable.item(NAMES.index(name), SIGN).text()
 
@@ -175,12 +184,7 @@ def test_detect_while_an_answer_is_waited_for_detects(host, panel, client, detec
 
 
 def test_without_a_worker_that_has_the_image_nothing_is_asked_nor_told(host, panel, client, result):
-    panel.review.session.select("Tip")
-    host.process(20)
-    drag(host, result)
-    assert result.review("Tip") is Review.CORRECTED
-    assert client.questions == []
-    assert not panel.ui.proposalWidget.isVisible()
+    drag_of_which_nothing_is_asked(host, panel, client, result)
     press(host, Qt.Key_Y)
 
 
@@ -190,12 +194,7 @@ def test_after_another_image_was_detected_nothing_is_asked_of_the_first(
     detect(host, panel, add("Other"))
     panel.ui.inputVolumeSelector.setCurrentNode(detected.volume_node)
     slicer.util.setSliceViewerLayers(background=detected.volume_node, fit=True)
-    panel.review.session.select("Tip")
-    host.process(50)
-    drag(host, detected)
-    assert detected.review("Tip") is Review.CORRECTED
-    assert client.questions == []
-    assert not panel.ui.proposalWidget.isVisible()
+    drag_of_which_nothing_is_asked(host, panel, client, detected)
 
 
 def test_a_worker_that_fails_or_is_gone_costs_nothing_but_the_proposal(

@@ -20,6 +20,10 @@ _UNSURE = {
     "selectedColumns": _NO_LIST,
     "selectedIndexes": _NO_LIST,
 }
+# The modules of Qt as Slicer names them.
+_QT = ("qt", "ctk")
+# In PySide6 a class may define them; under PythonQt they are reported to crash.
+_OF_PYSIDE = ("qt.Signal", "qt.Slot", "qt.Property")
 
 
 class Api:
@@ -81,7 +85,8 @@ def faults_of_code(source: str, widgets: dict, api: Api) -> list:
     """What the code asks of widgets that they do not have, as sentences with line numbers.
 
     Followed: `self.ui.X`, `ui.X`, `qt.X(...)`, `ctk.X(...)`, `slicer.qX(...)`, and the names they
-    are assigned to, `self.Y` within the class and local ones within the function.
+    are assigned to, `self.Y` within the class and local ones within the function, one by one or
+    several at once; and parameters that are said to be a `qt.X` or `ctk.X`.
     """
     check = _Check(widgets, api)
     tree = ast.parse(source)
@@ -98,9 +103,10 @@ class _Check:
         """known: dotted name to class, of what surrounds the scope."""
         known = dict(known)
         if isinstance(scope, ast.ClassDef):
-            for node in ast.walk(scope):
-                self._learn(node, known, only="self.")
+            for method in scope.body:
+                known.update(self._own_attributes(method, known))
         else:
+            self._learn_parameters(scope, known)
             for node in _own(scope):
                 self._learn(node, known)
         parents = {child: node for node in ast.walk(scope) for child in ast.iter_child_nodes(node)}
@@ -109,17 +115,42 @@ class _Check:
                 self.visit_scope(node, known)
             elif isinstance(node, ast.Attribute):
                 self._use(node, parents, known)
+            elif isinstance(node, ast.Call):
+                self._call(node)
 
-    def _learn(self, node, known, only="") -> None:
+    def _own_attributes(self, method, known) -> dict:
+        """What a method makes of the attributes of its object."""
+        within = dict(known)
+        self._learn_parameters(method, within)
+        for node in ast.walk(method):
+            self._learn(node, within)
+        return {name: kind for name, kind in within.items() if name.startswith("self.")}
+
+    def _learn(self, node, known) -> None:
         if isinstance(node, ast.Assign):
-            kind = self._kind(node.value, known)
             for target in node.targets:
-                dotted = _dotted(target)
-                if dotted and dotted.startswith(only):
-                    if kind:
-                        known[dotted] = kind
-                    else:
-                        known.pop(dotted, None)
+                for name, value in _one_by_one(target, node.value):
+                    if _dotted(name):
+                        self._know(known, _dotted(name), self._kind(value, known))
+
+    def _learn_parameters(self, scope, known) -> None:
+        """What a function is given hides what has the same name around it."""
+        for each in _parameters(scope):
+            owner, _, name = (_dotted(each.annotation) or "").rpartition(".")
+            self._know(known, each.arg, name if owner in _QT else None)
+
+    @staticmethod
+    def _know(known, dotted, kind) -> None:
+        if kind:
+            known[dotted] = kind
+        else:
+            known.pop(dotted, None)
+
+    def _call(self, node) -> None:
+        """What Qt itself is called with, by the name of a class."""
+        dotted = _dotted(node.func) or ""
+        if node.keywords and dotted.partition(".")[0] in _QT:
+            self._fault(node, f"{dotted} takes no keywords in PythonQt")
 
     def _kind(self, node, known):
         """The class of an expression if it is a widget that we know, else None."""
@@ -137,6 +168,8 @@ class _Check:
     def _use(self, node, parents, known) -> None:
         if node.attr in _UNSURE:
             self._fault(node, f"{node.attr} {_UNSURE[node.attr]}")
+        if _dotted(node) in _OF_PYSIDE:
+            self._fault(node, f"{_dotted(node)}: no signals of Qt are defined in Python")
         if _is_scoped(node):
             self._fault(node, f"{_dotted(node)}: PythonQt has enumerators in the class itself")
         if _is_ui(node.value) and node.attr not in self.widgets:
@@ -179,7 +212,7 @@ def classes_used(sources: list, ui: str) -> set:
     for source in sources:
         for node in ast.walk(ast.parse(source)):
             owner, _, name = (_dotted(node) or "").rpartition(".")
-            if owner in ("qt", "ctk") or (owner == "slicer" and name.startswith("q")):
+            if owner in _QT or (owner == "slicer" and name.startswith("q")):
                 found.add(name)
     return found
 
@@ -195,6 +228,24 @@ def _own(scope):
 
 
 _SCOPES = (*_FUNCTIONS, ast.ClassDef, ast.Module)
+
+
+def _one_by_one(target, value):
+    """(target, value) pairs of an assignment; no value where it is not known which is whose."""
+    if not isinstance(target, ast.Tuple):
+        return [(target, value)]
+    values = value.elts if isinstance(value, ast.Tuple) else []
+    if len(values) != len(target.elts) or any(isinstance(e, ast.Starred) for e in target.elts):
+        values = [None] * len(target.elts)
+    return zip(target.elts, values)
+
+
+def _parameters(scope) -> list:
+    if not isinstance(scope, (*_FUNCTIONS, ast.Lambda)):
+        return []
+    given = scope.args
+    every = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+    return [each for each in every if each is not None and each.arg != "self"]
 
 
 def _is_ui(node) -> bool:

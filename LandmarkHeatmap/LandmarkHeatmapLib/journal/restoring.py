@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from landmark_heatmap.annotation.landmarks import LandmarkSet
-from landmark_heatmap.detection.prediction import LandmarkPrediction, Prediction
-from landmark_heatmap.images.geometry import RAS_TO_LPS, Grid, apply_affine
+from landmark_heatmap.detection.prediction import Prediction
+from landmark_heatmap.images.geometry import apply_affine
 
 from ..result import markups
+from ..result.as_prediction import prediction_from
 from ..result.detection_result import DetectionResult
-from ..review.history import Step, history_of
+from ..review.history import history_of
 from ..review.snapshot import DEFINED, MISSING, UNDEFINED, Snapshot
-from ..volumes import ijk_to_ras, size_ijk, unit_of
+from ..volumes import grid_of, ijk_to_ras, size_ijk, unit_of
 from .document import Beginning
 
 RESTORING = "restoring of the review"
@@ -45,53 +45,21 @@ def _ijk(marks) -> np.ndarray:
     return np.array([(np.nan,) * 3 if mark.ijk is None else mark.ijk for mark in marks])
 
 
-def _prediction(volume_node, beginning: Beginning):
-    """The Prediction, without those for which no model was asked; None if it was begun by hand."""
-    if beginning.model is None:
-        return None
-    affine = RAS_TO_LPS @ ijk_to_ras(volume_node)
-    grid = Grid(tuple(size_ijk(volume_node)), affine, unit_of(volume_node))
-    # Where an absent landmark might have been is not in a journal, and nobody is shown it.
-    middle = (np.array(grid.size_ijk) - 1) / 2
-    landmarks, places, confidences, doubts = zip(
-        *(
-            each
-            for each in zip(
-                beginning.landmarks.landmarks,
-                beginning.predicted,
-                beginning.confidences,
-                beginning.doubts,
-            )
-            if each[2] is not None
-        )
+def _prediction(volume_node, beginning: Beginning) -> Prediction:
+    """Without those for which no model was asked; None if it was begun by hand."""
+    grid = grid_of(volume_node, unit_of(volume_node))
+    told = zip(
+        *(beginning.landmarks.landmarks, grid.to_lps(_ijk(beginning.predicted))),
+        *(beginning.confidences, beginning.doubts),
     )
-    points = tuple(
-        LandmarkPrediction(
-            mark.name,
-            grid.to_lps(middle if place.ijk is None else np.array(place.ijk)),
-            float(place.ijk is not None),
-            confidence,
-            None,
-            doubt=doubt,
-        )
-        for mark, place, confidence, doubt in zip(landmarks, places, confidences, doubts)
-    )
-    return Prediction(LandmarkSet(landmarks), points, grid, beginning.model)
+    asked = [each for each in told if each[2] is not None]
+    return prediction_from(asked, grid, beginning.model)
 
 
 def bring(result: DetectionResult, marks, beginning: Beginning) -> None:
     """Make the result what the marks say: one step of its history, whoever watches it meanwhile."""
-    history, node = history_of(result.node), result.markups_node
-    before = Snapshot.take(result)
-    moment = _moment(result, marks, beginning)
-    # Who watches hears of it when all is done, and finds a step that is in the history already.
-    modifying = [(each, each.StartModify()) for each in (result.node, node)]
-    try:
-        moment.put_back(result)
-        history.add(Step(RESTORING, before, Snapshot.take(result)))
-    finally:
-        for each, was in modifying:
-            each.EndModify(was)
+    before, moment = Snapshot.take(result), _moment(result, marks, beginning)
+    history_of(result.node).bring(result, RESTORING, before, moment)
 
 
 def _moment(result: DetectionResult, marks, beginning: Beginning) -> Snapshot:

@@ -1,4 +1,4 @@
-"""What the model had said of a result's landmarks, as a prediction again."""
+"""What a model had said of landmarks, as a prediction again: of a result, or of what was kept of one."""
 
 from __future__ import annotations
 
@@ -6,46 +6,51 @@ import numpy as np
 
 from landmark_heatmap.annotation.landmarks import LandmarkSet
 from landmark_heatmap.detection.prediction import LandmarkPrediction, Prediction
-from landmark_heatmap.images.geometry import RAS_TO_LPS, Grid
+from landmark_heatmap.images.geometry import Grid
+from landmark_heatmap.model.description import ModelIdentity
 
-from ..volumes import ijk_to_ras, image_of, size_ijk
+from ..volumes import grid_of, image_of
 
 
 def prediction_of(result, names) -> Prediction:
     """Of those of the named landmarks for which a model was asked; None if it was for none of them.
 
-    In the volume's own coordinates, with the heatmaps and beliefs that are still there. Where an
-    absent landmark might have been is not kept: it is in the middle of the image then.
+    In the volume's own coordinates, with the heatmaps and beliefs that are still there.
     """
     asked = zip(
         *(result.landmarks.landmarks, result.asked(), result.predicted_positions_lps()),
         *(result.confidences(), result.doubts()),
     )
-    kept = [each for each in asked if each[1] and each[0].name in names]
-    if result.model is None or not kept:
+    known = []
+    for mark, is_asked, position, confidence, doubt in asked:
+        if is_asked and mark.name in names:
+            nodes = result.heatmap_node(mark.name), result.belief_node(mark.name)
+            images = (None if node is None else image_of(node) for node in nodes)
+            known.append((mark, position, confidence, doubt, *images))
+    # Where the combined heatmap was deleted, as the image has it.
+    grid = grid_of(result.combined_node or result.volume_node, result.unit)
+    return prediction_from(known, grid, result.model)
+
+
+def prediction_from(known, grid: Grid, model: ModelIdentity) -> Prediction:
+    """known: of each landmark for which the model was asked (Landmark, position (3,) in LPS, confidence,
+    Doubt or None), and if they were kept its heatmap and belief; None for none of them, or no model.
+
+    Where an absent landmark might have been is not kept, its position is NaN: it is in the middle of
+    the image then.
+    """
+    if model is None or not known:
         return None
-    grid = _grid_of(result)
     middle = grid.to_lps((np.array(grid.size_ijk) - 1) / 2)
     points = []
-    for mark, _asked, position, confidence, doubt in kept:
+    for mark, position, confidence, doubt, *images in known:
+        heatmap, belief = images or (None, None)
         is_there = bool(np.isfinite(position).all())
-        heatmap, belief = result.heatmap_node(mark.name), result.belief_node(mark.name)
+        place = position if is_there else middle
         points.append(
             LandmarkPrediction(
-                mark.name,
-                position if is_there else middle,
-                float(is_there),
-                confidence,
-                None if heatmap is None else image_of(heatmap),
-                None if belief is None else image_of(belief),
-                doubt,
+                mark.name, place, float(is_there), confidence, heatmap, belief, doubt
             )
         )
-    landmarks = LandmarkSet(tuple(mark for mark, *_rest in kept))
-    return Prediction(landmarks, tuple(points), grid, result.model)
-
-
-def _grid_of(result) -> Grid:
-    """That of the combined heatmap; of the image where it was deleted."""
-    node = result.combined_node or result.volume_node
-    return Grid(tuple(size_ijk(node)), RAS_TO_LPS @ ijk_to_ras(node), result.unit)
+    landmarks = LandmarkSet(tuple(mark for mark, *_rest in known))
+    return Prediction(landmarks, tuple(points), grid, model)

@@ -252,8 +252,8 @@ class DetectionResult:
 
     def positions_ijk(self) -> np.ndarray:
         """(L, 3) the same as voxel indices of the volume, which stay where the volume is moved."""
-        to_ijk = np.linalg.inv(ijk_to_ras(self.volume_node))
-        return apply_affine(to_ijk, self.positions_lps() * markups.RAS_OF_LPS)
+        ras = markups.ras_positions_in(self.markups_node, self.volume_node)
+        return apply_affine(np.linalg.inv(ijk_to_ras(self.volume_node)), ras)
 
     def predicted_positions_lps(self) -> np.ndarray:
         """(L, 3) where the model had put them, likewise."""

@@ -10,7 +10,7 @@ from ..result import markups, state
 from ..result.as_prediction import prediction_of
 from ..result.detection_result import DetectionResult
 from ..volumes import ijk_to_ras, size_ijk
-from .history import Step, history_of
+from .history import history_of
 from .snapshot import UNDEFINED, Snapshot
 
 TAKING_OVER = "taking over of the earlier review"
@@ -51,17 +51,8 @@ def take_over(result: DetectionResult, source: DetectionResult) -> None:
     same names: one step of the history, if there is anything. To be called before the first step."""
     before = Snapshot.take(result)
     after = _taken(result, source, before)
-    history = history_of(result.node)
-    if not after.touched_since(before, result.landmarks.names):
-        return
-    # Who watches hears of it when all is done, and finds a step that is in the history already.
-    modifying = [(each, each.StartModify()) for each in (result.node, result.markups_node)]
-    try:
-        after.put_back(result)
-        history.add(Step(TAKING_OVER, before, Snapshot.take(result)))
-    finally:
-        for each, was in modifying:
-            each.EndModify(was)
+    if after.touched_since(before, result.landmarks.names):
+        history_of(result.node).bring(result, TAKING_OVER, before, after)
 
 
 def _taken(result, source, before: Snapshot) -> Snapshot:

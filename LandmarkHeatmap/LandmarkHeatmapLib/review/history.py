@@ -8,6 +8,7 @@ import vtk
 
 from landmark_heatmap.dataset.record import Review
 
+from ..following import told_once
 from .snapshot import Snapshot
 
 
@@ -54,6 +55,13 @@ class History:
             what = f"{verb} of {told_names(touched)}"
         self.add(Step(what, before, now))
         return True
+
+    def bring(self, result, what: str, before: Snapshot, moment: Snapshot) -> None:
+        """Make the result, which is as it was before, what it is at a moment: one step."""
+        # Who watches finds a step that is here already.
+        with told_once(result):
+            moment.put_back(result)
+            self.add(Step(what, before, Snapshot.take(result)))
 
     def add(self, step: Step) -> None:
         """A step was done; what had been undone before cannot be done again."""

@@ -12,7 +12,7 @@ from landmark_heatmap.dataset.record import Review
 from landmark_heatmap.images.geometry import PX, apply_affine
 
 from ..display.ghosts import Ghosts
-from ..following import Follower
+from ..following import Follower, told_once
 from ..volumes import ijk_to_ras
 
 # A person's point that moved by no more than this, in voxels of the smallest side, is as it was.
@@ -55,7 +55,7 @@ class Proposals(Follower):
 
     The review tells of its steps by `stepped` and `travelled`. on_question: None, or called with a
     Question for what a person has moved; its answer, if one comes, is given to `answer`. on_change(): the
-    items are others. Call `release` when done.
+    items are others, by an answer or because they were left. Call `release` when done.
     """
 
     def __init__(self, result):
@@ -105,7 +105,7 @@ class Proposals(Follower):
     def travelled(self) -> None:
         """Something was undone, or done again: nothing follows from that."""
         self._places = self.result.positions_ijk()
-        self.leave()
+        self._forget()
 
     def answer(self, question: Question, found) -> bool:
         """found: a Found for each landmark that would move. Returns whether there is anything to take;
@@ -123,7 +123,7 @@ class Proposals(Follower):
             # NaN for what is nowhere yet: there is no place from which it would follow.
             if distance > max(each.expected_mm, self._length_of_a_voxel()):
                 items.append(Proposal(each.name, each.ijk, distance, question.new))
-        self._keep(tuple(sorted(items, key=lambda item: -item.distance_mm)))
+        self._tell(self._keep(tuple(sorted(items, key=lambda item: -item.distance_mm))))
         return bool(self.items)
 
     # --- what the user does
@@ -132,16 +132,20 @@ class Proposals(Follower):
         """Move these, or all of them, to where they are proposed; returns their names. No step of the
         history: that is the review's."""
         taken = [item for item in self.items if not names or item.name in names]
-        for item in taken:
-            self.result.follow(item.name, item.ijk, item.because_of)
+        with told_once(self.result):
+            for item in taken:
+                self.result.follow(item.name, item.ijk, item.because_of)
         return [item.name for item in taken]
 
     def leave(self) -> None:
         """They stay; what comes next is asked without the points that led to these."""
-        self._because_of, self._asked = (), None
-        self._keep(())
+        self._tell(self._forget())
 
     # --- inside
+
+    def _forget(self) -> bool:
+        self._because_of, self._asked = (), None
+        return self._keep(())
 
     def _given(self, now) -> tuple:
         """(name to its place, names said to be absent) of what a person has judged."""
@@ -170,12 +174,16 @@ class Proposals(Follower):
             and abs(self._length(item.ijk - now[names.index(item.name)]) - item.distance_mm) < 1e-3
         )
 
-    def _keep(self, items) -> None:
+    def _keep(self, items) -> bool:
+        """Returns whether they are others than before."""
         if not items and not self.items:
-            return
+            return False
         is_other = [item.name for item in items] != [item.name for item in self.items]
         self.items = items
         self._show()
+        return is_other
+
+    def _tell(self, is_other: bool) -> None:
         if is_other and self.on_change is not None:
             self.on_change()
 

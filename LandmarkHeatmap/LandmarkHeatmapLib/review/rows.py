@@ -82,6 +82,11 @@ def check_order(order: str) -> str:
     return order
 
 
+def progress(rows) -> tuple:
+    """(how many of these have been reviewed, how many there are)."""
+    return sum(row.review is not Review.UNTOUCHED for row in rows), len(rows)
+
+
 def names_in_order(result, order: str) -> list:
     """The names of a result's landmarks in one of ORDERS; after a "-", the other way round."""
     rows = rows_of(result)
@@ -116,6 +121,11 @@ class ListedNames:
     def names(self) -> list:
         wanted = self.text.strip().casefold()
         return [name for name in self._every if wanted in name.casefold()]
+
+    def of(self, rows) -> list:
+        """Of these rows those that are listed, in the order of the list."""
+        known = {row.name: row for row in rows}
+        return [known[name] for name in self.names if name in known]
 
     def step(self, name, by: int):
         """The one so many rows on, around the end; from none the first or the last. None if empty."""

@@ -79,17 +79,15 @@ class ReviewSession:
 
     def rows(self) -> list:
         """A Row for each landmark that is listed, in `order`; none once the result is gone."""
-        rows = {row.name: row for row in self.every_row()}
-        return [rows[name] for name in self._listed.names] if rows else []
+        return self.listed(self.every_row())
+
+    def listed(self, rows) -> list:
+        """The same of what `every_row` has said."""
+        return self._listed.of(rows)
 
     def every_row(self) -> list:
         """A Row for each landmark, listed or not, as in the model; none once the result is gone."""
         return rows_of(self.result, self.proposals.distances) if self._watch.is_alive else []
-
-    def progress(self) -> tuple:
-        """(how many landmarks have been reviewed, how many there are), listed or not."""
-        reviews = list(self.result.reviews().values()) if self._watch.is_alive else []
-        return sum(review is not Review.UNTOUCHED for review in reviews), len(reviews)
 
     # --- which one is looked at
 

@@ -6,12 +6,11 @@ import logging
 from contextlib import suppress
 from dataclasses import dataclass
 
-import numpy as np
 import qt
 import vtk
 
 from landmark_heatmap.errors import PredictionError
-from landmark_heatmap.images.geometry import apply_affine
+from landmark_heatmap.images.geometry import Grid
 from landmark_heatmap.worker.client import Failed, Proposed
 from LandmarkHeatmapLib.review.proposals import Found
 
@@ -20,20 +19,20 @@ _INTERVAL_MS = 20
 
 @dataclass(frozen=True, eq=False)
 class LastImage:
-    """What the worker was given last. volume: a weak reference. ijk_to_lps: (4, 4) of it then. model: a
+    """What the worker was given last. volume: a weak reference. grid: of its image then. model: a
     ModelIdentity. names: of the landmarks that it knows."""
 
     volume: vtk.vtkWeakReference
-    ijk_to_lps: np.ndarray
+    grid: Grid
     model: object
     names: frozenset
 
     @classmethod
-    def of(cls, volume, ijk_to_lps, prediction) -> LastImage:
+    def of(cls, volume, grid, prediction) -> LastImage:
         reference = vtk.vtkWeakReference()
         reference.Set(volume)
         names = frozenset(prediction.landmarks.names)
-        return cls(reference, ijk_to_lps, prediction.model, names)
+        return cls(reference, grid, prediction.model, names)
 
 
 class Questions:
@@ -62,7 +61,7 @@ class Questions:
             return
         last = self._queue.last_image
         given = {
-            name: apply_affine(last.ijk_to_lps, ijk)
+            name: last.grid.to_lps(ijk)
             for name, ijk in question.given.items()
             if name in last.names
         }
@@ -104,11 +103,10 @@ class Questions:
 
 
 def _found(proposals, last: LastImage) -> list:
-    to_ijk = np.linalg.inv(last.ijk_to_lps)
     return [
         Found(
             each.point.name,
-            apply_affine(to_ijk, each.point.position_lps),
+            last.grid.to_ijk(each.point.position_lps),
             0.0 if each.point.doubt is None else each.point.doubt.expected_mm,
         )
         for each in proposals

@@ -125,7 +125,7 @@ class DetectionQueue:
             raise PredictionError(_("The volume was removed before its turn came."))
         self._place, self.last_image = ijk_to_ras(volume), None
         image = image_of(volume)
-        self._image_place = image.ijk_to_lps
+        self._grid = image.grid
         self.client.detect(image, self._model_path, device=self._device)
         self._step = self._detect
 
@@ -200,8 +200,8 @@ class DetectionQueue:
         if self._is_gone():
             return
         self._steps.finish()
-        known = self._job.volume, self._image_place, self._found_event.prediction
-        self.last_image = LastImage.of(*known)
+        prediction = self._found_event.prediction
+        self.last_image = LastImage.of(self._job.volume, self._grid, prediction)
         self._finish(
             Outcome(
                 self._job.name,

@@ -13,6 +13,7 @@ from landmark_heatmap.lengths import number as told_number
 
 from ..section import Signal
 from ..texts import OnResize, width_of
+from ..widgets import chosen_rows, give_columns, show_cell
 from . import doubts, proposing
 
 # State of a landmark: its sign, what it is called, and a colour that is legible on light and dark.
@@ -114,28 +115,19 @@ class ReviewTable:
         self._table = ui.reviewTable
         self.chosen, self.sorted = Signal(), Signal()
         self._names, self._current, self._order = [], None, "anatomy"
-        self._colours = {}  # (row, column): of its text, where it has one of its own
         self._is_filling, self._heads = False, doubts.heads([])
         self._set_up()
 
     def _set_up(self) -> None:
         table = self._table
-        table.setColumnCount(len(COLUMNS))
-        table.setHorizontalHeaderLabels([_(column.header) for column in COLUMNS])
+        give_columns(table, [_(column.header) for column in COLUMNS])
         for number, column in enumerate(COLUMNS):
             table.horizontalHeaderItem(number).setToolTip(_(column.tip))
-        line = table.fontMetrics().lineSpacing() + 2
-        header, sides = table.horizontalHeader(), table.verticalHeader()
+        header, line = table.horizontalHeader(), table.verticalHeader().defaultSectionSize
         header.setMinimumSectionSize(line)
         header.setFixedHeight(line + 4)
-        header.setHighlightSections(False)
         header.setSectionsClickable(True)
         header.connect("sectionClicked(int)", self._on_header_clicked)
-        for number in range(len(COLUMNS)):
-            header.setSectionResizeMode(number, qt.QHeaderView.ResizeToContents)
-        sides.setVisible(False)
-        sides.setMinimumSectionSize(line)
-        sides.setDefaultSectionSize(line)
         self.leave_room(0)
         table.connect("currentCellChanged(int,int,int,int)", self._on_row_chosen)
         OnResize(table.viewport(), self._give_names_room)
@@ -153,11 +145,10 @@ class ReviewTable:
         self._is_filling = True
         try:
             self._fill(rows)
-            names = [row.name for row in rows]
-            is_another = names != self._names
-            self._names, self._current = names, current
-            if is_another or self._heads != doubts.heads(rows):
-                self._heads = doubts.heads(rows)
+            names, heads = [row.name for row in rows], doubts.heads(rows)
+            is_another, has_other_heads = names != self._names, heads != self._heads
+            self._names, self._heads, self._current = names, heads, current
+            if is_another or has_other_heads:
                 self._give_names_room()
             if is_another or self._row() != self._table.currentRow():
                 self._go_to_current()
@@ -167,10 +158,7 @@ class ReviewTable:
 
     def selected(self) -> list:
         """The names of the rows that are chosen, from top to bottom."""
-        # Asked of the items: the type of a list of model indices may be unknown to PythonQt.
-        return [
-            name for row, name in enumerate(self._names) if self._table.item(row, NAME).isSelected()
-        ]
+        return [self._names[row] for row in chosen_rows(self._table)]
 
     def _fill(self, rows) -> None:
         if self._table.rowCount != len(rows):
@@ -181,22 +169,7 @@ class ReviewTable:
                 tip = what.tip_of(row) if what.tip_of else row.definition
                 colour = what.colour_of(row) if what.colour_of else None
                 text = what.text_of(row) if what.text_of else sure[number]
-                self._show_cell(number, column, text, tip, colour)
-
-    def _show_cell(self, row: int, column: int, text: str, tip: str, colour) -> None:
-        item = self._table.item(row, column)
-        if item is None:
-            item = qt.QTableWidgetItem()
-            self._colours.pop((row, column), None)
-            self._table.setItem(row, column, item)
-        if item.text() != text:
-            item.setText(text)
-        if self._colours.get((row, column)) != colour:
-            self._colours[row, column] = colour
-            # An empty brush stands for the colour of all text.
-            item.setForeground(qt.QBrush(qt.QColor(colour)) if colour else qt.QBrush())
-        if item.toolTip() != tip:
-            item.setToolTip(tip)
+                _colour(show_cell(self._table, number, column, text, tip), colour)
 
     def _row(self) -> int:
         return self._names.index(self._current) if self._current in self._names else -1
@@ -253,3 +226,10 @@ class ReviewTable:
         if row != previous_row or self._names[row] != self._current:
             self._current = self._names[row]
             self.chosen.emit(self._names[row])
+
+
+def _colour(item, colour) -> None:
+    """The item itself keeps which colour it was given; None for that of all text."""
+    if item.data(qt.Qt.UserRole) != colour:
+        item.setData(qt.Qt.UserRole, colour)
+        item.setForeground(qt.QBrush(qt.QColor(colour)) if colour else qt.QBrush())

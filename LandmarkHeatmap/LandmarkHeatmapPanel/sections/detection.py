@@ -226,7 +226,7 @@ class DetectionSection(Section):
         )
 
 
-def _new_item(widget, text: str):
+def _new_item(widget: qt.QListWidget, text: str):
     """A list's new last item. The list makes it: one made in Python might go with its variable."""
     widget.addItem(text)
     item = widget.item(widget.count - 1)

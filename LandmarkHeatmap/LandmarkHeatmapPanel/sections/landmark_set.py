@@ -19,10 +19,19 @@ from LandmarkHeatmapLib.review.by_hand import begin_by_hand, set_of_list
 
 from ..section import Section, Signal
 from ..texts import FixedText
-from ..widgets import fill, keep_setting, select, setting, showing_errors
+from ..widgets import (
+    chosen_rows,
+    fill,
+    give_columns,
+    keep_setting,
+    select,
+    setting,
+    show_cell,
+    showing_errors,
+)
 
 HEADERS = ("Landmark", "Twin", "Definition")
-NAME, TWIN, DEFINITION = range(3)
+NAME = 0
 # What can be taken from; further ones are a kind, a colon, and which one.
 _FILE, _DATASET, _MODEL, _LIST, _NOWHERE = "file", "dataset", "model", "list", "nowhere"
 
@@ -39,7 +48,7 @@ class LandmarkSetSection(Section):
         self.begun = Signal()
         self._draft, self._is_filling, self._is_kept = LandmarkSetDraft(), False, True
         self._info = FixedText(self.ui.setInfoLabel, lines=2)
-        self._set_up_table()
+        give_columns(self.ui.setTable, [_(header) for header in HEADERS])
         self._connect()
         self.recall()
 
@@ -47,19 +56,6 @@ class LandmarkSetSection(Section):
         """Show the set that the user's settings keep: that of last time."""
         self._draft, self._is_kept = _remembered(), True
         self._show_draft()
-
-    def _set_up_table(self) -> None:
-        table = self.ui.setTable
-        table.setColumnCount(len(HEADERS))
-        table.setHorizontalHeaderLabels([_(header) for header in HEADERS])
-        header, sides = table.horizontalHeader(), table.verticalHeader()
-        for column in range(len(HEADERS)):
-            header.setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
-        header.setHighlightSections(False)
-        line = table.fontMetrics().lineSpacing() + 2
-        sides.setVisible(False)
-        sides.setMinimumSectionSize(line)
-        sides.setDefaultSectionSize(line)
 
     def _connect(self) -> None:
         self.ui.setTable.connect("cellChanged(int,int)", self._on_cell_edited)
@@ -103,7 +99,7 @@ class LandmarkSetSection(Section):
             for number, row in enumerate(rows):
                 twin = row.twin.name if row.twin else ""
                 for column, text in enumerate((row.name, twin, row.definition)):
-                    _show_cell(table, number, column, text)
+                    show_cell(table, number, column, text, text)
             table.clearSelection()
             for number in chosen:
                 for column in range(len(HEADERS)):
@@ -141,10 +137,7 @@ class LandmarkSetSection(Section):
         self.ui.takeOverCheckBox.enabled = self._source() is not None
 
     def _chosen(self) -> list:
-        """The indices of the rows that are chosen, from top to bottom."""
-        table = self.ui.setTable
-        rows = range(table.rowCount)
-        return [row for row in rows if table.item(row, NAME) and table.item(row, NAME).isSelected()]
+        return chosen_rows(self.ui.setTable)
 
     # --- making it
 
@@ -289,14 +282,3 @@ def _asked_for(kind: str) -> str:
         return qt.QFileDialog.getExistingDirectory(window, title, "")
     ends = " ".join(f"*{suffix}" for suffix in SET_SUFFIXES)
     return qt.QFileDialog.getOpenFileName(window, title, "", _("Landmarks") + f" ({ends})")
-
-
-def _show_cell(table, row: int, column: int, text: str) -> None:
-    item = table.item(row, column)
-    if item is None:
-        item = qt.QTableWidgetItem()
-        table.setItem(row, column, item)
-    if item.text() != text:
-        item.setText(text)
-    if item.toolTip() != text:
-        item.setToolTip(text)

@@ -23,7 +23,7 @@ from LandmarkHeatmapLib.measurements import (
 )
 
 from ..section import Section
-from ..widgets import fill, showing_errors
+from ..widgets import fill, give_columns, show_cell, showing_errors
 
 SHIPPED = Path(__file__).resolve().parents[2] / "Resources" / "Measurements"
 # The name last: names are never cut, and a long one leaves the value in sight.
@@ -56,18 +56,9 @@ class MeasurementSection(Section):
 
     def _set_up_table(self) -> None:
         table = self.ui.measurementsTable
-        table.setColumnCount(len(HEADERS))
-        table.setHorizontalHeaderLabels([_(header) for header in HEADERS])
-        header, sides = table.horizontalHeader(), table.verticalHeader()
-        for column in range(len(HEADERS)):
-            header.setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
+        give_columns(table, [_(header) for header in HEADERS])
         left = qt.Qt.AlignLeft | qt.Qt.AlignVCenter
         table.horizontalHeaderItem(NAME).setTextAlignment(left)
-        header.setHighlightSections(False)
-        line = table.fontMetrics().lineSpacing() + 2
-        sides.setVisible(False)
-        sides.setMinimumSectionSize(line)
-        sides.setDefaultSectionSize(line)
         table.connect("itemSelectionChanged()", self._show_buttons)
 
     # --- the scene to the panel
@@ -112,7 +103,7 @@ class MeasurementSection(Section):
             table.setRowCount(len(rows))
         for row, (texts, tip) in enumerate(rows):
             for column, text in enumerate(texts):
-                _show_cell(table, row, column, text, tip)
+                show_cell(table, row, column, text, tip)
         self._show_buttons()
 
     def _show_buttons(self) -> None:
@@ -224,14 +215,3 @@ def told_value(value: float, unit: str) -> str:
     if math.isnan(value):
         return "-"
     return f"{length(value)} mm" if unit == MM else f"{value:.1f}\u00b0"
-
-
-def _show_cell(table, row: int, column: int, text: str, tip: str) -> None:
-    item = table.item(row, column)
-    if item is None:
-        item = qt.QTableWidgetItem()
-        table.setItem(row, column, item)
-    if item.text() != text:
-        item.setText(text)
-    if item.toolTip() != tip:
-        item.setToolTip(tip)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import qt
 import slicer
 from slicer.i18n import tr as _
 
@@ -16,6 +15,7 @@ from LandmarkHeatmapLib.display.overlay import (
     show_heatmap,
 )
 
+from ..in_steps import InSteps
 from ..section import Section
 from ..widgets import fill, select
 
@@ -33,10 +33,8 @@ class OverlaySection(Section):
 
     def __init__(self, ui, state, logic):
         super().__init__(ui, state, logic)
-        self._shown = self._shown_contours = self._steps = None
-        self._timer = qt.QTimer()
-        self._timer.setInterval(0)
-        self._timer.connect("timeout()", self._on_timer)
+        self._shown = self._shown_contours = None
+        self._contours = InSteps()
         self.ui.channelComboBox.connect("currentIndexChanged(int)", self._on_channel_chosen)
         fill(self.ui.colourMapComboBox, [(_(name), name) for name in COLOUR_MAPS])
         self.ui.colourMapComboBox.connect("currentIndexChanged(int)", self._on_colour_map_chosen)
@@ -61,13 +59,13 @@ class OverlaySection(Section):
     @property
     def is_busy(self) -> bool:
         """Whether contours are being made."""
-        return self._steps is not None
+        return self._contours.is_busy
 
     def forget(self) -> None:
-        self._stop()
+        self._contours.stop()
 
     def close(self) -> None:
-        self._stop()
+        self._contours.stop()
 
     def _wanted(self):
         node = self.state.node
@@ -90,7 +88,7 @@ class OverlaySection(Section):
         self._follow_heatmaps()
         if self._wanted_contours() != self._shown_contours:
             self._shown_contours = self._wanted_contours()
-            self._stop()
+            self._contours.stop()
             if self.state.result() is not None:
                 self._show_contours(self.state.result())
 
@@ -118,24 +116,8 @@ class OverlaySection(Section):
         if not (node.showContours or node.show3D):
             hide_contours(result)
             return
-        self._steps = ContourSteps(result, name, node.showContours, node.show3D)
-        if name is None:
-            self._timer.start()
-            return
-        while self._steps is not None:
-            self._on_timer()
-
-    def _on_timer(self):
-        is_more = False
-        try:
-            is_more = self._steps is not None and self._steps.advance()
-        finally:
-            if not is_more:
-                self._stop()
-
-    def _stop(self) -> None:
-        self._timer.stop()
-        self._steps = None
+        steps = ContourSteps(result, name, node.showContours, node.show3D)
+        self._contours.begin(result, steps, at_once=name is not None)
 
     def _landmark(self, result):
         """The name whose heatmap and contours are shown, or None for all combined."""

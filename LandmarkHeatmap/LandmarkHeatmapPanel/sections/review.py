@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 
 from LandmarkHeatmapLib.display.close_up import CloseUp
 from LandmarkHeatmapLib.display.views import fit_flat, show_flat
-from LandmarkHeatmapLib.review.rows import ORDERS
+from LandmarkHeatmapLib.review.rows import ORDERS, progress
 from LandmarkHeatmapLib.review.session import ReviewSession
 
 from ..reviewing import doubts, proposing
@@ -174,30 +174,30 @@ class ReviewSection(Section):
 
     def _show(self) -> None:
         session = self.session
-        rows = session.rows() if session else []
+        rows = session.every_row() if session else []
+        listed = session.listed(rows) if session else []
         order = session.order if session else ORDERS[0]
-        self._table.show(rows, session.current if session else None, order)
-        self._show_progress()
+        self._table.show(listed, session.current if session else None, order)
+        self._show_progress(rows)
         self._show_definition()
         self._show_buttons()
-        self._show_above()
+        self._show_above(rows)
         self.placing.emit(bool(session and session.is_placing))
 
-    def _show_progress(self) -> None:
+    def _show_progress(self, rows) -> None:
         if self.session is None:
             self.ui.reviewProgressLabel.text = _("Nothing to review yet.")
             self.ui.filterLineEdit.setVisible(False)
             return
-        reviewed, total = self.session.progress()
+        reviewed, total = progress(rows)
         self.ui.reviewProgressLabel.text = _("{reviewed} of {total} reviewed").format(
             reviewed=reviewed, total=total
         )
         self.ui.filterLineEdit.setVisible(total > MANY)
 
-    def _show_above(self) -> None:
+    def _show_above(self, rows) -> None:
         """What breaks the shape, and what would follow. Their places stay while a result is reviewed, so
         that the rows do not jump under the hand."""
-        rows = self.session.every_row() if self.session else []
         self._shape.show(doubts.standing_out(rows))
         is_shown = any(row.doubt and row.doubt.is_odd for row in rows)
         self.ui.shapeLabel.setVisible(is_shown)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import qt
 import slicer
 from slicer.i18n import tr as _
 
 from LandmarkHeatmapLib.display.anatomy import AnatomySteps, set_anatomy_shown
 from LandmarkHeatmapLib.display.camera import look_at_landmarks
 from LandmarkHeatmapLib.display.skeleton import Skeleton
+from LandmarkHeatmapLib.following import is_there
 
+from ..in_steps import InSteps
 from ..section import Section
 from ..state import ANATOMIES, RENDERED
 from ..widgets import fill, select
@@ -25,10 +26,7 @@ class SurroundingsSection(Section):
     def __init__(self, ui, state, logic):
         super().__init__(ui, state, logic)
         self._result = self._skeleton = None
-        self._making = self._steps = None
-        self._timer = qt.QTimer()
-        self._timer.setInterval(0)
-        self._timer.connect("timeout()", self._on_timer)
+        self._anatomy = InSteps()
         box = self.ui.anatomyComboBox
         fill(box, [(_(text), key) for key, text in ANATOMIES.items()])
         select(box, self.state.anatomy)
@@ -37,7 +35,7 @@ class SurroundingsSection(Section):
     @property
     def is_busy(self) -> bool:
         """Whether the anatomy is being made."""
-        return self._steps is not None
+        return self._anatomy.is_busy
 
     def attach(self) -> None:
         """What the views show already counts as what was wanted."""
@@ -47,8 +45,8 @@ class SurroundingsSection(Section):
         result, before = self.state.result(), self._result
         if _is_same(result, before):
             return
-        self.stop()
-        if before is not None and _is_there(before):
+        self._anatomy.stop()
+        if before is not None and is_there(before):
             set_anatomy_shown(before, False, self._rendering())
         self._follow(result)
         if result is not None:
@@ -64,14 +62,10 @@ class SurroundingsSection(Section):
         self._follow(None)
 
     def forget(self) -> None:
-        self.stop()
+        self._anatomy.stop()
 
     def close(self) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        self._timer.stop()
-        self._making = self._steps = None
+        self._anatomy.stop()
 
     def _follow(self, result) -> None:
         if self._skeleton is not None:
@@ -84,33 +78,18 @@ class SurroundingsSection(Section):
         return slicer.app.applicationLogic() if self.state.anatomy == RENDERED else None
 
     def _make(self) -> None:
-        self.stop()
+        self._anatomy.stop()
         if self.state.anatomy:
-            self._making = self._result
-            self._steps = AnatomySteps(self._result, self._rendering())
-            self._timer.start()
-
-    def _on_timer(self):
-        if self._steps is None:
-            return
-        is_more = False
-        try:
-            is_more = _is_there(self._making) and self._steps.advance()
-        finally:
-            if not is_more:
-                self.stop()
+            steps = AnatomySteps(self._result, self._rendering())
+            self._anatomy.begin(self._result, steps)
 
     def _on_anatomy_chosen(self, index):
-        self.stop()
+        self._anatomy.stop()
         if self._result is not None:
             set_anatomy_shown(self._result, False, self._rendering())
         self.state.anatomy = self.ui.anatomyComboBox.itemData(index)
         if self._result is not None:
             self._make()
-
-
-def _is_there(result) -> bool:
-    return result.node.GetScene() is not None and result.is_whole
 
 
 def _is_same(result, other) -> bool:
