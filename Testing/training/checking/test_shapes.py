@@ -148,7 +148,7 @@ def test_a_landmark_that_no_case_has_changes_nothing_of_what_is_told():
     names = NAMES + tuple(f"{name} of another set" for name in NAMES)
     more = Configurations(CASES, names, np.concatenate([points.positions, nowhere], axis=1))
     [same] = planted_findings(more, "case03")
-    assert (same.kind, same.reason) == (finding.kind, finding.reason) == (FRAME, finding.reason)
+    assert same.kind == finding.kind == FRAME and same.reason == finding.reason
     assert same.size == pytest.approx(finding.size)
 
 
