@@ -8,7 +8,7 @@ from LandmarkHeatmapLib.following import is_there
 
 
 class InSteps:
-    """Makes one thing at a time, of a result: what is begun next ends it, and so does the result's end."""
+    """Makes one thing at a time, of a result; what is begun next ends it, or the end of the result."""
 
     def __init__(self):
         self._result = self._steps = None

@@ -38,6 +38,7 @@ def add_thresholds(parser: argparse.ArgumentParser) -> None:
     """The option of every command that evaluates."""
     parser.add_argument(
         "--thresholds",
+        action="extend",
         nargs="+",
         type=float,
         metavar="MM",

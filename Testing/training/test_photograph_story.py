@@ -1,5 +1,6 @@
 """Photographs from the table of their landmarks to detection on the very files, dots per inch and all."""
 
+import re
 from dataclasses import replace
 
 import header_files
@@ -51,7 +52,9 @@ def story(tmp_path_factory):
     table = text_file(folder / "table.csv", "\n".join(lines) + "\n")
     frame = ("--unit", "px", "--origin", "top-left")
     run_import(table, "--images", pictures, "--output", folder / "imported", *frame)
-    model = fit([folder / "imported"], folder / "run", LEARNS, say=lambda text: None)
+    said = []
+    model = fit([folder / "imported"], folder / "run", LEARNS, say=said.append)
+    text_file(folder / "said.txt", "\n".join(said))
     return pictures, folder / "imported", model
 
 
@@ -76,6 +79,13 @@ def test_an_import_has_the_pixels_of_the_photograph_as_it_is_shown(story):
             assert kept.array[0, j, i] > 170
     description = read_description(model)
     assert description.unit == "px" and description.training["spacing_source"] == "none"
+
+
+def test_a_training_on_pixels_speaks_of_pixels(story):
+    said = (story[2].parents[1] / "said.txt").read_text(encoding="utf-8")
+    summary = " ".join(read_description(story[2]).training["outcome"]["summary"])
+    assert re.search(r"sigma [\d.]+ px", said) and re.search(r"MRE [\d.]+ px", summary)
+    assert not re.search(r"\d mm", said + summary)
 
 
 def test_the_same_points_are_found_in_every_file_of_one_picture(story, tmp_path, capsys):

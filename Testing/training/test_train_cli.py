@@ -1,11 +1,14 @@
 """landmark-train: what cannot be written or read is told in one line."""
 
+import argparse
+import copy
 import errno
 
 import pytest
 
 pytest.importorskip("torch")
 
+from landmark_heatmap import cli as detection_cli
 from landmark_heatmap import files
 from landmark_training import cli
 
@@ -33,6 +36,38 @@ def test_stopping_before_there_is_anything_to_keep_has_the_code_of_ctrl_c(
     monkeypatch.setattr(cli, "new_folder", stops)
     assert cli.main([*HIPS, str(tmp_path / "hips")]) == 130
     assert capsys.readouterr().err.startswith("landmark-train: Stopped.")
+
+
+def parsers_of(parser):
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for each in action.choices.values():
+                yield from parsers_of(each)
+
+
+@pytest.mark.parametrize("program", [cli, detection_cli])
+def test_what_takes_several_values_may_be_given_several_times(program):
+    several = 0
+    for parser in parsers_of(program._parser()):
+        for action in parser._actions:
+            if action.nargs != "+" or not action.option_strings:
+                continue
+            several += 1
+            found = argparse.Namespace(**{action.dest: copy.copy(action.default)})
+            action(parser, found, ["a", "b"])
+            action(parser, found, ["c"])
+            assert getattr(found, action.dest) == ["a", "b", "c"], action.option_strings
+    assert several
+
+
+def test_every_set_counts(tmp_path, monkeypatch):
+    seen = {}
+    monkeypatch.setattr("landmark_training.fit.fit", lambda *a, **k: seen.update(config=a[2]))
+    twice = ["--set", "epochs=3", "--set", "batch_size=2", "noise=0"]
+    cli.main(["fit", "--data", str(tmp_path), "--output", str(tmp_path / "run"), *twice])
+    config = seen["config"]
+    assert (config.epochs, config.batch_size, config.noise) == (3, 2, 0)
 
 
 def test_a_list_of_names_that_is_no_text_is_named(tmp_path, capsys):

@@ -62,21 +62,17 @@ _PERCENT = ("within", "second_mode", "implausible")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("train", type=Path)
-    parser.add_argument("test", type=Path)
-    parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser = parser_of(__doc__)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--threads", type=int, help="for torch; by default all")
     parser.add_argument("--within", type=float, default=4.0, metavar="MM", help="success rate")
     parser.add_argument("--arms", nargs="+", metavar="TEXT", help="only those that contain this")
-    parser.add_argument("--set", nargs="+", default=[], metavar="SETTING=VALUE")
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
     try:
-        train_all(options)
+        arms = [arm for arm in chosen_arms(options) if arm != _WITHOUT_PRIOR]
+        train_all(options, arms, epochs=options.epochs)
         table = judge_all(options)
     except LandmarkHeatmapError as error:
         print(f"ablation: {error}", file=sys.stderr)
@@ -85,14 +81,24 @@ def main() -> int:
     return 0
 
 
-def train_all(options) -> None:
-    """Every arm with every seed; a seed of all arms comes before the next."""
-    base = TrainConfig().with_settings(settings_of(options.set), "--set")
-    base = base.replaced(epochs=options.epochs)
+def parser_of(text: str) -> argparse.ArgumentParser:
+    """With what every comparison of arms takes. text: of the file that makes it."""
+    parser = argparse.ArgumentParser(description=text.splitlines()[0])
+    parser.add_argument("train", type=Path)
+    parser.add_argument("test", type=Path)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--set", action="extend", nargs="+", default=[], metavar="SETTING=VALUE")
+    return parser
+
+
+def train_all(options, arms, **limits) -> None:
+    """Every arm with every seed; a seed of all arms comes before the next. limits: of each run."""
+    base = TrainConfig().with_settings(settings_of(options.set), "--set").replaced(**limits)
     for seed in range(options.seeds):
-        for arm in chosen_arms(options):
+        for arm in arms:
             folder = run_folder(options.output, arm, seed)
-            if arm == _WITHOUT_PRIOR or (folder / "done").exists():
+            if (folder / "done").exists():
                 continue
             print(f"{arm}, seed {seed}", flush=True)
             config = base.replaced(seed=seed).with_settings(ARMS[arm], arm)

@@ -10,11 +10,10 @@ whatever made them, so that they alone prove nothing; what the regions hold cann
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
-from ablation import ARMS, FULL, cell
+from ablation import FULL, cell, parser_of, run_folder, train_all
 
 from landmark_heatmap.detection.predict import Predictor
 from landmark_heatmap.detection.prediction import Prediction
@@ -25,10 +24,7 @@ from landmark_heatmap.images.imageio import read_image
 from landmark_heatmap.judging.consistency import measure_case, summarise
 from landmark_heatmap.model.model_file import read_model, write_model
 from landmark_training.cli import main as command
-from landmark_training.commands.settings import settings_of
-from landmark_training.fit import fit
 from landmark_training.judging.judge import How, choose_cases, judge
-from landmark_training.planning.config import TrainConfig
 
 NAIVE, ONE = "naive: MSE over the map", "one distribution: cross-entropy"
 UNCALIBRATED = "the full recipe, not calibrated"
@@ -57,38 +53,17 @@ _PERCENT = ("own_modes", "modes", "holds_50", "holds_90", "holds_95", "scatter")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("train", type=Path)
-    parser.add_argument("test", type=Path)
-    parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser = parser_of(__doc__)
     parser.add_argument("--minutes", type=float, default=6.0, help="of each run")
-    parser.add_argument("--set", nargs="+", default=[], metavar="SETTING=VALUE")
     options = parser.parse_args()
     try:
-        train_all(options)
+        arms = dict.fromkeys(arm for arm, _ in ROWS.values())
+        train_all(options, arms, minutes=options.minutes)
         print(judge_all(options))
     except LandmarkHeatmapError as error:
         print(f"last_stage: {error}", file=sys.stderr)
         return 2
     return 0
-
-
-def train_all(options) -> None:
-    base = TrainConfig().with_settings(settings_of(options.set), "--set")
-    base = base.replaced(minutes=options.minutes)
-    for seed in range(options.seeds):
-        for arm in dict.fromkeys(arm for arm, _ in ROWS.values()):
-            folder = run_folder(options.output, arm, seed)
-            if (folder / "done").exists():
-                continue
-            print(f"{arm}, seed {seed}", flush=True)
-            fit([options.train], folder, base.replaced(seed=seed).with_settings(ARMS[arm], arm))
-            (folder / "done").touch()
-
-
-def run_folder(output: Path, arm: str, seed: int) -> Path:
-    return output / f"arm-{list(ARMS).index(arm)}-seed-{seed}"
 
 
 def judge_all(options) -> str:

@@ -154,20 +154,24 @@ def _is_possible(kind, looked, landmarks) -> bool:
 def plant(kind: str, looked, landmarks, rng) -> tuple:
     """(the case with the fault, the Planted)."""
     annotation, grid = looked.case.annotation, looked.grid
+    if kind == SIDES:
+        # Who takes left for right does so in all names, those without the other side included.
+        other = dict(each for a, b in landmarks.mirror_pairs for each in ((a, b), (b, a)))
+        points = {other.get(name, name): point for name, point in annotation.points.items()}
+        case = replace(looked.case, annotation=replace(annotation, points=points))
+        return replace(looked, case=case), Planted(kind, case.name)
     placed = [n for n in landmarks.names if annotation.position_lps(n) is not None]
     placed = [n for n in placed if grid.contains(annotation.position_lps(n))]
     at = {n: annotation.position_lps(n) for n in annotation.names}
     at = {n: position for n, position in at.items() if position is not None}
     which = ()
-    if kind in (LEFT_RIGHT, LABELS, SIDES):
+    if kind == LEFT_RIGHT:
         pairs = [pair for pair in landmarks.mirror_pairs if set(pair) <= set(placed)]
-        if kind == LEFT_RIGHT:
-            pairs = [pairs[rng.integers(len(pairs))]]
-        elif kind == LABELS:
-            pairs = [tuple(rng.choice(placed, 2, replace=False).tolist())]
-        for a, b in pairs:
-            at[a], at[b] = at[b], at[a]
-        which = () if kind == SIDES else pairs[0]
+        a, b = which = pairs[rng.integers(len(pairs))]
+        at[a], at[b] = at[b], at[a]
+    elif kind == LABELS:
+        a, b = which = tuple(rng.choice(placed, 2, replace=False).tolist())
+        at[a], at[b] = at[b], at[a]
     elif kind in (SHIFT, SHIFT_OF_SIZE):
         which = (str(rng.choice(placed)),)
         direction = rng.normal(size=3) * (np.array(grid.size_ijk) > 1)

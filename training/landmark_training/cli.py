@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     fit.add_argument(
         "--data",
+        action="extend",
         nargs="+",
         metavar="DATASET",
         help="exported dataset folders, or folders of images with .mrk.json files of the same name",

@@ -7,13 +7,11 @@ from datetime import datetime, timezone
 from functools import reduce
 from pathlib import Path
 
-import numpy as np
-
 from landmark_heatmap.errors import DatasetError
 from landmark_heatmap.model import belief_form, joint_shape
 from landmark_heatmap.model.model_file import Model, read_model, write_model
 from landmark_heatmap.model.network import Ensemble
-from landmark_heatmap.model.pose import fit_pose
+from landmark_heatmap.model.pose import degrees_of, fit_pose
 
 from .learning.model import CALIBRATION, told_of
 from .outputs import check_new_file
@@ -90,10 +88,7 @@ def _lie_alike(model: Model, other: Model) -> bool:
         return True
     if any(shape is None for shape in shapes):
         return False
-    turn = fit_pose(*shapes).rotation
-    dimension = len(turn)
-    cosine = np.clip((np.trace(turn) - (dimension - 2)) / 2, -1, 1)
-    return bool(np.degrees(np.arccos(cosine)) <= _MOST_DEGREES)
+    return degrees_of(fit_pose(*shapes).rotation) <= _MOST_DEGREES
 
 
 def _prior(models):

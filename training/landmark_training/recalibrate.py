@@ -14,6 +14,7 @@ from landmark_heatmap.model.joint_shape import JointShape, fit_joint_shape
 from landmark_heatmap.model.model_file import read_model, write_model
 
 from .data.cases import find_cases, label_of, told_apart
+from .data.names import some
 from .judging.judge import known_to
 from .learning.calibrating import calibrated
 from .learning.model import CALIBRATION, calibration_sentence, told_of
@@ -32,7 +33,7 @@ def write_calibrated(path, data, output, device: str = "auto", shape_data=()) ->
     model = read_model(path)
     cases = told_apart(find_cases(data))
     ids = {case.name: ids_of(case.image_path) for case in cases}
-    _check_unseen(known_to(Path(path), model.description)[0], ids)
+    caveats = _check_unseen(Path(path), model.description, ids)
     if shape_data:
         model = replace(model, joint=_shape_of(shape_data, model.description))
     belief = calibrated(model, cases, device)
@@ -48,7 +49,7 @@ def write_calibrated(path, data, output, device: str = "auto", shape_data=()) ->
     training.update({CALIBRATION: told_of(belief), "validation_images": sorted(chosen)})
     description = replace(model.description, training=training)
     write_model(output, description, model.networks, model.prior, model.joint, belief)
-    return [calibration_sentence(training[CALIBRATION]), f"The model: {output}"]
+    return [*caveats, calibration_sentence(training[CALIBRATION]), f"The model: {output}"]
 
 
 def _shape_of(data, model: ModelDescription) -> JointShape:
@@ -67,12 +68,13 @@ def _shape_of(data, model: ModelDescription) -> JointShape:
     return shape
 
 
-def _check_unseen(trained: set, ids: dict) -> None:
-    """trained: ids of images, or the names that an old run's folder knows."""
-    known = [name for name, each in ids.items() if {name, *each} & trained]
+def _check_unseen(path: Path, description: ModelDescription, ids: dict) -> list:
+    """Sentences about what the model does not say of that. ids: by case."""
+    trained, _, caveats = known_to(path, description)
+    known = [name for name, each in ids.items() if ({name} | each) & trained]
     if known:
-        some = ", ".join(known[:5]) + (" and others" if len(known) > 5 else "")
         raise DatasetError(
-            f"The model was trained on {len(known)} of these {len(ids)} cases ({some}), of which it is"
-            " surer than of others. Name cases that it has not seen."
+            f"The model was trained on {len(known)} of these {len(ids)} cases ({some(known)}), of which"
+            " it is surer than of others. Name cases that it has not seen."
         )
+    return caveats

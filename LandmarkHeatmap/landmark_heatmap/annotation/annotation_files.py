@@ -41,6 +41,8 @@ _CONFIDENCE_KEY = "landmarkHeatmapConfidence"
 # Of a point that has one: how far it may be off, as Doubt.to_json has it.
 _DOUBT_KEY = "landmarkHeatmapDoubt"
 _CONFIDENCE = "confidence"
+# Some versions of Slicer state the unit of each axis; its schema has the unit as a code, too.
+_IN_MM = ("mm", ["mm", "mm", "mm"], ["mm", "UCUM", "millimeter"])
 # Of the whole list: that lengths are in px, which Slicer has no word for; it is mm elsewhere.
 _UNIT_KEY = "landmarkHeatmapUnit"
 # Of the whole list. Slicer drops it when it saves: what a person had in hand is nobody's result.
@@ -183,9 +185,8 @@ def _read_markups_json(path):
         raise AnnotationError(
             f"'{path}': the coordinateSystem is {quoted(system)}; it has to be 'LPS' or 'RAS'."
         )
-    # Some versions of Slicer state the unit of each axis.
     units = markup.get("coordinateUnits", "mm")
-    if units not in ("mm", ["mm", "mm", "mm"]):
+    if units not in _IN_MM:
         raise AnnotationError(
             f"'{path}': the coordinateUnits are {quoted(units)}; they have to be mm."
         )

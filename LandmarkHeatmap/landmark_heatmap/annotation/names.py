@@ -17,6 +17,11 @@ def is_default_label(name: str) -> bool:
     return bool(_DEFAULT_LABEL.fullmatch(name.strip()))
 
 
+def has_unseen_spaces(name: str) -> bool:
+    """Whether there are spaces around it, or several in one place."""
+    return name != name.strip() or "  " in name
+
+
 def key_of(name: str) -> str:
     """What names have in common that differ in capitals, spaces and marks between words alone.
 

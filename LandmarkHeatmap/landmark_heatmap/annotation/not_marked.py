@@ -53,8 +53,8 @@ STATUSES = {
 }
 # What stands in a cell without a number: R, Python, spreadsheets and people have words for it.
 _EMPTY_WORDS = ("", "na", "nan", "n/a", "n.a.", "#n/a", "null", "none", "nil", ".", "-", "--", "?")
-# Where all numbers of a point are one of these, it is none: no other reading is worth the risk.
 _LARGEST_16_BITS = 2**15 - 1
+# Where all numbers of a point are one of these, it is none: no other reading is worth the risk.
 _CODES = (-99.0, -999.0, -9999.0, -99999.0, 9999.0, 99999.0)
 # A landmark may lie in the very corner, if it lies within this share of the largest number in others.
 _BESIDE_ZERO = 0.05

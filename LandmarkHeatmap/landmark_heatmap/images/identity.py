@@ -29,13 +29,12 @@ def placed_id(image: Image) -> str:
     return _digest(image, place + (PX.encode() if image.unit == PX else b""))
 
 
-def ids_of(path, image: Image = None) -> frozenset:
+def ids_of(path, own: str = None) -> frozenset:
     """All ids under which files may name this image: `image_id`, and those of earlier versions.
 
-    image: what `read_image` gives of it, if it has been read. Raises ImageFileError.
+    own: its `image_id`, where that is known already. Raises ImageFileError.
     """
-    image = read_image(path) if image is None else image
-    ids = {image_id(image)}
+    ids = {image_id(read_image(path)) if own is None else own}
     # An earlier version took the sum of the header alone, which is that of any image of its size.
     if not is_series(path) and values_file_of(path) is None:
         ids.add(sha256_of(path)[:_DIGITS])

@@ -171,8 +171,8 @@ def _mean(turned) -> np.ndarray:
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def _size(mean) -> float:
-    """Root of the mean squared distance from the centre."""
+def size_of(mean) -> float:
+    """Root of the mean squared distance of the landmarks (L, D), NaN left out, from their centre."""
     known = mean[np.isfinite(mean).all(-1)]
     return float(np.sqrt(((known - known.mean(0)) ** 2).sum(-1).mean()))
 
@@ -190,9 +190,9 @@ def _scatter(apart) -> tuple:
 def _shrunk(scatter, mean, share: float, reach: float, noise: float) -> np.ndarray:
     """(L, D, L, D): what the cases scatter (see `_scatter`), shrunk and with noise."""
     of_cases, variance = scatter
-    variance = max(variance, (1e-4 * _size(mean)) ** 2)
+    variance = max(variance, (1e-4 * size_of(mean)) ** 2)
     square = ((mean[:, None] - mean) ** 2).sum(-1)
-    kernel = np.nan_to_num(variance * np.exp(-square / 2 / (reach * _size(mean)) ** 2))
+    kernel = np.nan_to_num(variance * np.exp(-square / 2 / (reach * size_of(mean)) ** 2))
     identity = np.eye(mean.shape[1])
     kernel = kernel[:, None, :, None] * identity[None, :, None, :]
     diagonal = np.eye(len(mean))[:, None, :, None] * identity[None, :, None, :]
@@ -209,7 +209,7 @@ def _of_pairs(covariance) -> np.ndarray:
 def _free(mean, size: float) -> np.ndarray:
     """(L, D, L, D): a wide variance for motions, turns (linearised) and sizes of the shape."""
     shape = np.nan_to_num(size * (mean - np.nanmean(mean, axis=0)))
-    extent, modes = size * _size(mean), []
+    extent, modes = size * size_of(mean), []
     for a in range(mean.shape[1]):
         moved = np.zeros_like(shape)
         moved[:, a] = extent

@@ -152,6 +152,12 @@ def nearest_rotation(matrix: np.ndarray) -> np.ndarray:
     return u @ vt
 
 
+def degrees_of(rotation: np.ndarray) -> float:
+    """The angle of a rotation (D, D), 0 to 180."""
+    cosine = (np.trace(rotation) - (len(rotation) - 2)) / 2
+    return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
+
+
 def align(positions: np.ndarray) -> tuple:
     """(rotations (N, D, D), mean shape (L, D)): each case turned onto the mean shape of all.
 

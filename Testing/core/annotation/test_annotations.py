@@ -112,8 +112,8 @@ class TestMarkupsJson:
         annotation = read_document(tmp_path, list_with(coordinateSystem="RAS"))
         assert annotation.points["A"].position_lps == (-1, -2, 3)
 
-    @pytest.mark.parametrize("units", ["mm", ["mm", "mm", "mm"]])
-    def test_units_may_be_stated_once_or_for_each_axis(self, tmp_path, units):
+    @pytest.mark.parametrize("units", ["mm", ["mm", "mm", "mm"], ["mm", "UCUM", "millimeter"]])
+    def test_units_may_be_stated_once_for_each_axis_or_as_a_code(self, tmp_path, units):
         read_document(tmp_path, list_with(coordinateUnits=units))
 
     def test_files_that_state_no_units_are_in_mm(self, tmp_path):
@@ -174,6 +174,7 @@ class TestMarkupsJson:
             (list_with(coordinateSystem=["LPS"]), r"coordinateSystem is \['LPS'\]"),
             (list_with(coordinateUnits="um"), "coordinateUnits are 'um'"),
             (list_with(coordinateUnits=["mm", "mm", "um"]), "coordinateUnits are"),
+            (list_with(coordinateUnits=["um", "UCUM", "micrometer"]), "coordinateUnits are"),
             (list_with(coordinateUnits=None), "coordinateUnits are None"),
             (list_with(coordinateUnits=[]), r"coordinateUnits are \[\]"),
             (without("controlPoints"), "'controlPoints' is None"),
@@ -255,6 +256,14 @@ class TestFcsv:
         states = [point.state for point in annotation.points.values()]
         assert states == [PLACED, PointState.ABSENT, PointState.UNJUDGED, PLACED]
         assert annotation.read_as["P3"] is Convention.PREVIEW
+
+    def test_a_spreadsheet_that_fills_the_lines_up_changes_nothing(self, tmp_path):
+        rows = [f"{n},1,2,3,0,0,0,1,1,1,0,P{n},,,{status},0" for n, status in enumerate("203")]
+        lines = [*FCSV_HEADER.format(system="LPS").splitlines(), *rows]
+        text = "\n".join(line + "," * (15 - line.count(",")) for line in lines)
+        annotation = read_text(tmp_path, "case.fcsv", text)
+        states = [point.state for point in annotation.points.values()]
+        assert states == [PLACED, PointState.UNJUDGED, PointState.ABSENT]
 
     def test_quoted_labels_may_hold_commas_and_quotes(self, tmp_path):
         row = '1,1,2,3,0,0,0,1,1,1,0,"P,0 ""q""","a, b",,2,0\n'

@@ -172,6 +172,18 @@ def test_a_size_along_some_axes_only_is_refused_unless_it_is_stated(tmp_path):
         assert np.allclose(read_image(path, 0.5).grid.spacing_mm, 0.5)
 
 
+def test_an_extent_in_place_of_the_size_of_a_voxel_is_refused(tmp_path):
+    extent = ("axis mins: 0 0 0", "axis maxs: 10 10 10")
+    path = header_files.nrrd(tmp_path / "a.nrrd", VOLUME, *extent)
+    for read in (read_image, read_grid):
+        with pytest.raises(ImageFileError, match="states its extent.*State 'spacings'"):
+            read(path)
+    nothing = [line.replace("10", "nan").replace("0", "nan") for line in extent]
+    assert read_image(header_files.nrrd(tmp_path / "b.nrrd", VOLUME, *nothing)).unit == "px"
+    sized = header_files.nrrd(tmp_path / "c.nrrd", VOLUME, "spacings: 2 2 2", *extent)
+    assert np.allclose(read_image(sized).grid.spacing_mm, 2)
+
+
 def test_what_a_library_writes_of_a_nifti_without_a_place_is_no_size(tmp_path):
     assert read_grid(header_files.nifti(tmp_path / "a.nii", VOLUME, unit=0)).unit == "px"
     said = (
@@ -248,6 +260,13 @@ def test_an_sform_of_no_numbers_is_refused_before_itk(tmp_path, capfd):
     rows = np.full((3, 4), np.nan)
     path = header_files.nifti(tmp_path / "a.nii", VOLUME, sform=(1, rows), qform=(1, (0, 0, 0)))
     with pytest.raises(ImageFileError, match="sform has numbers that are none.*sform_code to 0"):
+        read_image(path)
+    assert capfd.readouterr().err == ""
+
+
+def test_an_sform_of_zeros_is_called_that(tmp_path, capfd):
+    path = header_files.nifti(tmp_path / "a.nii", VOLUME, sform=(1, np.zeros((3, 4))))
+    with pytest.raises(ImageFileError, match="sform is all zeros.*sform_code to 0"):
         read_image(path)
     assert capfd.readouterr().err == ""
 

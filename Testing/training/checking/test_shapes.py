@@ -140,6 +140,18 @@ def test_landmarks_that_cases_lack_keep_nothing_from_being_found():
     assert found(points, "case05") == [(EXCHANGED, "case05", {"N03", "N04"})]
 
 
+def test_a_landmark_that_no_case_has_changes_nothing_of_what_is_told():
+    points = configurations(3, 15)
+    points.positions[3] /= 10
+    [finding] = planted_findings(points, "case03")
+    nowhere = np.full((COUNT, LANDMARKS, 3), np.nan)
+    names = NAMES + tuple(f"{name} of another set" for name in NAMES)
+    more = Configurations(CASES, names, np.concatenate([points.positions, nowhere], axis=1))
+    [same] = planted_findings(more, "case03")
+    assert same.kind == finding.kind == FRAME and same.reason == finding.reason
+    assert same.size == pytest.approx(finding.size)
+
+
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_few_cases_cannot_tell_and_that_is_said(count):
     points = configurations(3, 11, count=count)

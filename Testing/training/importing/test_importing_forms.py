@@ -42,12 +42,36 @@ def both_are_right(tmp_path, landmark="1"):
         "Bild;Landmarke;X;Y\na;1;4;6\nb;1;9;15\n",
         "image,landmark,x,y,\na.png,1,4,6,\nb.png,1,9,15,\n",
         "X;Y;Label;Image\n4,0;6,0;1;a.png\n9,0;15,0;1;b.png\n",
+        "# made by R, 2024\n#\n\nid;x1;y1\na;4,5;6,25\nb;9;15\n",
+        "# points of the wings\na,4,6\nb,9,15\n",
+        "# id,x1,y1\na,4,6\nb,9,15\n",
+        "#image,landmark,x,y\na.png,1,4,6\nb.png,1,9,15\n",
     ],
 )
 def test_a_table_is_read_as_spreadsheets_write_it(wings, tmp_path, text):
     text_file(tmp_path / "t.csv", text)
     run_import(tmp_path / "t.csv", *wings, *PX)
     assert both_are_right(tmp_path)
+
+
+@pytest.mark.parametrize("header", ["id,Nose.x,Nose.y", "id,x.Nose,y.Nose"])
+def test_a_name_is_parted_from_its_axis_by_a_point_too(wings, tmp_path, header):
+    text_file(tmp_path / "t.csv", header + "\na,4,6\nb,9,15\n")
+    run_import(tmp_path / "t.csv", *wings, *PX)
+    assert both_are_right(tmp_path, "Nose")
+
+
+def test_the_line_is_counted_from_the_first_of_the_file(wings, tmp_path):
+    text_file(tmp_path / "t.csv", "# made by R\n\nid,x1,y1\na,4,6\nb,9,?!\n")
+    with pytest.raises(DatasetError, match="line 5: landmark '1' stands at"):
+        run_import(tmp_path / "t.csv", *wings, *PX)
+
+
+def test_an_image_whose_name_begins_like_a_remark_is_one(tmp_path):
+    photograph(tmp_path / "im" / "#7.png", 4, 6)
+    text_file(tmp_path / "t.csv", "#7,4,6\n")
+    run_import(tmp_path / "t.csv", "--images", tmp_path / "im", "--output", tmp_path / "out", *PX)
+    assert value_at(tmp_path / "out", "#7", "1") == 255
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-8-sig"])

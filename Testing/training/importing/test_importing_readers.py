@@ -4,6 +4,7 @@ import csv
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from landmark_heatmap.annotation.landmarks import PointState
 from landmark_heatmap.errors import DatasetError
@@ -50,6 +51,15 @@ def test_the_distance_between_readers_is_told_for_each_landmark(command, tmp_pat
     assert float(rows["1"]["largest_mm"]) == pytest.approx(5)
     assert rows["2"]["cases"] == "1" and float(rows["2"]["mean_mm"]) == 0
     assert "Distances between the 3 readers" in capsys.readouterr().out
+
+
+def test_readers_of_photographs_are_pixels_apart(command, tmp_path, capsys):
+    first, second = "id,x1,y1\nphoto,4,6\n", "id,x1,y1\nphoto,4,16\n"
+    Image.fromarray(np.zeros((20, 10), np.uint8)).save(tmp_path / "pictures" / "photo.png")
+    # Without --spacing, nothing says how large a pixel is.
+    run_import(*tables(tmp_path, first, second), *command[:-2], "--combine", "mean")
+    told = capsys.readouterr().out
+    assert "mean px  largest px" in told and "10.00" in told
 
 
 def test_a_landmark_that_no_two_readers_marked_has_no_distance(command, tmp_path):

@@ -12,7 +12,7 @@ from landmark_heatmap.errors import DatasetError
 from landmark_heatmap.images.geometry import PX, Grid, Image
 from landmark_heatmap.model.description import FINE, NetworkConfig, Stage
 from landmark_heatmap.model.joint_shape import fit_joint_shape
-from landmark_heatmap.model.model_file import read_model
+from landmark_heatmap.model.model_file import read_model, write_model
 from landmark_training.cli import main
 from landmark_training.fit import fit
 from landmark_training.learning.calibrating import Applied, form_of
@@ -140,6 +140,25 @@ class TestInARun:
         assert main(["calibrate", *arguments]) == 2
         assert "was trained on 5 of these 8 cases" in capsys.readouterr().err
         assert not new.exists()
+
+    def test_where_a_model_does_not_say_what_it_was_trained_on_that_is_told(
+        self, run, tmp_path, capsys
+    ):
+        data, others, model, _ = run
+        known = read_model(model)
+        training = {k: v for k, v in known.description.training.items() if k != "training_images"}
+        old = tmp_path / "old.safetensors"
+        description = replace(known.description, training=training)
+        write_model(old, description, known.networks, known.prior, known.joint, known.belief)
+        arguments = ["--data", str(others), "--output", str(tmp_path / "new.safetensors")]
+        assert main(["calibrate", "--model", str(old), *arguments]) == 0
+        assert "does not say which images it was trained on" in capsys.readouterr().out
+        # In the folder of a run, its record knows the names of the cases.
+        (tmp_path / "run.json").write_bytes((model.parent / "run.json").read_bytes())
+        arguments = ["--data", str(data), "--output", str(tmp_path / "newer.safetensors")]
+        beside = old.rename(tmp_path / model.name)
+        assert main(["calibrate", "--model", str(beside), *arguments]) == 2
+        assert "was trained on 5 of these 8 cases" in capsys.readouterr().err
 
     def test_a_model_of_before_learns_how_its_landmarks_lie_from_its_training_cases(
         self, run, tmp_path, capsys

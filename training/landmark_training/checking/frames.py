@@ -7,6 +7,7 @@ from itertools import permutations, product
 import numpy as np
 
 from landmark_heatmap.lengths import rough
+from landmark_heatmap.model.pose import degrees_of
 
 from .finding import FRAME, OUTSIDE, Finding
 
@@ -151,11 +152,6 @@ def usual_turn(turns) -> tuple:
     angles = np.array([[degrees_of(a @ b.T) for b in turns] for a in turns])
     best = int(np.argmin(np.median(angles, axis=1)))
     return turns[best], bool(np.percentile(angles[best], 75) <= _AGREED)
-
-
-def degrees_of(rotation) -> float:
-    cosine = (np.trace(rotation) - (len(rotation) - 2)) / 2
-    return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
 
 
 def nearest_axes(turn):

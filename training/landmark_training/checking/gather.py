@@ -54,12 +54,13 @@ def gather(folders, progress=None) -> tuple:
     for case in (progress or iter)(without_unplaced(told_apart(cases))):
         try:
             image = read_image(case.image_path)
-            known_as = ids_of(case.image_path, image)
+            own_id = image_id(image)
+            known_as = ids_of(case.image_path, own_id)
         except LandmarkHeatmapError as error:
             if not _is_told(case, findings):
                 findings.append(Finding(UNUSABLE, str(error), case.name))
             continue
-        looked.append(Looked(case, image.grid, image_id(image), known_as))
+        looked.append(Looked(case, image.grid, own_id, known_as))
     return looked, findings
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from landmark_heatmap.annotation.mirror_pairs import infer_mirror_pairs
-from landmark_heatmap.annotation.names import is_default_label, near
+from landmark_heatmap.annotation.names import has_unseen_spaces, is_default_label, near
 
 from ..data.names import cases_of_names, some, spellings
 from .finding import NAME, Finding
@@ -44,7 +44,7 @@ def _finding(reason, of, names, weight) -> Finding:
 def _odd(name, of, cases_of, count):
     if is_default_label(name):
         return f"'{name}' is how Slicer names points that nobody named."
-    if name != name.strip() or "  " in name:
+    if has_unseen_spaces(name):
         return f"'{name}' has spaces that nobody sees; they are a part of the name."
     if count < _FEWEST:
         return None

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from landmark_heatmap.lengths import length, rough
-from landmark_heatmap.model.joint_shape import GATE, fit_joint_shape
+from landmark_heatmap.model.joint_shape import GATE, fit_joint_shape, size_of
 from landmark_heatmap.model.pose import fit_pose
 
-from .consensus import Consensus, consensus
+from ..data.names import some
+from .consensus import consensus
 from .finding import EXCHANGED, MIRRORED, OFF, UNLIKE, Finding
 from .frames import axes_told, find_poses, nearest_axes, usual_turn
 from .one_case import (
@@ -69,12 +70,8 @@ def find_by_shape(points: Configurations, limits: Limits = None) -> tuple:
     ]
     # How another shape, or a mirrored one, lies among these says nothing.
     told = [n for n, each in enumerate(judged) if each and (each.mirrored or each.unlike)]
-    findings += find_poses(points.names, agreed.poses, points.unit, _radius(agreed), told)
+    findings += find_poses(points.names, agreed.poses, points.unit, size_of(agreed.shape), told)
     return findings, _not_told(points, judged, agreed)
-
-
-def _radius(agreed: Consensus) -> float:
-    return float(np.sqrt(np.nanmean(np.nansum(agreed.shape**2, axis=-1))))
 
 
 def _judged(points, agreed, limits) -> list:
@@ -227,16 +224,11 @@ def _not_told(points, judged, agreed) -> list:
     notes = []
     few = [points.names[n] for n, each in enumerate(judged) if each is None]
     if few:
-        notes.append(f"Too few landmarks to tell whether they are off: {_some(few)}.")
+        notes.append(f"Too few landmarks to tell whether they are off: {some(few, True)}.")
     count = np.isfinite(points.positions).all(-1).sum(0)
     rare = [name for name, seen in zip(points.landmarks, count) if 0 < seen < FEWEST_CASES]
     if rare:
         notes.append(
-            f"Too few cases have these landmarks to tell where they belong: {_some(rare)}."
+            f"Too few cases have these landmarks to tell where they belong: {some(rare, True)}."
         )
     return notes
-
-
-def _some(names, most: int = 8) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(f"'{name}'" for name in names[:most]) + more

@@ -19,6 +19,7 @@ def add_commands(commands) -> None:
     parser.add_argument(
         "--data",
         required=True,
+        action="extend",
         nargs="+",
         metavar="DATASET",
         help="folders of cases that the model was not trained on",
@@ -28,8 +29,9 @@ def add_commands(commands) -> None:
     )
     parser.add_argument(
         "--shape",
+        action="extend",
         nargs="+",
-        default=(),
+        default=[],
         metavar="DATASET",
         help="learn from these cases, too, how the landmarks lie to each other: for a model of a version"
         " that did not, those that it was trained on",

@@ -17,7 +17,9 @@ def add_cross_validation(commands) -> None:
     validate = commands.add_parser(
         "cross-validate", help="train a model for each fold, judged on the cases that it never saw"
     )
-    validate.add_argument("--data", nargs="+", metavar="DATASET", help="as for fit")
+    validate.add_argument(
+        "--data", action="extend", nargs="+", metavar="DATASET", help="as for fit"
+    )
     validate.add_argument("--output", metavar="DIR", help="a new folder")
     validate.add_argument("--resume", metavar="DIR", help="go on with one; no other option")
     validate.add_argument("--folds", type=int, default=5, metavar="K")

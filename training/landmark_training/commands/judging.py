@@ -21,7 +21,9 @@ def add_commands(commands) -> None:
     )
     evaluate.add_argument("--model", required=True, help=_MODEL)
     evaluate.add_argument("--against", metavar="OTHER", help="the same of what to compare it with")
-    evaluate.add_argument("--data", required=True, nargs="+", metavar="DATASET", help=_DATA)
+    evaluate.add_argument(
+        "--data", required=True, action="extend", nargs="+", metavar="DATASET", help=_DATA
+    )
     evaluate.add_argument(
         "--output",
         required=True,
@@ -37,6 +39,7 @@ def add_commands(commands) -> None:
     report.add_argument("run", type=Path, metavar="RUN", help="the folder that fit wrote")
     report.add_argument(
         "--data",
+        action="extend",
         nargs="+",
         metavar="DATASET",
         help="judge on all cases of these folders; by default on those that the run held out",
@@ -51,7 +54,11 @@ def add_commands(commands) -> None:
     channels.add_argument("--image", required=True, type=Path)
     channels.add_argument("--output", required=True, type=Path, metavar="PNG")
     channels.add_argument(
-        "--labels", nargs="+", metavar="TEXT", help="what the models are called in the picture"
+        "--labels",
+        action="extend",
+        nargs="+",
+        metavar="TEXT",
+        help="what the models are called in the picture",
     )
     channels.add_argument("--device", default="auto", help="auto, cpu or cuda")
     channels.set_defaults(command=_channels)
@@ -64,6 +71,7 @@ _DATA = "exported dataset folders, or folders of images with .mrk.json files of 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cases",
+        action="extend",
         nargs="+",
         metavar="NAME",
         help="only these cases; or a text file with a name on each line",

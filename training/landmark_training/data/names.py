@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from landmark_heatmap.annotation.mirror_pairs import one_sided
-from landmark_heatmap.annotation.names import is_default_label, key_of
+from landmark_heatmap.annotation.names import has_unseen_spaces, is_default_label, key_of
 from landmark_heatmap.errors import DatasetError
 
 # Of a long list, so many are told.
@@ -57,7 +57,7 @@ def suspicions(cases, landmarks) -> list:
         told.append(
             f"{some(default, True)}: so Slicer names points that nobody named (in {some(where)})."
         )
-    spaced = [name for name in landmarks.names if name != name.strip() or "  " in name]
+    spaced = [name for name in landmarks.names if has_unseen_spaces(name)]
     if spaced:
         told.append(f"{some(spaced, True)}: spaces that nobody sees are a part of the name.")
     alone = [name for name in landmarks.names if len(cases_of.get(name, ())) == 1]

@@ -184,11 +184,12 @@ def training_case(case, label, landmarks, plan: Plan) -> TrainingCase:
     absent = [label.state(name) is PointState.ABSENT for name in landmarks.names]
     heavy = plan.config.correction_weight
     weight = [heavy if name in case.corrected else 1.0 for name in landmarks.names]
+    own_id = image_id(image)
     return TrainingCase(
         case.name,
         case.image_path,
-        image_id(image),
-        ids_of(case.image_path, image),
+        own_id,
+        ids_of(case.image_path, own_id),
         image.grid,
         image.is_size_stated,
         prepared,

@@ -95,7 +95,7 @@ def import_tables(
     has_picture = _write(cases, output, distances, landmarks)
     if distances:
         say(f"Distances between the {len(paths)} readers, also in {output / READERS_FILE}:")
-        say(told_distances(distances))
+        say(told_distances(distances, cases[0].grid.unit))
     for note, names in _notes(cases).items():
         others = f" and {len(names) - 1} more" if len(names) > 1 else ""
         say(f"{names[0]}{others}: {note}")

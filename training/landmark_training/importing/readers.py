@@ -73,11 +73,11 @@ def _distance(name: str, values) -> Distance:
     return Distance(name, len(values), float(np.mean([v[0] for v in values])), largest, case)
 
 
-def told_distances(distances) -> str:
-    """The distances as a table to print."""
+def told_distances(distances, unit: str) -> str:
+    """The distances as a table to print. unit: of the images."""
     width = max(len("landmark"), *(len(d.landmark) for d in distances))
     fine = min((d.mean_mm for d in distances if d.mean_mm > 0), default=None)
-    lines = [f"{'landmark':{width}}  cases  mean mm  largest mm"]
+    lines = [f"{'landmark':{width}}  cases  mean {unit}  largest {unit}"]
     for d in distances:
         mean, largest = length(d.mean_mm, fine), length(d.largest_mm, fine)
         lines.append(

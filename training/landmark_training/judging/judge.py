@@ -20,10 +20,8 @@ from landmark_heatmap.model.description import ModelDescription, ModelIdentity
 from landmark_heatmap.model.model_file import read_description
 
 from ..data.cases import find_cases, label_of, told_apart
+from ..data.names import some
 from .runs import RunFolder, run_beside
-
-# Names in a warning; of more, the number is told.
-_MOST_NAMES = 8
 
 
 @dataclass(frozen=True)
@@ -93,12 +91,12 @@ def judge(model_path, cases, how: How = None, progress=None, shapes=None) -> Jud
     if not any(name in known for _, _, label in compared for name in label.names):
         raise DatasetError(
             f"The cases say nothing of any landmark that '{predictor.description.name}' knows"
-            f" ({_some(known)}); they name {_some(unknown) or 'none'}."
+            f" ({some(known)}); they name {some(unknown) or 'none'}."
         )
     evaluation = evaluate(compared, how.thresholds_mm, how.resamples, how.seed, known)
     warnings = _flattering(model_path, predictor.description, cases)
     if unknown:
-        warnings.append(f"It does not know {_some(unknown)}, which are in no figure.")
+        warnings.append(f"It does not know {some(unknown)}, which are in no figure.")
     return Judgement(
         model_path,
         predictor.model.identity,
@@ -123,8 +121,8 @@ def _those(cases, wanted, folders) -> list:
     missing = sorted(set(wanted) - {case.name for case in cases})
     if missing:
         raise DatasetError(
-            f"There is no case {_some(missing)} in {', '.join(map(str, folders))}; there are"
-            f" {_some([case.name for case in cases])}."
+            f"There is no case {some(missing)} in {', '.join(map(str, folders))}; there are"
+            f" {some([case.name for case in cases])}."
         )
     return [case for case in cases if case.name in set(wanted)]
 
@@ -191,10 +189,4 @@ def known_to(model_path: Path, description: ModelDescription) -> tuple:
 def _part(names, cases) -> str:
     if len(names) == len(cases):
         return "all of these cases" if len(cases) > 1 else "this case"
-    return f"{len(names)} of these {len(cases)} cases ({_some(names)})"
-
-
-def _some(names) -> str:
-    names = list(names)
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return ", ".join(names[:_MOST_NAMES]) + more
+    return f"{len(names)} of these {len(cases)} cases ({some(names)})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 
+from landmark_heatmap.images.geometry import MM
 from landmark_heatmap.model.description import COARSE, FINE
 
 from ..progress import duration
@@ -39,7 +40,7 @@ class Part:
 class RunOutcome:
     """Of a run. planned: the roles of all its stages. parts: of those that were begun. cases: how many
     were held out to validate by. minutes: how long it took, and was allowed (None: not stated).
-    cut_short: why it ended, if not with its last stage.
+    cut_short: why it ended, if not with its last stage. unit: of lengths.
     """
 
     planned: tuple
@@ -48,6 +49,7 @@ class RunOutcome:
     minutes_planned: float
     parts: tuple = ()
     cut_short: str = ""
+    unit: str = MM
 
     def having(self, part: Part) -> RunOutcome:
         """With what is known of a stage now."""
@@ -108,7 +110,7 @@ class RunOutcome:
         told = f"Kept: the {kept.role} stage of epoch {kept.kept_epoch}"
         if not self.cases:
             return f"{told}, never validated: no case was held out to judge it by."
-        return f"{told}, {figures(metrics)} on {self.cases} held-out cases."
+        return f"{told}, {figures(metrics, self.unit)} on {self.cases} held-out cases."
 
     def _of_what_was_done(self) -> str:
         planned = {part.role: part for part in self.parts}
@@ -128,10 +130,10 @@ class RunOutcome:
         return f"Done: {done}, in {time}; {self.ended}."
 
 
-def figures(metrics: dict) -> str:
-    """The mean error, and how many points were missed or false."""
+def figures(metrics: dict, unit: str) -> str:
+    """The mean error in the unit of the images, and how many points were missed or false."""
     mean = metrics.get("mre_mm")
-    told = "no point located" if mean is None else f"validation MRE {mean:.3g} mm"
+    told = "no point located" if mean is None else f"validation MRE {mean:.3g} {unit}"
     for wrong in ("missed", "false"):
         told += f", {metrics[wrong]} {wrong}" if metrics.get(wrong) else ""
     return told
@@ -140,4 +142,4 @@ def figures(metrics: dict) -> str:
 def nothing_yet(plan, cases: int) -> RunOutcome:
     """Of a run on a Plan that has not begun. cases: how many are held out."""
     planned = (COARSE,) if plan.fine is None else (COARSE, FINE)
-    return RunOutcome(planned, cases, 0.0, plan.config.minutes)
+    return RunOutcome(planned, cases, 0.0, plan.config.minutes, unit=plan.unit)

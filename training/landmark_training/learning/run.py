@@ -201,7 +201,7 @@ class Run:
     def _tell(self, loss: float, metrics) -> None:
         told = ""
         if metrics:
-            told = f"  {figures(metrics)}"
+            told = f"  {figures(metrics, self.before.unit)}"
         elif metrics is None:
             told = "  not validated, to save time"
         self.say(f"{self.role} epoch {self.epoch:3d}{self._of_epochs()}  loss {loss:.3f}{told}")

@@ -68,7 +68,7 @@ _MEMORY_SHARE = 0.4
 @dataclass(frozen=True)
 class Plan:
     """What a run will do: the model's stages (fine: None for one stage only), its intensities, and
-    the settings in full. step_seconds: of each stage, what a step was measured to take.
+    the settings in full. step_seconds: of each stage, what a step was measured to take. unit: of lengths.
     """
 
     stage: Stage
@@ -79,6 +79,7 @@ class Plan:
     precision: torch.dtype
     device: torch.device
     reasons: tuple
+    unit: str
     step_seconds: dict = field(default_factory=dict)
 
 
@@ -116,7 +117,7 @@ def plan_run(
         stage = Stage(COARSE, spacing, sigma, network)
         fine = _fine_stage(config, stage, grids, reasons)
         intensity = IntensityNormalisation(**(config.intensity or {}))
-        reasons.append(f"sigma {sigma:.3g} mm")
+        reasons.append(f"sigma {sigma:.3g} {grids[0].unit}")
         reasons.append(f"intensities by {intensity.kind} {intensity.low:g} to {intensity.high:g}")
     flip = _flip(config, grids, labels, landmarks, dimension, reasons)
     rate = _LEARNING_RATE if parent is None else _GENTLE_LEARNING_RATE
@@ -149,6 +150,7 @@ def plan_run(
         choice.precision,
         device,
         tuple(reasons),
+        grids[0].unit,
         choice.step_seconds,
     )
 
@@ -198,8 +200,8 @@ def _fine_stage(config, coarse: Stage, grids, reasons) -> Stage:
     )
     sigma = (config.sigma_voxels or _SIGMA_VOXELS[dimension]) * float(np.mean(spacing))
     reasons.append(
-        f"a fine stage: crops of {' x '.join(map(str, crop))} voxels of {spacing[0]:.3g} mm, sigma"
-        f" {sigma:.3g} mm"
+        f"a fine stage: crops of {' x '.join(map(str, crop))} voxels of {spacing[0]:.3g}"
+        f" {grids[0].unit}, sigma {sigma:.3g} {grids[0].unit}"
     )
     if turned:
         reasons.append("crops are turned with the anatomy")
@@ -342,9 +344,9 @@ def _spacing(config, grids, dimension, device, reasons) -> tuple:
     finest = _finest(grids, dimension)
     coarser = _COARSER[dimension] if _is_any_pose(config) else 1
     side = (_LONGEST_SIDE_ON_GPU if is_gpu(device) else _LONGEST_SIDE)[dimension]
-    spacing = max(finest, longest / side * coarser)
+    spacing, unit = max(finest, longest / side * coarser), grids[0].unit
     reasons.append(
-        f"spacing {spacing:.3g} mm: the longest image is {longest:.3g} mm, the images' own spacing"
-        f" {finest:.3g} mm"
+        f"spacing {spacing:.3g} {unit}: the longest image is {longest:.3g} {unit}, the images' own"
+        f" spacing {finest:.3g} {unit}"
     )
     return (spacing,) * dimension

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from landmark_heatmap.model.pose import align, nearest_rotation
+from landmark_heatmap.model.pose import align, degrees_of, nearest_rotation
 
 
 def rotation_spread_degrees(positions_mm: np.ndarray) -> float:
@@ -17,11 +17,4 @@ def rotation_spread_degrees(positions_mm: np.ndarray) -> float:
         return None
     turns = turns[np.isfinite(turns).all((1, 2))]
     mean = nearest_rotation(np.mean(turns, axis=0))
-    cosines = [_cosine(turn @ mean.T) for turn in turns]
-    return float(np.degrees(np.percentile(np.arccos(cosines), 95)))
-
-
-def _cosine(turn: np.ndarray) -> float:
-    """Of the angle of a rotation in 2D or 3D."""
-    dimension = len(turn)
-    return float(np.clip((np.trace(turn) - (dimension - 2)) / 2, -1, 1))
+    return float(np.percentile([degrees_of(turn @ mean.T) for turn in turns], 95))

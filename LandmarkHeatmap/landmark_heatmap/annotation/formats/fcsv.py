@@ -28,7 +28,8 @@ def read_fcsv(path):
     system, columns, rows = None, None, []
     for line in io.StringIO(read_text(path, AnnotationError)):
         if line.startswith("#"):
-            key, _, value = line[1:].partition("=")
+            # A spreadsheet makes all lines as long as the longest by commas.
+            key, _, value = line[1:].rstrip().rstrip(",").partition("=")
             if key.strip().lower() == "coordinatesystem":
                 found = _FCSV_SYSTEMS.get(value.strip().upper())
                 if found is None or system not in (None, found):

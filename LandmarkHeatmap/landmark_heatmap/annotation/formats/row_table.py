@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from ..not_marked import is_empty_word
 from .text import finite_number, table_rows, written
 
-_AXIS_FIRST = re.compile(r"(?P<axis>[xyz])[ _-]?(?P<name>.+)", re.IGNORECASE)
-_AXIS_LAST = re.compile(r"(?P<name>.+?)[ _-]?(?P<axis>[xyz])", re.IGNORECASE)
+_AXIS_FIRST = re.compile(r"(?P<axis>[xyz])[ _.-]?(?P<name>.+)", re.IGNORECASE)
+_AXIS_LAST = re.compile(r"(?P<name>.+?)[ _.-]?(?P<axis>[xyz])", re.IGNORECASE)
 _ID = "id"
 
 

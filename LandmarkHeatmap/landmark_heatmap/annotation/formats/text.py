@@ -43,18 +43,33 @@ def table_rows(text: str, separator: str = None) -> list:
     """[(number of the line, its cells without spaces around them)], empty lines left out.
 
     Separated by tabs, semicolons or commas, whichever makes columns of it, if it is not given; a first
-    line 'sep=;' says so. Decimal commas become points. Raises ValueError for a text that has both, or is
-    no table.
+    line 'sep=;' says so. Lines above the table that begin with # are no rows. Decimal commas become
+    points. Raises ValueError for a text that has both, or is no table.
     """
+    remarks, text = _without_remarks(text)
     first, _, rest = text.partition("\n")
-    skipped = 0
+    skipped = len(remarks)
     if re.fullmatch(r'"?sep=(.|\\t)"?', first.strip(), re.I):
-        separator, text, skipped = first.strip().strip('"')[4:], rest, 1
+        separator, text, skipped = first.strip().strip('"')[4:], rest, skipped + 1
         separator = "\t" if separator == "\\t" else separator
     else:
         separator = separator or separator_of(text)
     rows = [(line + skipped, cells) for line, cells in _rows(text, separator) if any(cells)]
+    # Of as many cells as the rows below it has, it is a header, or a row whose name begins so.
+    above = [each for n, line in enumerate(remarks, 1) for each in _numbered(n, line, separator)]
+    rows = [each for each in above if rows and len(each[1]) == len(rows[0][1])] + rows
     return with_decimal_points(rows) if separator != "," else rows
+
+
+def _without_remarks(text: str) -> tuple:
+    """(the first lines, as far as they are empty or begin with #, and the text below them)."""
+    lines = text.splitlines(keepends=True)
+    count = next((n for n, each in enumerate(lines) if each.strip() and each[0] != "#"), 0)
+    return lines[:count], "".join(lines[count:])
+
+
+def _numbered(line: int, text: str, separator: str) -> list:
+    return [(line, cells) for _, cells in _rows(text, separator) if any(cells)]
 
 
 def separator_of(text: str) -> str:

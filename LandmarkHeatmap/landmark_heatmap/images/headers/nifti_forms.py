@@ -40,6 +40,11 @@ def lengths_and_forms(header: bytes, order: str, version: int, path) -> tuple:
             f"'{path}': its sform has numbers that are none ({quoted(rows)}), so nothing says where it"
             " lies. Set its sform_code to 0, or save it again with the program that wrote it."
         )
+    if sform_code > 0 and not np.reshape(rows, (3, 4))[:, :3].any():
+        raise ImageFileError(
+            f"'{path}': its sform is all zeros, though its sform_code {sform_code} says that it counts."
+            " Set its sform_code to 0, or save it again with the program that wrote it."
+        )
     if sform_code > 0:
         forms.append(("sform", np.vstack([np.reshape(rows, (3, 4)), [0, 0, 0, 1]])))
     if qform_code > 0:

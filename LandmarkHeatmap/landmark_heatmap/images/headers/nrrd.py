@@ -90,6 +90,12 @@ def _lengths(path, fields) -> Lengths:
     spacings = fields.get("spacings", "").split()
     has_length = [each != "none" for each in directions] or list(map(_is_length, spacings))
     _check_units(path, fields, directions)
+    if not any(has_length) and any(map(_is_length, fields.get("axismaxs", "").split())):
+        raise ImageFileError(
+            f"'{path}': its header states its extent ('axis mins' and 'axis maxs') in place of the size"
+            " of a voxel, of which ITK and Slicer take the place alone. State 'spacings' or 'space"
+            " directions', and remove these lines."
+        )
     if fields.get(UNIT_KEY) == PX or not any(has_length):
         return NO_SIZE
     along = _QUOTED.findall(fields.get("units", ""))

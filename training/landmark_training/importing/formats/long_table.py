@@ -49,7 +49,7 @@ def recognises(path: Path) -> bool:
 def read(path: Path, stated: Stated) -> Table:
     """Raises DatasetError, naming the line, for columns that are not found, and a point twice."""
     (first, header), *rows = without_empty_columns(csv_rows(path))
-    columns = [re.sub(r"[\s-]+", "_", title.lower()) for title in header]
+    columns = [re.sub(r"[\s-]+", "_", title.lower().lstrip("# ")) for title in header]
     image, landmark = (_column(columns, which, place(path, first)) for which in (_IMAGE, _LANDMARK))
     axes = [columns.index(axis) for axis in "xyz" if axis in columns]
     frame = frame_of(len(axes), stated, f"'{path}'")
