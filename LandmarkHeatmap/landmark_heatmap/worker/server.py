@@ -17,6 +17,7 @@ if __package__ in (None, ""):  # run by its path; the package is two folders up
 
 from landmark_heatmap.errors import LandmarkHeatmapError, PredictionError
 from landmark_heatmap.images.geometry import Image
+from landmark_heatmap.registering.stamp import stamp
 from landmark_heatmap.worker import arrays, protocol
 
 # More jobs than any client asks for ahead: it does not wait for answers, and is no client of ours.
@@ -178,9 +179,8 @@ class Server:
         return predictor.predict(image, progress, keep), predictor, note
 
     def _loaded(self, model: str, device: str) -> tuple:
-        """(predictor, which device it took and why). The last one stays, unless its file changed."""
-        stat = Path(model).stat() if Path(model).is_file() else None
-        key = (model, device, stat and (stat.st_mtime_ns, stat.st_size))
+        """(predictor, which device it took and why). The last one stays, unless its files changed."""
+        key = (model, device, stamp(model))
         if key not in self.loaded:
             self.loaded = {}
             predictor = self.make_predictor(model, device)
@@ -189,18 +189,22 @@ class Server:
 
 
 def _predictor(model: str, device: str):
-    import torch
+    from landmark_heatmap.registering import models
 
-    from landmark_heatmap.detection.predict import Predictor
+    if models.is_registered(model):
+        return models.load(model, device)
+    import torch
 
     # The machine is the worker's: nobody else in this process wants its cores.
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(usable or 1)
-    return Predictor(model, device)
+    return models.load(model, device)
 
 
 def _why(predictor, wanted: str) -> str:
+    if getattr(predictor, "why", ""):
+        return predictor.why
     device = str(getattr(predictor, "device", "cpu"))
     if wanted != "auto":
         return ""
