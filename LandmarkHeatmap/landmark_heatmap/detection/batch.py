@@ -130,12 +130,10 @@ def detect(
     """Detect the landmarks of image files and of all images below folders; as the command does.
 
     form: of dataset/convert.py, in which all results are written as well. spacing_mm: the size of a
-    voxel, where the files do not state it or are not to be believed. load: from a model and a device to
-    a Predictor, or to what stands for one. Returns how many of this
-    process's images could not be done; each is named on stderr. If no landmark was found in any of
-    them, that is all.
-    Raises LandmarkHeatmapError before any work is done if the model or the device cannot be used,
-    or anything but results of this model is in the way.
+    voxel, where the files do not state it or are not to be believed. load: what makes a Predictor of
+    the model and a device. Returns how many of this process's images could not be done, each of them
+    told; all of them if no landmark was found. Raises LandmarkHeatmapError before any work if the model
+    or the device cannot be used, or anything but results of this model is in the way.
     """
     if load is None:
         from .predict import Predictor as load

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from ..annotation.landmarks import LandmarkSet
 from ..images.geometry import MM
-from .atlas import told_count, title
+from .atlas import title, told_count
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class RegisteredDescription:
 
 def described(name: str, landmarks: LandmarkSet, cases: int) -> RegisteredDescription:
     text = (
-        f"No network: the {told_count(cases)} of the dataset are laid over the image, and their landmarks go"
+        f"No network: the cases of the dataset ({cases}) are laid over the image, and their landmarks go"
         " along. It needs no training, and takes some seconds a case."
     )
     return RegisteredDescription(title(name), landmarks, told_count(cases), text)

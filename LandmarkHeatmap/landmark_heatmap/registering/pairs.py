@@ -192,7 +192,6 @@ def _affine(case: View, image: View, look: str, pose, levels) -> np.ndarray:
 def _optimised(
     case: View, image: View, look: str, transform, shrink, iterations: int
 ) -> np.ndarray:
-    import SimpleITK as sitk
 
     fixed, moving, unit = case.looks[look], image.looks[look], float(case.spacing_mm.max())
     start = _matrix_of(transform)

@@ -13,9 +13,10 @@ from .description import RegisteredDescription, described
 from .pairs import carried
 from .telling import told
 from .views import POSE_VOXELS, View, view_of
-from .votes import Combined, combined, weights_of
+from .votes import combined, weights_of
 
-# What a case's own voxel is worth: even where all goes well, so much of it is a landmark off along an axis.
+# Of the voxels at which cases are registered, so much is a landmark off along an axis even where all goes
+# well.
 _BLUR_VOXELS = 0.9
 
 

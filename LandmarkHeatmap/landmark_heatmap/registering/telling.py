@@ -1,7 +1,7 @@
 """From positions and covariances to the same markers, beliefs and doubts as a network's heatmaps get.
 
-Each landmark becomes a density on a small grid, as if a network had seen it so; all that a user sees of it
-is then made by the one code for both (detection/belief.py, detection/joint.py).
+Each landmark becomes a density on a small grid, as if a network had seen it so; all that a user sees of
+it is then made by the one code for both (detection/belief.py, detection/joint.py).
 """
 
 from __future__ import annotations

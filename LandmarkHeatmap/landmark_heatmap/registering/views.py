@@ -1,7 +1,7 @@
 """What registration looks at: a coarse part of an image, seen in several ways.
 
-A view lies in a frame of its own: mm along i, j (, k) of its grid, from its first voxel. All that ITK does
-is done there, where every grid is upright; `View.to_lps` leads back.
+A view lies in a frame of its own: mm along i, j (, k) of its grid, from its first voxel. All that ITK
+does is done there, where every grid is upright; `View.to_lps` leads back.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _ROOM = 0.25
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """values: (K, J, I), float32, 0 to 1, on `grid`, whose single slice, of a picture, is the last axis."""
+    """values: (K, J, I), float32, 0 to 1, on `grid`, whose last axis is the single slice of a picture."""
 
     values: np.ndarray
     grid: Grid
