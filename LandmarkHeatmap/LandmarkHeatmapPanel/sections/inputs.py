@@ -89,7 +89,7 @@ class InputSection(Section):
             return
         facts = [_("{count} landmarks").format(count=len(description.landmarks))]
         if description.dimension is None:
-            facts.append(_("the cases of a dataset, laid over the image; no PyTorch"))
+            facts.append(_("cases laid over the image"))
         else:
             facts[0] = f"{facts[0]}, {description.dimension}D"
         error = description.metrics.get("validation_mre_mm")

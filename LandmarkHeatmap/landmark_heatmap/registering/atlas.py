@@ -14,7 +14,6 @@ from ..annotation.landmarks import Annotation, LandmarkSet, PointState
 from ..dataset.cases import read_cases
 from ..dataset.folder import read_landmark_set
 from ..errors import DatasetError
-from ..images.geometry import apply_affine, in_pixels
 from ..images.identity import image_id
 from ..images.imageio import read_image
 from ..model.description import ModelIdentity
@@ -33,14 +32,8 @@ class AtlasCase:
     annotation: Annotation
 
     def read(self, names) -> tuple:
-        """(image, positions (L, 3)), of an image in px with voxels of 1 px. Raises ImageFileError."""
-        image = read_image(self.image_path)
-        exact = in_pixels(image)
-        positions = self.positions(names)
-        if exact is not image:
-            motion = exact.ijk_to_lps @ np.linalg.inv(image.ijk_to_lps)
-            positions = apply_affine(motion, positions)
-        return exact, positions
+        """(image, positions (L, 3)). Raises ImageFileError."""
+        return read_image(self.image_path), self.positions(names)
 
     def positions(self, names) -> np.ndarray:
         """(L, 3), LPS; NaN where a person has placed none."""

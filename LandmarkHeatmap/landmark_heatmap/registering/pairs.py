@@ -21,13 +21,17 @@ from .poses import FINALISTS, best_of, chosen, information, starts
 from .views import PLAIN, POSE_VOXELS, VOXELS, View, moved_grid, seen, view_of
 
 _BINS = 32
-_SPLINE_ITERATIONS, _DEMONS_ITERATIONS = 30, 40
+_SPLINE_ITERATIONS, _DEMONS_ITERATIONS = {2: 30, 3: 12}, 40
 # By how much views are shrunk, level by level: at the start, for who is chosen, and for the affine map.
 _FIRST, _ROUGH, _FINE = {2: [8], 3: [2]}, {2: [4], 3: [2]}, {2: [4, 2], 3: [1]}
+# Voxels along the longest side below which nothing is shrunk.
+_SMALLEST = 20
+# No two of a kind differ by more along an axis, their size apart.
+_MOST_STRETCHED = 1.5
 # Control points of the B-spline along the longest side.
-_CONTROL_POINTS = 6
+_CONTROL_POINTS = {2: 6, 3: 4}
 # Voxels by which the field of the demons is smoothed, and the levels at which it is sought.
-_STIFF, _LEVELS = {2: 1.5, 3: 1.5}, {2: (2, 1), 3: (2, 1)}
+_STIFF, _LEVELS = 1.5, (2, 1)
 # Around a landmark, in voxels either way, how alike case and image are is measured.
 _NEAR_VOXELS = 7
 # Less bending than this is none.
@@ -57,7 +61,7 @@ class Subject:
 def carried(case: Subject, image: Image, coarse: View) -> list:
     """A Carried for each way of looking. coarse: the image as `Subject.coarse`."""
     return [
-        _bent(case, image, coarse, look, _affine(case.coarse, coarse, look, pose, _FINE))
+        _bent(case, image, coarse, look, _affine(case.coarse, coarse, look, pose))
         for look, pose in _poses(case.coarse, coarse).items()
     ]
 
@@ -73,7 +77,7 @@ def _bent(case: Subject, image: Image, coarse: View, look: str, affine) -> Carri
     spline = _spline(fixed, moving)
     outside = brought.border if look == PLAIN else 0.0
     warped = sitk.Resample(moving, fixed, spline, sitk.sitkLinear, outside)
-    field = _demons(fixed, warped, case.near)
+    field = _demons(fixed, warped)
     known = np.isfinite(case.positions_lps).all(1)
     start = case.near.from_lps(case.positions_lps[known])
     ends = [spline.TransformPoint(field.TransformPoint(p)) for p in start.tolist()]
@@ -153,10 +157,11 @@ class _Tried:
     @classmethod
     def of(cls, case: View, image: View, start) -> _Tried:
         """A similarity from a start, at low resolution."""
-        return cls._scored(case, image, {k: _similar(case, image, k, start) for k in case.looks})
+        found = {k: _similar(case, image, k, start, _FIRST) for k in case.looks}
+        return cls._scored(case, image, found)
 
     def closer(self, case: View, image: View) -> _Tried:
-        found = {k: _affine(case, image, k, pose, _ROUGH) for k, pose in self.poses.items()}
+        found = {k: _similar(case, image, k, pose, _ROUGH) for k, pose in self.poses.items()}
         return self._scored(case, image, found)
 
     @classmethod
@@ -164,7 +169,7 @@ class _Tried:
         return cls(poses, {k: _score(case, image, k, pose) for k, pose in poses.items()})
 
 
-def _similar(case: View, image: View, look: str, start) -> np.ndarray:
+def _similar(case: View, image: View, look: str, start, levels) -> np.ndarray:
     import SimpleITK as sitk
 
     d = case.dimension
@@ -175,10 +180,11 @@ def _similar(case: View, image: View, look: str, start) -> np.ndarray:
     similarity.SetCenter(centre.tolist())
     similarity.SetMatrix(linear.ravel().tolist(), 1e-6)
     similarity.SetTranslation((start[:d, :d] @ centre + start[:d, d] - centre).tolist())
-    return _optimised(case, image, look, similarity, _FIRST[d], 40)
+    return _optimised(case, image, look, similarity, levels[d], 40)
 
 
-def _affine(case: View, image: View, look: str, pose, levels) -> np.ndarray:
+def _affine(case: View, image: View, look: str, pose) -> np.ndarray:
+    """From a pose; that itself where the case would be stretched or squeezed beyond belief."""
     import SimpleITK as sitk
 
     d, centre = case.dimension, case.size_mm / 2
@@ -186,7 +192,10 @@ def _affine(case: View, image: View, look: str, pose, levels) -> np.ndarray:
     affine.SetCenter(centre.tolist())
     affine.SetMatrix(pose[:d, :d].ravel().tolist())
     affine.SetTranslation((pose[:d, :d] @ centre + pose[:d, d] - centre).tolist())
-    return _optimised(case, image, look, affine, levels[d], 80)
+    found = _optimised(case, image, look, affine, _FINE[d], 80)
+    stretched = np.linalg.svd(found[:d, :d] @ np.linalg.inv(pose[:d, :d]), compute_uv=False)
+    is_sound = stretched.min() > 1 / _MOST_STRETCHED and stretched.max() < _MOST_STRETCHED
+    return found if is_sound else pose
 
 
 def _optimised(
@@ -196,6 +205,8 @@ def _optimised(
     fixed, moving, unit = case.looks[look], image.looks[look], float(case.spacing_mm.max())
     start = _matrix_of(transform)
     method = _method()
+    # Small images are small enough.
+    shrink = [max(1, min(each, max(fixed.GetSize()) // _SMALLEST)) for each in shrink]
     method.SetShrinkFactorsPerLevel(shrink)
     method.SetSmoothingSigmasPerLevel([0.75 * each * unit for each in shrink])
     method.SetSmoothingSigmasAreSpecifiedInPhysicalUnits(True)
@@ -253,13 +264,17 @@ def _spline(fixed, moving):
     import SimpleITK as sitk
 
     size = np.array(fixed.GetSize()) * fixed.GetSpacing()
-    mesh = np.maximum(1, np.rint(_CONTROL_POINTS * size / size.max())).astype(int).tolist()
+    points, iterations = (
+        each[fixed.GetDimension()] for each in (_CONTROL_POINTS, _SPLINE_ITERATIONS)
+    )
+    mesh = np.maximum(1, np.rint(points * size / size.max())).astype(int).tolist()
     spline = sitk.BSplineTransformInitializer(fixed, mesh)
     unit, method = float(max(fixed.GetSpacing())), _method()
-    method.SetShrinkFactorsPerLevel([4])
-    method.SetSmoothingSigmasPerLevel([3 * unit])
+    shrink = max(1, min(4, max(fixed.GetSize()) // _SMALLEST))
+    method.SetShrinkFactorsPerLevel([shrink])
+    method.SetSmoothingSigmasPerLevel([0.75 * shrink * unit])
     method.SetSmoothingSigmasAreSpecifiedInPhysicalUnits(True)
-    method.SetOptimizerAsLBFGSB(1e-5, _SPLINE_ITERATIONS, 5, 200)
+    method.SetOptimizerAsLBFGSB(1e-5, iterations, 5, 200)
     method.SetInitialTransform(spline, True)
     try:
         method.Execute(fixed, moving)
@@ -268,17 +283,17 @@ def _spline(fixed, moving):
     return spline
 
 
-def _demons(fixed, moving, view: View):
+def _demons(fixed, moving):
     """The field that is left, as a transform."""
     import SimpleITK as sitk
 
-    field, unit, d = None, float(max(fixed.GetSpacing())), view.dimension
-    for level in _LEVELS[d]:
+    field, unit = None, float(max(fixed.GetSpacing()))
+    for level in _LEVELS:
         one, other = (_shrunk(each, level, unit) for each in (fixed, moving))
         demons = sitk.FastSymmetricForcesDemonsRegistrationFilter()
         demons.SetNumberOfThreads(1)
         demons.SetNumberOfIterations(_DEMONS_ITERATIONS)
-        demons.SetStandardDeviations(_STIFF[d])
+        demons.SetStandardDeviations(_STIFF)
         demons.SetSmoothDisplacementField(True)
         if field is None:
             field = demons.Execute(one, other)

@@ -17,7 +17,7 @@ from .votes import combined, weights_of
 
 # Of the voxels at which cases are registered, so much is a landmark off along an axis even where all goes
 # well.
-_BLUR_VOXELS = 0.9
+_BLUR_VOXELS = 1.0
 
 
 class RegisteredStart:
