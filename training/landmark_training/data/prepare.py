@@ -20,7 +20,8 @@ from landmark_heatmap.model.model_file import Model
 
 from .. import parallel
 from ..planning.config import TrainConfig
-from ..planning.plan import Plan, device_for, plan_run
+from ..planning.device import device_for
+from ..planning.plan import Plan, plan_run
 from ..progress import doing, each
 from .cases import (
     defined_by,
