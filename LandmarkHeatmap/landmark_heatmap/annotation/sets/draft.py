@@ -24,6 +24,10 @@ class DraftRow:
     on_midline: bool = False
     was: Landmark = None
 
+    def names_ever(self, is_kept: bool) -> tuple:
+        mark = self.to_landmark(is_kept)
+        return (mark.name, *mark.formerly)
+
     def to_landmark(self, is_kept: bool) -> Landmark:
         """is_kept: whether the name that it began with counts as one of its former names."""
         was = self.was or Landmark(self.name)
@@ -61,6 +65,11 @@ class LandmarkSetDraft:
     @property
     def names(self) -> list:
         return [row.name for row in self.rows]
+
+    def shares_with(self, landmarks: LandmarkSet) -> bool:
+        """Whether any of these landmarks has a name there that one here has, or had."""
+        ever = {name for row in self.rows for name in row.names_ever(self.is_in_use)}
+        return not ever.isdisjoint(landmarks.names)
 
     # --- what a person does
 
