@@ -13,8 +13,8 @@ from landmark_heatmap.annotation.landmarks import (
     PointState,
 )
 from landmark_heatmap.annotation.measurements import Measurement
-from landmark_heatmap.annotation.sets.changes import with_added, with_renamed, with_retired
 from landmark_heatmap.annotation.sets.draft import LandmarkSetDraft
+from landmark_heatmap.cli import main
 from landmark_heatmap.dataset.cases import add_case, read_annotations, read_cases
 from landmark_heatmap.dataset.check import check_dataset
 from landmark_heatmap.dataset.folder import create_dataset, read_landmark_set
@@ -43,6 +43,16 @@ def record_of(*names):
     return CaseRecord(dict.fromkeys(names, Review.CORRECTED), "A. N.")
 
 
+def changed(landmarks=LANDMARKS, rename=(), retire=(), add=()):
+    """The set as a person makes it of one that is in use. rename: pairs of names, one after another."""
+    draft = LandmarkSetDraft(landmarks, is_in_use=True)
+    for name, now in rename:
+        draft.rename(draft.names.index(name), now)
+    draft.remove([draft.names.index(name) for name in retire])
+    draft.add_lines("\n".join(add))
+    return draft.to_set()
+
+
 @pytest.fixture
 def dataset(tmp_path):
     folder = tmp_path / "hips"
@@ -54,7 +64,7 @@ def dataset(tmp_path):
 
 
 def test_a_landmark_that_is_added_is_not_judged_in_earlier_cases(dataset):
-    changes = change_landmarks(dataset, with_added(LANDMARKS, [Landmark("Sacrum", "tip")]))
+    changes = change_landmarks(dataset, changed(add=["Sacrum; tip"]))
     assert changes.sentences() == ["New, and not judged in earlier cases: Sacrum."]
     assert read_landmark_set(dataset).names == ("Head_L", "Head_R", "Pubis", "Sacrum")
     (case,) = read_cases(dataset)
@@ -64,7 +74,7 @@ def test_a_landmark_that_is_added_is_not_judged_in_earlier_cases(dataset):
 
 
 def test_what_was_annotated_under_a_former_name_is_of_the_landmark_it_is_now(dataset):
-    renamed = with_renamed(with_renamed(LANDMARKS, "Head_L", "FH_L"), "FH_L", "Caput_L")
+    renamed = changed(rename=[("Head_L", "FH_L"), ("FH_L", "Caput_L")])
     assert change_landmarks(dataset, renamed).renamed == (("Head_L", "Caput_L"),)
     (case,) = read_cases(dataset)
     assert case.annotation.position_lps("Caput_L").tolist() == [1, 2, 3]
@@ -80,7 +90,7 @@ def test_what_was_annotated_under_a_former_name_is_of_the_landmark_it_is_now(dat
 
 def test_a_retired_landmark_is_kept_and_not_used(dataset):
     before = (dataset / "cases/case-1/revision-001/landmarks.mrk.json").read_bytes()
-    changes = change_landmarks(dataset, with_retired(LANDMARKS, "Head_R"))
+    changes = change_landmarks(dataset, changed(retire=["Head_R"]))
     assert "Retired: Head_R" in changes.sentences()[0]
     (annotation,) = read_annotations(dataset).values()
     assert annotation.names == ("Head_L", "Pubis")
@@ -91,8 +101,8 @@ def test_a_retired_landmark_is_kept_and_not_used(dataset):
 
 
 def test_a_retired_landmark_can_be_taken_up_again_with_all_that_was_annotated(dataset):
-    change_landmarks(dataset, with_retired(LANDMARKS, "Head_R"))
-    again = with_added(read_landmark_set(dataset), [Landmark("Head_R")])
+    change_landmarks(dataset, changed(retire=["Head_R"]))
+    again = changed(read_landmark_set(dataset), add=["Head_R"])
     assert again.retired == ()
     change_landmarks(dataset, again)
     (case,) = read_cases(dataset)
@@ -100,7 +110,7 @@ def test_a_retired_landmark_can_be_taken_up_again_with_all_that_was_annotated(da
 
 
 def test_an_export_by_former_names_arrives_under_those_of_now(dataset):
-    change_landmarks(dataset, with_retired(with_renamed(LANDMARKS, "Head_L", "Caput"), "Pubis"))
+    change_landmarks(dataset, changed(rename=[("Head_L", "Caput")], retire=["Pubis"]))
     create_dataset(dataset, LANDMARKS)
     annotation = annotation_of(Head_L=(4, 4, 4), Pubis=(1, 1, 1))
     record = CaseRecord(
@@ -127,15 +137,17 @@ def test_nothing_is_changed_by_a_set_that_forgets_a_landmark(dataset):
 
 
 def test_no_name_ever_means_two_landmarks():
-    renamed = with_renamed(LANDMARKS, "Head_L", "Caput")
+    renamed = changed(rename=[("Head_L", "Caput")])
     with pytest.raises(AnnotationError, match="'Head_L' is, or was, the name of another"):
-        with_added(renamed, [Landmark("Head_L")])
-    with pytest.raises(AnnotationError, match="cannot become 'Head_R'"):
-        with_renamed(LANDMARKS, "Head_L", "Head_R")
+        changed(renamed, add=["Head_L"])
+    with pytest.raises(AnnotationError, match="There is a landmark 'Head_R' already"):
+        changed(renamed, rename=[("Caput", "Head_R")])
+    # Its own former name a landmark can have again.
+    assert changed(renamed, rename=[("Caput", "Head_L")]).landmarks[0].formerly == ("Caput",)
 
 
 def test_the_set_of_before_is_kept_in_the_dataset(dataset):
-    change_landmarks(dataset, with_retired(LANDMARKS, "Pubis"))
+    change_landmarks(dataset, changed(retire=["Pubis"]))
     change_landmarks(dataset, read_landmark_set(dataset))  # nothing new
     (earlier,) = json.loads((dataset / "dataset.json").read_text())["earlier_landmark_sets"]
     assert LandmarkSet.from_json(earlier["landmark_set"]) == LANDMARKS
@@ -161,3 +173,16 @@ def test_a_draft_of_any_other_set_forgets_them():
     draft.remove([1])
     changed = draft.to_set()
     assert (changed.landmarks[0], changed.retired) == (Landmark("Caput_L", "left"), ())
+
+
+def test_a_command_changes_them_and_shows_what_they_are(dataset, capsys):
+    changes = ["--add", "Sacrum; its tip", "--rename", "Head_L", "Caput_L", "--retire", "Pubis"]
+    assert main(["dataset", "landmarks", str(dataset), *changes]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[:2] == [
+        "New, and not judged in earlier cases: Sacrum.",
+        "'Head_L' is now called 'Caput_L'.",
+    ]
+    assert told[3:] == ["Caput_L (formerly Head_L): left", "Head_R", "Sacrum: its tip"]
+    assert main(["dataset", "landmarks", str(dataset), "--retire", "Knee"]) != 0
+    assert "'Knee' is not one of the landmarks" in capsys.readouterr().err
