@@ -11,7 +11,7 @@ from landmark_heatmap.command_line import INTERRUPTED, Parser, add_version, run_
 from landmark_heatmap.errors import DatasetError
 from landmark_heatmap.launch import place
 
-from .commands import calibrating, checking
+from .commands import calibrating, checking, starting
 from .commands.cross_validate import add_cross_validation
 from .commands.importing import add_import
 from .commands.judging import add_commands
@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     add_commands(commands)
     calibrating.add_commands(commands)
     checking.add_commands(commands)
+    starting.add_commands(commands)
     return parser
 
 

@@ -37,9 +37,9 @@ class ShapePrior:
 
     mean: (L, L, D), the vector from landmark a to landmark b at [b, a]. covariance: (L, L, D, D),
     mm squared, over the cases. cases: (L, L), how many have both. limit: the implausibility that
-    99 % of all cases stay below, as far as those seen can tell; infinite where one alone cannot. shape: (L, D) mm, the mean shape of cases in arbitrary poses, NaN for
-    landmarks that no case has; mean and covariance are along its axes then. None for cases that lie
-    alike.
+    99 % of all cases stay below, as far as those seen can tell; infinite where one alone cannot.
+    shape: (L, D) mm, the mean shape of cases in arbitrary poses, NaN for landmarks that no case has;
+    mean and covariance are along its axes then. None for cases that lie alike.
     """
 
     mean: np.ndarray
