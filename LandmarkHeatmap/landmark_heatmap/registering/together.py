@@ -24,8 +24,8 @@ from .votes import Combined
 _MEAN_DISTANCE = {2: math.sqrt(math.pi / 2), 3: math.sqrt(8 / math.pi)}
 # Farther apart than so many of what both expect together, they speak of two places.
 _APART = 3.0
-# However sure one of them is, the other counts at least as much as this.
-_LEAST_SHARE = 0.25
+# How much of the way between two places is believed to lie within a standard deviation.
+_OF_THE_WAY = 0.25
 
 
 class Together:
@@ -109,14 +109,14 @@ def together(network: LandmarkPrediction, registered: LandmarkPrediction, dimens
     expected = [_expected(point) for point in (network, registered)]
     sigmas = [each / _MEAN_DISTANCE[dimension] for each in expected]
     between = np.asarray(registered.position_lps) - network.position_lps
-    share = sigmas[0] ** 2 / (sigmas[0] ** 2 + sigmas[1] ** 2)
-    share = min(max(share, _LEAST_SHARE), 1 - _LEAST_SHARE)
+    # By their widths, not their squares: what each says of itself is no more than an estimate.
+    share = sigmas[0] / (sigmas[0] + sigmas[1])
     if np.linalg.norm(between) > _APART * math.hypot(*expected):
         share = 1.0
     position = network.position_lps + share * between
     variance = (1 - share) * sigmas[0] ** 2 + share * sigmas[1] ** 2
     # What both were said to be off, and, along the way from one to the other, what lies between.
-    of_both = share * (1 - share) if share < 1 else _LEAST_SHARE**2
+    of_both = share * (1 - share) if share < 1 else _OF_THE_WAY**2
     return position, variance * np.eye(3) + of_both * np.outer(between, between)
 
 

@@ -29,9 +29,9 @@ def test_where_both_agree_the_surer_one_counts_more():
     np.testing.assert_allclose(position, (2, 0, 0))
 
 
-def test_however_sure_one_is_the_other_counts():
-    position, _ = together(point((0, 0, 0), 0.01), point((1, 0, 0), 3.0), 3)
-    assert position[0] == pytest.approx(0.25)
+def test_one_that_says_that_it_is_far_off_hardly_counts():
+    position, _ = together(point((30, 0, 0), 30.0), point((0, 0, 0), 1.0), 3)
+    assert position[0] == pytest.approx(30 / 31)
 
 
 def test_where_they_speak_of_two_places_the_cases_are_believed_and_the_doubt_is_wide():
