@@ -74,11 +74,8 @@ def _fit(options) -> int:
         raise DatasetError("fit needs --data and --output, or --resume.")
     is_first = place().is_first
     folder = (options.resume or options.output) if is_first else None
-    with (
-        told_in(folder, bool(options.resume)) as live,
-        shown(not is_first, live),
-        explain_missing_package(),
-    ):
+    told = told_in(folder, bool(options.resume))
+    with told as live, shown(not is_first, live), explain_missing_package():
         doing("loading torch")
         from landmark_heatmap.model.shipped import model_path
 

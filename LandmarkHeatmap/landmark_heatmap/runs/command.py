@@ -16,7 +16,7 @@ from ..model.shipped import shipped_models
 class Fit:
     """data: a dataset folder. output: the run's folder, which is new. parent: the model to begin with,
     "" from scratch. minutes: that it may take, None as many as its epochs take. device: "auto", "cpu"
-    or "cuda".
+    or "cuda". name: that the model will show, "" for the one that the data have.
     """
 
     data: str
@@ -24,9 +24,10 @@ class Fit:
     parent: str = ""
     minutes: float = None
     device: str = "auto"
+    name: str = ""
 
     def words(self) -> list:
-        return ["fit", *self._asked(self.parent), "--output", self.output]
+        return ["fit", *self._asked(self.parent), *self._given()]
 
     def words_of_plan(self) -> list:
         """Of the command that says what it would do, and does nothing."""
@@ -39,8 +40,11 @@ class Fit:
         """
         names = {path: name for name, path in shipped_models().items()}
         parent = self.parent and names.get(Path(self.parent), self.parent)
-        words = ["landmark-train", "fit", *self._asked(parent), "--output", self.output]
+        words = ["landmark-train", "fit", *self._asked(parent), *self._given()]
         return subprocess.list2cmdline(words) if windows else shlex.join(words)
+
+    def _given(self) -> list:
+        return [*(["--name", self.name] if self.name else []), "--output", self.output]
 
     def _asked(self, parent: str) -> list:
         words = ["--data", self.data]
