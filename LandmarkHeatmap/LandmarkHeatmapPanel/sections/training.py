@@ -2,43 +2,25 @@
 
 from __future__ import annotations
 
-import time
-
 import qt
 import slicer
 from slicer.i18n import tr as _
 
 from landmark_heatmap.runs.command import Fit, folder_for_run
 from landmark_heatmap.runs.foresight import Foresight
-from landmark_heatmap.runs.live import (
-    CANCELLED,
-    CASES,
-    CURVE,
-    ENDED,
-    FAILED,
-    FINISHED,
-    INTERRUPTED,
-    LiveState,
-)
+from landmark_heatmap.runs.live import CASES, CURVE, LiveState
 from landmark_heatmap.runs.run import begin
 
 from ..detecting.packages import ensure_training_packages
 from ..section import Section, Signal
 from ..state import DEVICES
-from ..texts import FixedText, duration
-from ..trainings import TrainingList
+from ..texts import FixedText
+from ..trainings import TrainingList, called, doing, how_it_ended, left
 from ..widgets import fill, keep_setting, select, setting, showing_errors
 
 _EVERY_MS = 1000
 _SCRATCH, _MODEL = "", "model"
 _MINUTES = 30
-# What is said of a run in the list of them.
-_STATES = {
-    FINISHED: "done",
-    CANCELLED: "cancelled",
-    FAILED: "failed",
-    INTERRUPTED: "interrupted",
-}
 
 
 class TrainingSection(Section):
@@ -93,6 +75,7 @@ class TrainingSection(Section):
 
     def attach(self) -> None:
         """The module was opened: what has ended meanwhile is told, what goes on is followed."""
+        self.trainings.look(anew=True)
         self.follow()
         self._timer.start()
 
@@ -219,9 +202,7 @@ class TrainingSection(Section):
     def _on_resume_button(self, checked=False):
         with showing_errors(_("It was not resumed."), self.told.emit):
             if self._has_packages():
-                run = self._run()
-                run.resume(**self.how)
-                self.trainings.tell_end(run, "")
+                self.trainings.resume(self._run(), **self.how)
         self.follow()
 
     def _on_use_button(self, checked=False):
@@ -232,14 +213,9 @@ class TrainingSection(Section):
         """The application closes."""
         if self.ui.trainGoesOnCheckBox.checked:
             return
-        for run, state in self._looked_at():
-            if _goes_on(state):
+        for run, state in self.trainings.look():
+            if state.goes_on:
                 run.cancel()
-
-    def _looked_at(self) -> list:
-        """(TrainingRun, LiveState) of each that tells anything."""
-        found = [(run, run.look()) for run in self.trainings.all()]
-        return [(run, state) for run, state in found if state is not None]
 
     def _run(self):
         """The one that is shown: the newest, unless another was chosen; None if there is none."""
@@ -256,40 +232,47 @@ class TrainingSection(Section):
     def follow(self) -> None:
         """Read what the runs have written since, and show it. Safe to call at any time."""
         self._follow_question()
-        for run, state in self._looked_at():
-            if not _goes_on(state) and self.trainings.told_end(run) != state.state:
+        for run, state in self.trainings.look():
+            if not state.goes_on and self.trainings.told_end(run) != state.state:
                 self.trainings.tell_end(run, state.state)
                 self._shown = str(run.folder)
-                self.told.emit(_("{name}: {end}").format(name=run.name, end=_end(run, state)))
+                self.told.emit(
+                    _("{name}: {end}").format(name=run.name, end=how_it_ended(run, state))
+                )
         self._show_asked()
 
     def _show_run(self) -> None:
-        looked_at = self._looked_at()
-        fill(self.ui.trainRunComboBox, [(_told(*each), str(each[0].folder)) for each in looked_at])
+        looked_at = self.trainings.look()
+        fill(self.ui.trainRunComboBox, [(called(*each), str(each[0].folder)) for each in looked_at])
         run = self._run()
         state = next((s for r, s in looked_at if run and r.folder == run.folder), LiveState(""))
         if run is not None:
             select(self.ui.trainRunComboBox, str(run.folder))
-        is_busy = any(_goes_on(s) for _r, s in looked_at)
+        is_busy = any(s.goes_on for _r, s in looked_at)
         self.ui.trainRunComboBox.enabled = bool(looked_at)
         self.ui.trainButton.enabled = bool(self._fit()) and not is_busy
+        hint = _("Begin the training, in a process of its own. Go on working: it does not disturb.")
+        if is_busy:
+            hint = _("A training is going on: wait for its end, or cancel it.")
+        elif not self._fit():
+            hint = _("Choose a dataset folder first.")
+        self.ui.trainButton.toolTip = hint
         self._show_buttons(run, state)
         plan = self._plan or "\n".join(state.reasons)
         if self.ui.trainPlanTextEdit.toPlainText() != plan:
             self.ui.trainPlanTextEdit.setPlainText(plan)
         self.ui.trainProgressBar.value = round(100 * state.share)
-        self.ui.trainProgressBar.setFormat(f"%p%{_left(state)}")
-        self._state.show(f"{state.what or _(_STATES.get(state.state, ''))}\n{_errors(state)}")
-        self._outcome.show(_end(run, state) if run and not _goes_on(state) else "")
+        self.ui.trainProgressBar.setFormat(f"%p%{left(state)}")
+        self._state.show(doing(state))
+        self._outcome.show(how_it_ended(run, state) if run and not state.goes_on else "")
         for name, label in ((CURVE, self.ui.trainCurveLabel), (CASES, self.ui.trainCasesLabel)):
             self._show_picture(name, label, run and run.picture(name))
 
     def _show_buttons(self, run, state) -> None:
-        goes_on = _goes_on(state)
+        goes_on = state.goes_on
         model = run.model_path if run is not None and not goes_on else None
         self.ui.trainCancelButton.enabled = goes_on
-        is_open = state.state in (CANCELLED, FAILED, INTERRUPTED)
-        self.ui.trainResumeButton.enabled = is_open and run.can_resume
+        self.ui.trainResumeButton.enabled = state.is_open and run.can_resume
         in_use = self.state.node.model if self.state.node else ""
         self.ui.trainUseButton.enabled = model is not None and str(model) != in_use
 
@@ -304,43 +287,3 @@ class TrainingSection(Section):
             return
         fitting = (qt.QSize(label.width, label.height), qt.Qt.KeepAspectRatio)
         label.setPixmap(qt.QPixmap(str(path)).scaled(*fitting, qt.Qt.SmoothTransformation))
-
-
-def _goes_on(state: LiveState) -> bool:
-    return bool(state.state) and state.state not in (*ENDED, INTERRUPTED)
-
-
-def _left(state: LiveState) -> str:
-    if state.left_seconds is None:
-        return ""
-    seconds = state.left_seconds - (time.time() - state.told)
-    return " - " + _("{time} left").format(time=duration(seconds))
-
-
-def _errors(state: LiveState) -> str:
-    """What the validation says, in a line."""
-    if state.mre is None:
-        return ""
-    text = _("Error on held-out cases: {now:.3g} {unit} in epoch {epoch}; kept: {kept:.3g} {unit}.")
-    kept = state.mre if state.kept_mre is None else state.kept_mre
-    return text.format(now=state.mre, unit=state.unit, epoch=state.epoch, kept=kept)
-
-
-def _told(run, state: LiveState) -> str:
-    """How a run is called in the list."""
-    end = _("going on") if _goes_on(state) else _(_STATES[state.state])
-    return _("{name} ({state})").format(name=run.name, state=end)
-
-
-def _end(run, state: LiveState) -> str:
-    """What came of it, a sentence or two."""
-    _verdict, sentence = run.comparison()
-    if state.state == FINISHED:
-        return sentence or _("Done. {errors}").format(errors=_errors(state))
-    if state.state == FAILED:
-        return _("It failed: {reason}").format(reason=state.error)
-    kept = _("The best model so far is kept.") if run.model_path else _("No model was made yet.")
-    if state.state == INTERRUPTED:
-        told = _("Its process has ended unasked. Last words: {words}").format(words=state.error)
-        return f"{kept} {told}"
-    return _("Cancelled. {kept}").format(kept=kept)

@@ -58,6 +58,15 @@ class LiveState:
     kept_mre: float = None
     unit: str = "mm"
 
+    @property
+    def goes_on(self) -> bool:
+        return self.state in (STARTING, RUNNING)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it ended before all was done."""
+        return self.state in (CANCELLED, FAILED, INTERRUPTED)
+
 
 def folder_of(run) -> Path:
     return Path(run) / FOLDER
@@ -73,6 +82,8 @@ def read_live(run) -> LiveState:
         return None
     known = {each.name: document.get(each.name, each.default) for each in fields(LiveState)}
     if not all(_is_like(known[each.name], each.default) for each in fields(LiveState)):
+        return None
+    if known["state"] not in (STARTING, RUNNING, *ENDED):
         return None
     return LiveState(**{**known, "reasons": tuple(map(str, known["reasons"]))})
 

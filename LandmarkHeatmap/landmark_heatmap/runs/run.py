@@ -147,7 +147,7 @@ class TrainingRun:
                 f"'{self.folder}' was stopped before the training began; begin it again."
             )
         state = self.look()
-        if state is not None and state.state not in (*ENDED, INTERRUPTED):
+        if state is not None and state.goes_on:
             raise TrainingError(f"The training in '{self.folder}' goes on already.")
         state = replace(state or LiveState(), state=STARTING, what="", error="", told=time.time())
         try:

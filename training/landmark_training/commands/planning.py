@@ -67,5 +67,5 @@ def _times(plan) -> list:
             f"The {stage.role} stage: about {epochs} epochs{allows}, {duration(seconds)} each."
         )
     if plan.config.minutes is not None:
-        told.append(f"It takes {plan.config.minutes:g} minutes.")
+        told.append(f"It takes {plan.config.minutes:g} min.")
     return told

@@ -72,6 +72,8 @@ def error_curve(progress, unit="mm") -> bytes:
     axes.set_yscale("log")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _curve(axes, progress, "mre_mm", MODEL_COLOURS[0], "mean")
+    for line in axes.lines:
+        line.set(marker="o", markersize=2.5)  # of a single epoch there is no line
     _plain_numbers(axes.yaxis)
     return png(figure)
 
