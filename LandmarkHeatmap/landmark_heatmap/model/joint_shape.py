@@ -127,7 +127,7 @@ def fit_joint_shape(positions) -> JointShape:
         return None
     for _ in range(_ALIGNMENTS):
         # Where landmarks are missing, a case is moved by those that it shares with the mean.
-        turned = np.array([_onto(mean, each) for each in positions])
+        turned = np.array([onto(mean, each) for each in positions])
         turned = np.where(seen[:, None], turned, np.nan)
         mean = _mean(turned)
     best, widening = _best_form(turned, mean)
@@ -154,7 +154,7 @@ def _as(mean, other: JointShape) -> np.ndarray:
     return np.einsum("ij,ajbk,mk->aibm", turn, other.covariance, turn)
 
 
-def _onto(mean, positions) -> np.ndarray:
+def onto(mean, positions) -> np.ndarray:
     """A case moved and turned onto the mean shape; NaN where that cannot be told."""
     both = np.isfinite(mean).all(-1) & np.isfinite(positions).all(-1)
     if both.sum() < mean.shape[1]:
