@@ -5,6 +5,8 @@ import time
 import pytest
 import slicer
 
+from landmark_heatmap.annotation.landmarks import Landmark, LandmarkSet
+from landmark_heatmap.dataset.folder import create_dataset
 from landmark_heatmap.runs.command import Fit
 from landmark_heatmap.runs.run import begin
 from places import ROOT
@@ -74,7 +76,7 @@ def test_a_model_is_trained_and_used_and_the_old_one_stays(host, panel, train):
     host.click(panel.ui.trainButton)
     host.wait_until(lambda: panel.ui.trainUseButton.enabled)
     assert "better than the one before" in panel.ui.trainOutcomeLabel.toolTip
-    assert "better than the one before" in panel.ui.statusLabel.toolTip
+    host.wait_until(lambda: "better than the one before" in panel.ui.statusLabel.toolTip)
     assert panel.ui.trainProgressBar.value == 100
     assert "because of the data" in panel.ui.trainPlanTextEdit.plainText
     assert not panel.ui.trainCurveLabel.pixmap.isNull()
@@ -154,6 +156,19 @@ def test_the_command_for_a_server_is_there_to_copy(host, panel, train):
     host.process()
     assert "--from" not in panel.ui.trainCommandTextEdit.plainText
     assert f"{data}-run" in panel.ui.trainCommandTextEdit.plainText
+
+
+def test_a_model_of_other_landmarks_is_not_what_it_begins_with(host, panel, train, tmp_path):
+    train("quick")
+    assert panel.ui.trainFromComboBox.currentText == "The chosen model, Synthetic hip"
+    for name, landmark in (("others", "Nose"), ("hips", "ASIS_L")):
+        (tmp_path / name).mkdir()
+        create_dataset(tmp_path / name, LandmarkSet((Landmark(landmark),)))
+    train("others")
+    assert "scratch" in panel.ui.trainFromComboBox.currentText
+    assert "--from" not in panel.ui.trainCommandTextEdit.plainText
+    train("hips")
+    assert "--from synthetic_hip" in panel.ui.trainCommandTextEdit.plainText
 
 
 def test_training_asks_for_its_own_packages(host, panel, train):

@@ -6,6 +6,8 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from landmark_heatmap.dataset.landmark_sources import landmark_set_from
+from landmark_heatmap.errors import LandmarkHeatmapError
 from landmark_heatmap.runs.command import Fit, folder_for_run
 from landmark_heatmap.runs.foresight import Foresight
 from landmark_heatmap.runs.live import CASES, CURVE, LiveState
@@ -36,6 +38,7 @@ class TrainingSection(Section):
         # How processes are started; tests have others.
         self.how, self.trainings = {}, TrainingList()
         self._question, self._plan, self._shown, self._pictures = None, "", None, {}
+        self._offered = None
         self._state = FixedText(self.ui.trainStateLabel, lines=2)
         self._outcome = FixedText(self.ui.trainOutcomeLabel, lines=3)
         self._timer = qt.QTimer()
@@ -56,8 +59,8 @@ class TrainingSection(Section):
         self.ui.trainGoesOnCheckBox.checked = setting("TrainingGoesOn", "yes") == "yes"
 
     def _connect(self) -> None:
-        self.ui.trainDatasetPathLineEdit.connect("currentPathChanged(QString)", self._on_asked)
-        self.ui.trainFromComboBox.connect("currentIndexChanged(int)", self._on_asked)
+        self.ui.trainDatasetPathLineEdit.connect("currentPathChanged(QString)", self._on_dataset)
+        self.ui.trainFromComboBox.connect("currentIndexChanged(int)", self._on_from)
         self.ui.trainMinutesSpinBox.connect("valueChanged(int)", self._on_asked)
         self.ui.trainDeviceComboBox.connect("currentIndexChanged(int)", self._on_asked)
         self.ui.trainGoesOnCheckBox.connect("toggled(bool)", self._on_goes_on)
@@ -75,6 +78,7 @@ class TrainingSection(Section):
 
     def attach(self) -> None:
         """The module was opened: what has ended meanwhile is told, what goes on is followed."""
+        self._offered = None
         self.trainings.look(anew=True)
         self.follow()
         self._timer.start()
@@ -89,14 +93,30 @@ class TrainingSection(Section):
         self._forget_question()
 
     def update(self) -> None:
-        name = self._name_of_model()
+        """Of the scene only the chosen model matters; the disk is not asked on every change of it."""
+        if self._offered != self.state.node.model:
+            self._offered = self.state.node.model
+            self._offer_beginnings()
+            self._show_asked()
+
+    def _offer_beginnings(self) -> None:
+        """From scratch, or from the chosen model: that as last time, unless it knows none of the
+        landmarks."""
+        model = self._model()
         items = [(_("Nothing: from scratch"), _SCRATCH)]
-        if name:
-            items.append((_("The chosen model, {name}").format(name=name), _MODEL))
-        chosen = setting("TrainingFrom", _MODEL)
+        if model is not None:
+            items.append((_("The chosen model, {name}").format(name=model.name), _MODEL))
+        is_scratch = model is None or setting("TrainingFrom", _MODEL) == _SCRATCH
         fill(self.ui.trainFromComboBox, items)
-        select(self.ui.trainFromComboBox, chosen if len(items) > 1 else _SCRATCH)
-        self._show_asked()
+        select(self.ui.trainFromComboBox, _SCRATCH if is_scratch or self._is_foreign() else _MODEL)
+
+    def _is_foreign(self) -> bool:
+        """Whether the dataset is of other landmarks than the chosen model altogether."""
+        try:
+            names = landmark_set_from(self.ui.trainDatasetPathLineEdit.currentPath).names
+        except (LandmarkHeatmapError, OSError):
+            return False  # it is not said, or there is none
+        return not set(names) & set(self._model().landmarks.names)
 
     def offer(self) -> None:
         """A case was exported: train from its dataset, if none was chosen."""
@@ -105,11 +125,10 @@ class TrainingSection(Section):
 
     # --- what is asked for
 
-    def _name_of_model(self) -> str:
-        node = self.state.node
-        return next(
-            (d.name for key, _p, d in self.logic.models() if node and key == node.model), ""
-        )
+    def _model(self):
+        """The description of the chosen model, or None."""
+        key = self.state.node.model if self.state.node else ""
+        return next((each for k, _path, each in self.logic.models() if k == key), None)
 
     def _fit(self) -> Fit:
         """None if no dataset is chosen."""
@@ -127,13 +146,21 @@ class TrainingSection(Section):
             output.name,
         )
 
+    def _on_dataset(self, path):
+        if self.state.node:
+            self._offer_beginnings()
+        self._on_asked()
+
+    def _on_from(self, index):
+        """Chosen by hand: so it stays."""
+        keep_setting("TrainingFrom", self.ui.trainFromComboBox.currentData)
+        self._on_asked()
+
     def _on_asked(self, value=None):
         """Another question: what was answered holds no more."""
         keep_setting("TrainingDataset", self.ui.trainDatasetPathLineEdit.currentPath)
         keep_setting("TrainingMinutes", str(self.ui.trainMinutesSpinBox.value))
         keep_setting("TrainingDevice", self.ui.trainDeviceComboBox.currentData)
-        if self.ui.trainFromComboBox.count > 1:
-            keep_setting("TrainingFrom", self.ui.trainFromComboBox.currentData)
         self._forget_question()
         self._plan = ""
         if self.state.node:
