@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 from ..errors import TrainingError
@@ -14,6 +16,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 # Where the extension is installed it lies beside this package; in a checkout where it is written.
 _PLACES = (_ROOT, _ROOT.parent / "training")
 
+_NICE = 10
 # At once, and in letters that whoever reads it expects.
 _SPEAKING = {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
 
@@ -42,13 +45,30 @@ def start(words, log, errors=None, python: str = None, command=None) -> subproce
     python = python or interpreter()
     command = command or ["-m", f"{_PACKAGE}.cli"]
     try:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [python, *map(str, command), *map(str, words)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=errors or subprocess.STDOUT,
             env={**environment(training_folder()), **_SPEAKING},
-            **apart(),
+            **_apart_and_behind(),
         )
+        _let_others_go_first(process.pid)
+        return process
     except OSError as error:
         raise TrainingError(f"'{python}' cannot be started: {error.strerror or error}.") from error
+
+
+def _apart_and_behind() -> dict:
+    """On Windows the priority is given with the start."""
+    how = apart()
+    if os.name == "nt":
+        how["creationflags"] |= subprocess.BELOW_NORMAL_PRIORITY_CLASS
+    return how
+
+
+def _let_others_go_first(pid: int) -> None:
+    """Who reviews meanwhile needs the processor for moments only, and then at once."""
+    if hasattr(os, "setpriority"):
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, pid, _NICE)

@@ -94,6 +94,12 @@ def test_it_outlives_who_began_it(tmp_path):
     assert ended(run).state == "cancelled"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="there it is given with the start")
+def test_it_lets_others_go_first(start):
+    run = start("slow")
+    assert os.getpriority(os.PRIO_PROCESS, run.begun.pid) > os.getpriority(os.PRIO_PROCESS, 0)
+
+
 def test_what_is_cancelled_can_be_resumed_and_not_while_it_goes_on(start):
     run = start("slow")
     until(lambda: run.can_resume and run.look().share == 0.5)
