@@ -6,9 +6,9 @@ import subprocess
 import sys
 
 import pytest
+from test_walls import listed_files, training_files_listed
 
 from places import MODULE_FOLDER, ROOT
-from test_walls import listed_files, training_files_listed
 
 
 @pytest.fixture

@@ -10,15 +10,24 @@ pytest.importorskip("torch")
 from landmark_heatmap.errors import DatasetError
 from landmark_heatmap.model.model_file import read_description
 from landmark_heatmap.runs.command import Fit
-from landmark_heatmap.runs.live import CASES, CURVE, LiveState, ask_to_stop, folder_of, read_live
+from landmark_heatmap.runs.live import (
+    CASES,
+    CURVE,
+    LOG,
+    LiveState,
+    ask_to_stop,
+    folder_of,
+    read_live,
+)
 from landmark_heatmap.runs.run import TrainingRun, begin
 from landmark_training.cli import main
 from landmark_training.live import Live, told_in
 from landmark_training.progress import each, note, settled, shown
 from training_examples import make_eyes, write_pairs
 
-SMALL = ["steps_per_epoch=4", "spacing_mm=[2]", "features=[4,8]", "batch_size=2", "fine=false"]
-WORDS = [*SMALL, "joint_features=4", "precision=float32", "validation_share=0.4", "device=cpu"]
+SMALL = ["steps_per_epoch=4", "spacing_mm=[2]", "features=[4,8]", "batch_size=2", "device=cpu"]
+FINE = ["fine_features=[4,8]", "crop_size=[16]", "crops_per_image=2", "joint_features=4"]
+WORDS = [*SMALL, *FINE, "fine=true", "precision=float32", "validation_share=0.4"]
 # landmark-train, with settings that let a network be trained in a second.
 TINY = (
     "import sys; from landmark_training.cli import main; words = sys.argv[1:]; "
@@ -48,10 +57,12 @@ def test_a_training_is_followed_to_its_end_and_compared_with_the_model_before(da
     until(lambda: not first.look().goes_on)
     state = first.look()
     assert state.state == "finished", first.log()
-    assert (state.stage, state.epoch, state.kept_epoch) == ("coarse", 1, 1)
+    assert (state.stage, state.epoch) == ("fine", 1)
     assert state.mre > 0 and any("batches of 2" in reason for reason in state.reasons)
     for name in (CURVE, CASES):
         assert first.picture(name).read_bytes().startswith(b"\x89PNG")
+    said = (folder_of(first.folder) / LOG).read_text(encoding="utf-8")
+    assert "cannot be drawn" not in said
     assert read_description(first.model_path).name == "First"
     second = begin(Fit(str(data), str(tmp_path / "second"), str(first.model_path)), **how(1))
     until(lambda: not second.look().goes_on)
@@ -107,7 +118,7 @@ def test_the_plan_says_what_fit_would_do_and_does_nothing(data, tmp_path, capsys
 
 
 def test_without_held_out_cases_the_plan_says_what_that_means(data, capsys):
-    words = ["plan", "--data", str(data), "--set", *SMALL, "device=cpu", "validation_share=0"]
+    words = ["plan", "--data", str(data), "--set", *SMALL, "validation_share=0"]
     assert main([*words, "epochs=3"]) == 0
     told = capsys.readouterr().out
     assert "will not be known" in told and "about 3 epochs" in told
