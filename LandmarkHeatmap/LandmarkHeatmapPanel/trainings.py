@@ -116,7 +116,7 @@ def _errors(state: LiveState) -> str:
     """What the validation says, in a line."""
     if state.mre is None:
         return ""
-    text = _("Error on held-out cases: {now:.3g} {unit} in epoch {epoch}; kept: {kept:.3g} {unit}.")
+    text = _("Held-out error {now:.3g} {unit} (epoch {epoch}), of what is kept {kept:.3g} {unit}.")
     kept = state.mre if state.kept_mre is None else state.kept_mre
     return text.format(now=state.mre, unit=state.unit, epoch=state.epoch, kept=kept)
 
