@@ -40,7 +40,7 @@ class TrainingList:
 
     def __init__(self):
         # Kept, for a run knows the process that it has started; and what is over stays as it is.
-        self._runs, self._over = {}, {}
+        self._runs, self._over, self._last = {}, {}, {}
 
     def all(self) -> list:
         """TrainingRuns."""
@@ -56,9 +56,11 @@ class TrainingList:
             self._over.clear()
         found = []
         for run in self.all():
-            state = self._over.get(run.folder) or run.look()
+            # On Windows a file that is being replaced cannot be read at that moment.
+            state = self._over.get(run.folder) or run.look() or self._last.get(run.folder)
             if state is None:
                 continue
+            self._last[run.folder] = state
             if not state.goes_on:
                 self._over[run.folder] = state
             found.append((run, state))
@@ -102,7 +104,7 @@ def _keep(known: dict) -> None:
 def left(state: LiveState) -> str:
     if state.left_seconds is None:
         return ""
-    seconds = state.left_seconds - (time.time() - state.told)
+    seconds = state.left_seconds - max(0.0, time.time() - state.told)
     return " - " + _("{time} left").format(time=duration(seconds))
 
 

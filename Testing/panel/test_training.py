@@ -171,6 +171,18 @@ def test_a_model_of_other_landmarks_is_not_what_it_begins_with(host, panel, trai
     assert "--from synthetic_hip" in panel.ui.trainCommandTextEdit.plainText
 
 
+def test_it_trains_from_where_was_exported_to_unless_another_was_chosen(
+    host, panel, result, tmp_path
+):
+    for name in ("first", "second"):
+        panel.ui.datasetPathLineEdit.currentPath = str(tmp_path / name)
+        host.click(panel.ui.exportButton)
+        assert panel.ui.trainDatasetPathLineEdit.currentPath == str(tmp_path / name)
+    panel.ui.trainDatasetPathLineEdit.currentPath = str(tmp_path / "own")
+    host.click(panel.ui.exportButton)
+    assert panel.ui.trainDatasetPathLineEdit.currentPath == str(tmp_path / "own")
+
+
 def test_training_asks_for_its_own_packages(host, panel, train):
     installed = []
     panel.logic.missingTrainingPackages = lambda: [] if installed else ["psutil"]

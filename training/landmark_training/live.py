@@ -6,6 +6,7 @@ The files are those of `landmark_heatmap.runs.live`.
 from __future__ import annotations
 
 import _thread
+import math
 import os
 import signal
 import threading
@@ -66,7 +67,7 @@ class Live:
         self._run = None if run is None else Path(run)
         self.folder, self._lock = None, None
         self._state, self._changing = LiveState(state=RUNNING, what="starting"), threading.Lock()
-        self._is_asked = False
+        self._is_asked, self._written = False, -math.inf
 
     def settle(self) -> None:
         """Begin to tell, unless another process trains there: that one is not spoken for."""
@@ -93,7 +94,7 @@ class Live:
         if not self._is_asked and take_request(self._run):
             self._is_asked = True
             _thread.interrupt_main()
-        if time.time() - self._state.told >= _EVERY_SECONDS:
+        if time.monotonic() - self._written >= _EVERY_SECONDS:
             self._change(what=what, share=share, left_seconds=left_seconds)
             self._write(patience=1)
 
@@ -122,6 +123,7 @@ class Live:
     def _write(self, **how) -> None:
         """A full disk is the run's own trouble, and told there."""
         self._change(told=time.time())
+        self._written = time.monotonic()
         with suppress(OSError):
             write_live(self._run, self._state, **how)
 

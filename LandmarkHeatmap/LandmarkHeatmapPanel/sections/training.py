@@ -119,8 +119,8 @@ class TrainingSection(Section):
         return not set(names) & set(self._model().landmarks.names)
 
     def offer(self) -> None:
-        """A case was exported: train from its dataset, if none was chosen."""
-        if not self.ui.trainDatasetPathLineEdit.currentPath:
+        """A case was exported: train from its dataset, unless another one was chosen here."""
+        if not setting("TrainingDataset"):
             self.ui.trainDatasetPathLineEdit.currentPath = setting("DatasetFolder")
 
     # --- what is asked for
@@ -158,7 +158,9 @@ class TrainingSection(Section):
 
     def _on_asked(self, value=None):
         """Another question: what was answered holds no more."""
-        keep_setting("TrainingDataset", self.ui.trainDatasetPathLineEdit.currentPath)
+        folder = self.ui.trainDatasetPathLineEdit.currentPath
+        # What is exported to is followed, and need not be remembered.
+        keep_setting("TrainingDataset", "" if folder == setting("DatasetFolder") else folder)
         keep_setting("TrainingMinutes", str(self.ui.trainMinutesSpinBox.value))
         keep_setting("TrainingDevice", self.ui.trainDeviceComboBox.currentData)
         self._forget_question()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 
+from ..worker.process import end_with_all
 from .command import Fit
 from .process import start
 
@@ -41,9 +42,7 @@ class Foresight:
 
     def close(self) -> None:
         """What is not asked for any more is ended."""
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
+        end_with_all(self._process)
         self._said.close()
         self._errors.close()
 

@@ -166,16 +166,18 @@ def begin(fit: Fit, **how) -> TrainingRun:
     """
     folder = Path(fit.output)
     began = Begun(fit.told(), fit.data, fit.parent, fit.minutes, fit.device, time.time())
+    if not Path(fit.data).is_dir():
+        raise TrainingError(f"There is no folder '{fit.data}' to train from.")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)
         if any(folder.iterdir()):
             raise TrainingError(f"'{folder}' is not empty; nothing in it is overwritten.")
         folder_of(folder).mkdir()
-        write_live(folder, LiveState(told=time.time()))
-        write_json(folder_of(folder) / BEGUN, asdict(began))
         try:
+            write_live(folder, LiveState(told=time.time()))
+            write_json(folder_of(folder) / BEGUN, asdict(began))
             process = _start_in(folder, fit.words(), how)
-        except TrainingError:
+        except (OSError, TrainingError):
             _forget(folder)
             raise
         write_json(folder_of(folder) / BEGUN, asdict(replace(began, pid=process.pid)))

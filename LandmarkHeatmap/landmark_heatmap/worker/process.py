@@ -35,6 +35,23 @@ def apart() -> dict:
     return {"start_new_session": True}
 
 
+def end_with_all(process: subprocess.Popen) -> None:
+    """End a process that was started `apart`, with all that it started, at once."""
+    if process.poll() is None:
+        try:
+            if os.name == "nt":
+                subprocess.run(
+                    ["taskkill", "/F", "/T", "/PID", str(process.pid)],
+                    capture_output=True,
+                    check=False,
+                )
+            else:
+                os.killpg(process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            process.kill()
+    process.wait()
+
+
 class WorkerProcess:
     """Lines to it and from it, its errors, and its end. longest_line: bytes of one from it."""
 
@@ -96,19 +113,7 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """With all that it started."""
-        if self.is_alive():
-            try:
-                if os.name == "nt":
-                    subprocess.run(
-                        ["taskkill", "/F", "/T", "/PID", str(self._process.pid)],
-                        capture_output=True,
-                        check=False,
-                    )
-                else:
-                    os.killpg(self._process.pid, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):
-                self._process.kill()
-        self._process.wait()
+        end_with_all(self._process)
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             with suppress(OSError):
                 pipe.close()

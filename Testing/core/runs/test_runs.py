@@ -140,8 +140,14 @@ def test_nothing_of_the_users_is_trained_over(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis.txt").write_text("mine")
     with pytest.raises(TrainingError, match="not empty"):
-        begin(Fit(str(tmp_path), str(tmp_path / "run")), **HOW)
+        begin(Fit(str(tmp_path / "run"), str(tmp_path / "run")), **HOW)
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["thesis.txt"]
+
+
+def test_a_dataset_that_is_not_there_is_told_before_anything_is_made(tmp_path):
+    with pytest.raises(TrainingError, match="no folder '.*typo'"):
+        begin(Fit(str(tmp_path / "typo"), str(tmp_path / "typo-run")), **HOW)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_python_that_is_not_there_is_told_and_leaves_nothing(tmp_path):
