@@ -241,9 +241,10 @@ class Run:
         """What those who look from elsewhere are told of an epoch, and see of a validation."""
         note(stage=self.role, epoch=self.epoch, unit=self.before.unit)
         if metrics:
-            note(mre=metrics["mre_mm"], kept_epoch=self.choice.kept_epoch)
+            mre = metrics.get("mre_mm")
+            note(mre=mre, kept_epoch=self.choice.kept_epoch)
             if self.choice.kept_epoch == self.epoch:
-                note(kept_mre=metrics["mre_mm"])
+                note(kept_mre=mre)
             show(self.output, self.task, self.before.unit)
 
     def _checkpoint_or_tell(self) -> None:
