@@ -100,6 +100,18 @@ def test_it_lets_others_go_first(start):
     assert os.getpriority(os.PRIO_PROCESS, run.begun.pid) > os.getpriority(os.PRIO_PROCESS, 0)
 
 
+def test_it_is_cancelled_also_where_ctrl_c_is_ignored(start):
+    """As in what a script has started in the background, Slicer among it."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        run = start("slow")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    until(lambda: run.look().share == 0.5)
+    run.cancel()
+    assert ended(run).state == "cancelled"
+
+
 def test_what_is_cancelled_can_be_resumed_and_not_while_it_goes_on(start):
     run = start("slow")
     until(lambda: run.can_resume and run.look().share == 0.5)
