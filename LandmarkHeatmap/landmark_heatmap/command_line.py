@@ -101,7 +101,7 @@ def run_command(program: str, command, options) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        print(f"{program}: {_told(error)}", file=sys.stderr)
+        print(f"{program}: {told(error)}", file=sys.stderr)
     except MemoryError:
         print(f"{program}: There is not enough memory.", file=sys.stderr)
     except KeyboardInterrupt:
@@ -134,7 +134,7 @@ def _ended_as_by_ctrl_c(asked: list):
         signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
 
 
-def _told(error: OSError) -> str:
+def told(error: OSError) -> str:
     """Which file, and why, in words."""
     why = error.strerror or str(error) or type(error).__name__
     why = f"{why}: {_MEANS[error.errno]}" if error.errno in _MEANS else why
