@@ -35,11 +35,11 @@ _NOT_SHOWN = 3.0
 class ShapePrior:
     """Statistics of the vectors between landmarks, along the axes of the model's grid, in mm.
 
-    mean: (L, L, D), the vector from landmark a to landmark b at [b, a]. covariance: (L, L, D, D),
-    mm squared, over the cases. cases: (L, L), how many have both. limit: the implausibility that
-    99 % of all cases stay below, as far as those seen can tell; infinite where one alone cannot.
-    shape: (L, D) mm, the mean shape of cases in arbitrary poses, NaN for landmarks that no case has;
-    mean and covariance are along its axes then. None for cases that lie alike.
+    mean: (L, L, D), the vector from landmark a to landmark b at [b, a]. covariance: (L, L, D, D), mm
+    squared, over the cases. cases: (L, L), how many have both. limit: the implausibility that 99 % of
+    all cases stay below, as far as those seen can tell; infinite where one alone cannot. shape: (L, D)
+    mm, the mean shape of cases in arbitrary poses, NaN for landmarks that no case has; mean and
+    covariance are along its axes then. None for cases that lie alike.
     """
 
     mean: np.ndarray

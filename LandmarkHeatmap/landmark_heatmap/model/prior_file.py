@@ -60,7 +60,7 @@ def prior_from(arrays: dict) -> ShapePrior:
     if not arrays:
         return None
     mean, covariance, cases = (arrays[PREFIX + name] for name in _PARTS)
-    # Files from before there was a limit have none; those of one case had zero, which nothing is below.
+    # Files from before there was a limit have none; those of one case once had zero.
     limit = float(arrays.get(PREFIX + "limit", np.inf)) or np.inf
     shape = arrays.get(PREFIX + "shape")
     _check_values(mean, covariance, cases, limit, shape)

@@ -17,6 +17,7 @@ if __package__ in (None, ""):  # run by its path; the package is two folders up
 
 from landmark_heatmap.errors import LandmarkHeatmapError, PredictionError
 from landmark_heatmap.images.geometry import Image
+from landmark_heatmap.launch import let_threads_sleep
 from landmark_heatmap.registering.stamp import stamp
 from landmark_heatmap.worker import arrays, protocol
 
@@ -40,7 +41,7 @@ class Server:
     def __init__(self, folder: Path, output, make_predictor=None):
         self.folder, self.output = folder, output
         self.make_predictor = make_predictor or _predictor
-        self.loaded, self.kept = {}, None
+        self.loaded, self.kept, self.threads = {}, None, None
         self.waiting = queue.Queue(_MOST_WAITING)
         self.unwanted = set()
         self._speaking = threading.Lock()
@@ -130,6 +131,7 @@ class Server:
 
         progress("Loading the model", 0.0)
         predictor, note = self._loaded(request["model"], request["device"])
+        self._fit_threads(predictor)
         ready = time.monotonic()
 
         def on_predicting(stage, fraction):
@@ -178,6 +180,15 @@ class Server:
         note = "The GPU's memory is too small for this image: computed on the processor."
         return predictor.predict(image, progress, keep), predictor, note
 
+    def _fit_threads(self, predictor) -> None:
+        """As many as the machine has free: other programs may have come or gone."""
+        if "torch" not in sys.modules or str(getattr(predictor, "device", "")) != "cpu":
+            return
+        from landmark_heatmap.detection.threads import Threads
+
+        self.threads = self.threads or Threads()
+        self.threads.fit()
+
     def _loaded(self, model: str, device: str) -> tuple:
         """(predictor, which device it took and why). The last one stays, unless its files changed."""
         key = (model, device, stamp(model))
@@ -191,14 +202,6 @@ class Server:
 def _predictor(model: str, device: str):
     from landmark_heatmap.registering import models
 
-    if models.is_registered(model):
-        return models.load(model, device)
-    import torch
-
-    # The machine is the worker's: nobody else in this process wants its cores.
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(usable or 1)
     return models.load(model, device)
 
 
@@ -251,6 +254,7 @@ def main(arguments=None, make_predictor=None) -> None:
     folder = Path((sys.argv[1:] if arguments is None else arguments)[0])
     code = _BROKEN
     try:
+        let_threads_sleep()
         _leave_on_signals(folder)
         # Standard output is the client's; whatever prints gets standard error instead.
         output = os.fdopen(os.dup(1), "wb")
