@@ -59,7 +59,7 @@ WINGS = {
             "learning",
             "importing",
         ),
-        *("ensemble", "recalibrate", "folds", "fit", "crossval", "commands", "cli"),
+        *("ensemble", "recalibrate", "folds", "starts", "fit", "crossval", "commands", "cli"),
     ),
 }
 # What runs inside Slicer only, and is not installed elsewhere.

@@ -9,6 +9,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from landmark_heatmap.model.model_file import MODEL_SUFFIX
+from landmark_heatmap.registering.start_file import START_SUFFIX
 from LandmarkHeatmapLib.volumes import component_note
 
 from ..models import told
@@ -122,7 +123,7 @@ class InputSection(Section):
             slicer.util.mainWindow(),
             _("Add a model"),
             "",
-            _("Landmark models") + f" (*{MODEL_SUFFIX})",
+            _("Landmark models") + f" (*{MODEL_SUFFIX} *{START_SUFFIX})",
         )
         if path:
             self.add_model(path)
@@ -192,7 +193,7 @@ class ModelDrop(qt.QObject):
         if event.type() not in (qt.QEvent.DragEnter, qt.QEvent.Drop):
             return False
         paths = [url.toLocalFile() for url in event.mimeData().urls()]
-        if not paths or not all(path.endswith(MODEL_SUFFIX) for path in paths):
+        if not paths or not all(path.endswith((MODEL_SUFFIX, START_SUFFIX)) for path in paths):
             return False
         event.acceptProposedAction()
         if event.type() == qt.QEvent.Drop:

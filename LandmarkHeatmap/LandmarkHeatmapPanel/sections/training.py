@@ -8,6 +8,7 @@ from slicer.i18n import tr as _
 
 from landmark_heatmap.dataset.landmark_sources import landmark_set_from
 from landmark_heatmap.errors import LandmarkHeatmapError
+from landmark_heatmap.registering.models import network_of
 from landmark_heatmap.runs.command import Fit, folder_for_run
 from landmark_heatmap.runs.foresight import Foresight
 from landmark_heatmap.runs.live import CASES, CURVE, LiveState
@@ -126,9 +127,10 @@ class TrainingSection(Section):
     # --- what is asked for
 
     def _model(self):
-        """The description of the chosen model, or None."""
+        """The description of the chosen model, or None; cases that are registered are no network."""
         key = self.state.node.model if self.state.node else ""
-        return next((each for k, _path, each in self.logic.models() if k == key), None)
+        found = next((each for k, _path, each in self.logic.models() if k == key), None)
+        return None if found is None or found.dimension is None else found
 
     def _fit(self) -> Fit:
         """None if no dataset is chosen."""
@@ -140,7 +142,7 @@ class TrainingSection(Section):
         return Fit(
             data,
             str(output),
-            "" if is_new else str(self.logic.modelPath(self.state.node.model)),
+            "" if is_new else str(network_of(self.logic.modelPath(self.state.node.model)) or ""),
             self.ui.trainMinutesSpinBox.value,
             self.ui.trainDeviceComboBox.currentData,
             output.name,

@@ -1,15 +1,19 @@
-"""Where a model is asked for, a dataset folder will do: its cases are registered. Needs no torch."""
+"""Where a model is asked for, a dataset folder will do, whose cases are registered; or a file that names
+a model and a dataset, to be used together. Needs no torch before a network is loaded."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from ..dataset.folder import is_dataset, newest_revisions, read_landmark_set
-from ..errors import DatasetError
+from ..errors import DatasetError, ModelFileError
 from ..model import shipped
 from ..model.model_file import read_description
 from .description import described
 from .registrar import RegisteredStart
+from .start_file import is_start_file, read_start
+from .together import Together
 
 
 def is_registered(model) -> bool:
@@ -18,13 +22,25 @@ def is_registered(model) -> bool:
 
 
 def model_path(model) -> Path:
-    """As model.shipped.model_path; a dataset folder is meant by its own path."""
-    return Path(model) if is_registered(model) else shipped.model_path(model)
+    """As model.shipped.model_path; a dataset folder, and a start file, are meant by their own paths."""
+    is_own = is_registered(model) or is_start_file(model)
+    return Path(model) if is_own else shipped.model_path(model)
+
+
+def network_of(path):
+    """The model file that is used where this is chosen as a model; None for a dataset folder. Raises
+    ModelFileError for a start file that cannot be read."""
+    if is_registered(path):
+        return None
+    return shipped.model_path(read_start(path).model) if is_start_file(path) else Path(path)
 
 
 def describe(model):
     """The ModelDescription of a model file, or what stands for it of a dataset folder, of which no image
     is read. Raises ModelFileError, or DatasetError for a dataset without cases."""
+    if is_start_file(model):
+        network, cases = read_description(network_of(model)), describe(_dataset_of(model))
+        return replace(network, name=f"{network.name} and {cases.name} ({cases.version})")
     if not is_registered(model):
         return read_description(model)
     cases = sum(1 for _ in newest_revisions(model))
@@ -34,9 +50,19 @@ def describe(model):
 
 
 def load(model, device: str = "auto"):
-    """A Predictor of a model file, or a RegisteredStart of a dataset folder. Raises what they raise."""
+    """A Predictor of a model file, a RegisteredStart of a dataset folder, or both Together of a start
+    file. Raises what they raise."""
     if is_registered(model):
         return RegisteredStart(model)
     from ..detection.predict import Predictor
 
+    if is_start_file(model):
+        return Together(Predictor(network_of(model), device), RegisteredStart(_dataset_of(model)))
     return Predictor(model, device)
+
+
+def _dataset_of(start_file) -> Path:
+    dataset = read_start(start_file).dataset
+    if not is_registered(dataset):
+        raise ModelFileError(f"'{start_file}' names '{dataset}', which is no dataset folder.")
+    return dataset

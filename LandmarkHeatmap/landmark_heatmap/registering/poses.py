@@ -17,10 +17,15 @@ _CLEARLY_BETTER = 1.15
 # So many of the starts are looked at more closely.
 FINALISTS = 2
 _BINS = 24
+# The search over all places: voxels along the longest side, how many places are tried, how far from each
+# other in voxels, which share of what could overlap has to, and what more of it is worth.
+_SEARCH_VOXELS, _SHIFTS, _SEARCH_APART, _LEAST_OVERLAP, _OVERLAP_POWER = 40, 3, 3, 0.2, 0.4
+_LEAST_BRIGHT = 0.55
 
 
-def starts(case: View, image: View) -> list:
-    """(4, 4) matrices or (3, 3) in 2D, from the case's frame to the image's, as it lies first."""
+def starts(case: View, image: View) -> tuple:
+    """(those of the case as it lies, those where it is turned): matrices, (4, 4), or (3, 3) in 2D, from
+    the case's frame to the image's."""
     d = case.dimension
     turn = np.eye(d)
     if d == 3:
@@ -29,6 +34,7 @@ def starts(case: View, image: View) -> list:
     size = float(np.clip(size, 0.5, 2.0))
     middles = _middle(case), _middle(image)
     as_it_lies = [
+        *_shifted(case, image, turn),
         _matrix(turn, 1.0, case.size_mm / 2, image.size_mm / 2),
         _matrix(turn, size, *middles),
     ]
@@ -37,6 +43,65 @@ def starts(case: View, image: View) -> list:
     if d == 2:
         turned += [_matrix(turn @ each, size, *middles) for each in _signed(2)[1:]]
     return as_it_lies, turned
+
+
+def _shifted(case: View, image: View, turn) -> list:
+    """Starts where the case, as it lies, is most alike to the image, of all places: an image may show
+    far more or less than the case, or another part (Padfield, IEEE Trans. Image Process. 21, 2012)."""
+    import SimpleITK as sitk
+
+    d = case.dimension
+    unit = float(max(case.size_mm.max(), image.size_mm.max())) / _SEARCH_VOXELS
+    # The image along the axes of the case.
+    size = abs(turn.T) @ image.size_mm
+    upright = _matrix(turn, 1.0, size / 2, image.size_mm / 2)
+    small, large = (
+        _coarse(view, matrix, extent, unit)
+        for view, matrix, extent in (
+            (case, np.eye(d + 1), case.size_mm),
+            (image, upright, size),
+        )
+    )
+    masks = [sitk.Cast(each >= 0, sitk.sitkFloat32) for each in (large, small)]
+    alike = sitk.MaskedFFTNormalizedCorrelation(large, small, *masks, 0, _LEAST_OVERLAP)
+    values = sitk.GetArrayFromImage(alike) * _overlap(alike.GetSize()) ** _OVERLAP_POWER
+    found = []
+    for _ in range(_SHIFTS):
+        at = np.array(np.unravel_index(np.argmax(values), values.shape))
+        near = tuple(slice(max(0, a - _SEARCH_APART), a + _SEARCH_APART + 1) for a in at)
+        values[near] = -1
+        # Where the first voxel of the case comes to lie.
+        shift = (at[::-1] - (np.array(small.GetSize()) - 1)) * unit
+        found.append(upright @ _matrix(np.eye(d), 1.0, np.zeros(d), shift))
+    return found
+
+
+def _overlap(size) -> np.ndarray:
+    """For each place (K, J, I) the share that case and image have in common there, if of one size."""
+    lines = [1 - abs(np.arange(n) - (n - 1) / 2) / ((n + 1) / 2) for n in size[::-1]]
+    overlap = np.ones(())
+    for line in lines:
+        overlap = overlap[..., None] * line
+    return overlap
+
+
+def _coarse(view: View, matrix, extent, unit: float):
+    """A view at a coarse spacing, as an ITK image, smoothed; -1 where the view does not reach."""
+    import SimpleITK as sitk
+
+    d = view.dimension
+    affine = sitk.AffineTransform(d)
+    affine.SetMatrix(matrix[:d, :d].ravel().tolist())
+    affine.SetTranslation(matrix[:d, d].tolist())
+    # What is soft and all around looks alike everywhere: of it, only the brighter half counts.
+    bright = float(np.median(view.values[_weights(view) > 0]))
+    bright = sitk.Clamp(view.itk, sitk.sitkFloat32, min(bright, _LEAST_BRIGHT), 1.0)
+    smooth = sitk.SmoothingRecursiveGaussian(bright, 0.5 * unit)
+    size = np.maximum(1, np.rint(np.asarray(extent) / unit)).astype(int).tolist()
+    return sitk.Resample(
+        *(smooth, size, affine, sitk.sitkLinear, [0.0] * d, [unit] * d),
+        *(np.eye(d).ravel().tolist(), -1.0, sitk.sitkFloat32),
+    )
 
 
 def _matrix(turn, size: float, from_, to) -> np.ndarray:

@@ -5,15 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..dataset.folder import is_dataset, newest_revisions
+from .start_file import is_start_file, read_start
 
 
 def stamp(model):
     """Another one when the file was written again, or a case of the dataset added or revised; None where
-    there is neither file nor dataset."""
+    there is neither file nor dataset. Raises ModelFileError for a start file that cannot be read."""
     path = Path(model)
     if is_dataset(path):
         return tuple((case.name, revision.name) for case, revision in newest_revisions(path))
     if not path.is_file():
         return None
     stat = path.stat()
-    return stat.st_mtime_ns, stat.st_size
+    own = stat.st_mtime_ns, stat.st_size
+    if not is_start_file(path):
+        return own
+    named = read_start(path)
+    return own, stamp(named.model), stamp(named.dataset)

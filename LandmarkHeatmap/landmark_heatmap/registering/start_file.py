@@ -1,0 +1,69 @@
+"""A small file that names a model and a dataset, to be used together: NAME.start.json."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import ModelFileError, quoted
+from ..files import read_json, write_json
+
+START_SUFFIX = ".start.json"
+_SCHEMA, _VERSION = "landmark-heatmap-start", 1
+
+
+@dataclass(frozen=True)
+class StartFile:
+    """model: the path of a model file, or the name of one that comes along. dataset: of a folder."""
+
+    model: str
+    dataset: Path
+
+
+def is_start_file(path) -> bool:
+    return str(path).lower().endswith(START_SUFFIX)
+
+
+def write_start(path, model, dataset) -> Path:
+    """A new file. What lies beside or below it is named from there, so that both can be moved together.
+
+    Raises ModelFileError for another ending, FileExistsError for a file that is there already.
+    """
+    path = Path(path)
+    if not is_start_file(path):
+        raise ModelFileError(f"'{path}' has to end in {START_SUFFIX}.")
+    is_name = Path(model).name == str(model) and not Path(model).exists()
+    document = {
+        "schema": _SCHEMA,
+        "schema_version": _VERSION,
+        "model": str(model) if is_name else _from(path, model),
+        "dataset": _from(path, dataset),
+    }
+    write_json(path, document, new=True)
+    return path
+
+
+def read_start(path) -> StartFile:
+    """Raises ModelFileError for what is no such file, or is of a newer version."""
+    document = read_json(path, ModelFileError)
+    if not isinstance(document, dict) or document.get("schema") != _SCHEMA:
+        raise ModelFileError(f"'{path}' does not name a model and a dataset to be used together.")
+    if document.get("schema_version") != _VERSION:
+        version = quoted(document.get("schema_version"))
+        raise ModelFileError(f"'{path}' has schema version {version}. Update LandmarkHeatmap.")
+    model, dataset = (document.get(key) for key in ("model", "dataset"))
+    if not all(isinstance(each, str) and each for each in (model, dataset)):
+        raise ModelFileError(f"'{path}' has to name a 'model' and a 'dataset'.")
+    folder = Path(path).resolve().parent
+    beside = folder / model
+    return StartFile(str(beside) if beside.is_file() else model, folder / dataset)
+
+
+def _from(path: Path, other) -> str:
+    """Relative where that does not lead out of the folder."""
+    folder, other = path.resolve().parent, Path(other).resolve()
+    try:
+        return other.relative_to(folder).as_posix()
+    except ValueError:
+        return os.path.abspath(other)

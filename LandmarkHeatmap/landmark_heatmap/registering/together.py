@@ -1,0 +1,133 @@
+"""A network and registered cases, one answer: where both agree, their mean; where not, the cases' word.
+
+With few cases a network is the more exact of the two where it is right, and now and then it is on another
+structure altogether; registration is never far off, and seldom exact.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+
+import numpy as np
+
+from ..annotation.landmarks import LandmarkSet
+from ..detection.prediction import LandmarkPrediction, Prediction, moved
+from ..images.geometry import Image, in_pixels
+from ..model.description import ModelIdentity
+from .registrar import RegisteredStart
+from .telling import told
+from .views import POSE_VOXELS, view_of
+from .votes import Combined
+
+# The mean distance from a centre, in standard deviations along an axis.
+_MEAN_DISTANCE = {2: math.sqrt(math.pi / 2), 3: math.sqrt(8 / math.pi)}
+# Farther apart than so many of what both expect together, they speak of two places.
+_APART = 3.0
+# How much of the way between two places is believed to lie within a standard deviation.
+_OF_THE_WAY = 0.25
+
+
+class Together:
+    """What Predictor is to a model file, for a model and the cases of a dataset.
+
+    predictor: of the network. start: a RegisteredStart. Landmarks that only one of them knows are told by
+    that one alone.
+    """
+
+    def __init__(self, predictor, start: RegisteredStart):
+        self.predictor, self.start = predictor, start
+        own = predictor.description.landmarks
+        new = [m for m in start.atlas.landmarks.landmarks if m.name not in own.names]
+        self.landmarks = LandmarkSet(
+            (*own.landmarks, *new), own.mirror_pairs, own.name, own.midline
+        )
+        self.model = _Both(_identity(predictor.model.identity, start.atlas.identity))
+
+    def __repr__(self) -> str:
+        return f"Together({self.predictor!r}, {self.start!r})"
+
+    @property
+    def description(self):
+        return self.predictor.description
+
+    @property
+    def device(self):
+        return self.predictor.device
+
+    @property
+    def note(self) -> str:
+        return self.predictor.note
+
+    def predict(self, image: Image, progress=None, keep=None) -> Prediction:
+        """As Predictor.predict and RegisteredStart.predict, whose errors it raises."""
+        progress = progress or (lambda stage, fraction: None)
+        network = self.predictor.predict(image, lambda s, f: progress(s, 0.3 * f), keep)
+        registered = self.start.predict(image, lambda s, f: progress(s, 0.3 + 0.7 * f))
+        return self.joined(network, registered, image)
+
+    def joined(self, network: Prediction, registered: Prediction, image: Image) -> Prediction:
+        """One Prediction of two of the same image."""
+        exact = in_pixels(image)
+        network, registered = (
+            moved(each, exact.ijk_to_lps, image.ijk_to_lps) for each in (network, registered)
+        )
+        ours, theirs = (
+            {point.name: point for point in each.points} for each in (network, registered)
+        )
+        both = [n for n in ours if n in theirs and _are_there(ours[n], theirs[n])]
+        points = {**theirs, **ours, **self._means(both, ours, theirs, exact)}
+        joined = tuple(points[name] for name in self.landmarks.names)
+        prediction = Prediction(self.landmarks, joined, network.grid, self.model.identity)
+        return moved(prediction, image.ijk_to_lps, exact.ijk_to_lps)
+
+    def _means(self, names, ours, theirs, image: Image) -> dict:
+        if not names:
+            return {}
+        view = view_of(image, POSE_VOXELS)
+        found = [together(ours[name], theirs[name], view.dimension) for name in names]
+        positions, covariances = map(np.array, zip(*found))
+        known = {m.name: m for m in self.landmarks.landmarks}
+        blur_mm = float(np.sqrt(np.min([np.trace(c) / 3 for c in covariances])))
+        presences = [max(ours[name].presence, theirs[name].presence) for name in names]
+        landmarks = LandmarkSet(tuple(known[name] for name in names))
+        combined = Combined(positions, covariances, np.full(len(names), 2.0))
+        return dict(zip(names, told(landmarks, combined, presences, view, blur_mm)))
+
+
+class _Both:
+    def __init__(self, identity: ModelIdentity):
+        self.identity = identity
+
+
+def _are_there(one: LandmarkPrediction, other: LandmarkPrediction) -> bool:
+    return not one.is_absent and not other.is_absent
+
+
+def together(network: LandmarkPrediction, registered: LandmarkPrediction, dimension: int) -> tuple:
+    """(position (3,), covariance (3, 3)) of one landmark, in LPS and mm."""
+    expected = [_expected(point) for point in (network, registered)]
+    sigmas = [each / _MEAN_DISTANCE[dimension] for each in expected]
+    between = np.asarray(registered.position_lps) - network.position_lps
+    # By their widths, not their squares: what each says of itself is no more than an estimate.
+    share = sigmas[0] / (sigmas[0] + sigmas[1])
+    if np.linalg.norm(between) > _APART * math.hypot(*expected):
+        share = 1.0
+    position = network.position_lps + share * between
+    variance = (1 - share) * sigmas[0] ** 2 + share * sigmas[1] ** 2
+    # What both were said to be off, and, along the way from one to the other, what lies between.
+    of_both = share * (1 - share) if share < 1 else _OF_THE_WAY**2
+    return position, variance * np.eye(3) + of_both * np.outer(between, between)
+
+
+def _expected(point: LandmarkPrediction) -> float:
+    """mm; of a model that does not say, the width of its marker."""
+    if point.doubt is not None:
+        return max(point.doubt.expected_mm, 1e-6)
+    return max(point.sigma_mm or 1.0, 1e-6)
+
+
+def _identity(network: ModelIdentity, registered: ModelIdentity) -> ModelIdentity:
+    digest = hashlib.sha256(f"{network.sha256} {registered.sha256}".encode()).hexdigest()
+    name = f"{network.name} and {registered.name}"
+    return ModelIdentity(name, f"{network.version}, {registered.version}", digest)

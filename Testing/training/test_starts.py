@@ -1,0 +1,124 @@
+"""What to begin the next case with: the cases, a network, or both."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from shapes import LANDMARKS, NAMES, add_shape, shape_image
+
+from landmark_heatmap.images.identity import image_id
+from landmark_heatmap.registering.start_file import read_start
+
+pytest.importorskip("torch")
+
+from landmark_heatmap.registering.registrar import RegisteredStart
+from landmark_training import cli
+from landmark_training import starts as starts_module
+from landmark_training.starts import BOTH, NETWORK, REGISTERED, starts, told
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    for number, bend in enumerate((0, 2, 4)):
+        add_shape(tmp_path / "shapes", f"case-{number}", bend=bend)
+    return tmp_path / "shapes"
+
+
+class Off:
+    """Stands for a network that is off by so many mm along x, and says so."""
+
+    def __init__(self, cases, mm):
+        self.cases, self.mm = cases, mm
+        self.model = self.cases.atlas
+        self.description = self.cases.description
+
+    def predict(self, image, progress=None, keep=None):
+        found = self.cases.predict(image)
+        truth = {image_id(image): at for image, at in map(shape, (0, 2, 4))}
+        at = truth[image_id(image)]
+        points = tuple(
+            replace(
+                point,
+                position_lps=np.array(at[point.name]) + [self.mm, 0, 0],
+                doubt=replace(point.doubt, expected_mm=abs(self.mm) + 0.1),
+            )
+            for point in found.points
+        )
+        return replace(found, points=points)
+
+
+def shape(bend):
+    return shape_image(bend=bend)
+
+
+def with_network(monkeypatch, dataset, mm):
+    network = Off(RegisteredStart(dataset), mm)
+    monkeypatch.setattr(
+        starts_module, "_network", lambda path, device, atlas: (network, atlas.cases, [])
+    )
+    return starts(dataset, "a.safetensors")
+
+
+def test_each_case_is_left_out_and_the_others_are_laid_over_it(dataset):
+    found = starts(dataset)
+    (start,) = found.starts
+    assert start.name == REGISTERED
+    assert [case.name for case in start.evaluation.cases] == ["case-0", "case-1", "case-2"]
+    # None was registered to itself, which would leave next to nothing.
+    assert 0.1 < start.evaluation.overall.mean_mm.value < 4
+    assert "Each case left out in turn, of 3" in told(found)
+
+
+def test_one_case_cannot_be_left_out_and_that_is_said(tmp_path):
+    add_shape(tmp_path / "shapes", "one")
+    assert "annotate a second one" in told(starts(tmp_path / "shapes"))
+
+
+def test_a_network_that_is_better_has_overtaken_the_cases_and_a_bad_one_has_not(
+    dataset, monkeypatch
+):
+    good = with_network(monkeypatch, dataset, 0.0)
+    errors = {start.name: start.evaluation.overall.mean_mm.value for start in good.starts}
+    assert errors[NETWORK] < errors[BOTH] < errors[REGISTERED]
+    assert good.best.name == NETWORK
+    bad = with_network(monkeypatch, dataset, 30.0)
+    errors = {start.name: start.evaluation.overall.mean_mm.value for start in bad.starts}
+    assert errors[NETWORK] == pytest.approx(30)
+    assert errors[BOTH] < 0.1 * errors[NETWORK]
+    # Three cases can never tell, whichever way it comes out.
+    assert "cannot be told" in bad.advice
+    assert "so few cases can never tell" in told(bad)
+
+
+def test_a_network_that_has_seen_all_cases_is_not_asked(dataset, monkeypatch):
+    def known(path, description):
+        return {f"case-{n}" for n in range(3)}, set(), []
+
+    monkeypatch.setattr(starts_module, "known_to", known)
+    monkeypatch.setattr(
+        "landmark_heatmap.detection.predict.Predictor", lambda *a: Off(RegisteredStart(dataset), 0)
+    )
+    found = starts(dataset, "a.safetensors")
+    assert [start.name for start in found.starts] == [REGISTERED]
+    assert "has seen all 3 cases" in told(found)
+
+
+def test_the_command_tells_it(dataset, capsys):
+    assert cli.main(["starts", str(dataset)]) == 0
+    assert "the cases, registered" in capsys.readouterr().out
+    words = ["starts", str(dataset), "--write", str(dataset.parent / "both.start.json")]
+    assert cli.main(words) == 2
+    assert "--write needs --model" in capsys.readouterr().err
+
+
+def test_the_command_writes_a_file_that_names_both(dataset, capsys, monkeypatch):
+    monkeypatch.setattr(
+        starts_module, "_network", lambda path, device, atlas: (None, atlas.cases, [])
+    )
+    path = dataset.parent / "both.start.json"
+    words = ["starts", str(dataset), "--model", "synthetic_hip", "--write", str(path)]
+    assert cli.main(words) == 0
+    assert read_start(path).dataset == dataset
+    assert cli.main(words) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert LANDMARKS.names == NAMES
