@@ -35,7 +35,7 @@ FORBIDDEN = {
 WINGS = {
     MODULE_FOLDER / "landmark_heatmap": (
         *("errors", "leftovers", "files", "lengths", "locks", "launch", "command_line"),
-        *("images", "annotation", "model", "dataset", "detection", "synthetic"),
+        *("images", "annotation", "model", "dataset", "worklist", "detection", "synthetic"),
         *("judging", "pictures", "worker", "notebook", "cli"),
     ),
     MODULE_FOLDER / "LandmarkHeatmapLib": (

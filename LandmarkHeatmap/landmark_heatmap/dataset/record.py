@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..annotation.landmarks import PointState
-from ..errors import DatasetError, quoted
+from ..errors import DatasetError, LandmarkHeatmapError, quoted
 from ..files import sha256_of
 from ..model.description import ModelIdentity
 from .documents import RECORD_SCHEMA, SCHEMA_VERSION, read_document
@@ -103,3 +103,23 @@ def corrected_names(record_path: Path) -> frozenset:
     if not isinstance(points, dict) or not all(isinstance(p, dict) for p in points.values()):
         raise DatasetError(f"'{record_path}' does not say what was done to the points.")
     return frozenset(n for n, p in points.items() if p.get("review") == Review.CORRECTED.value)
+
+
+def read_by_whom(record_path: Path) -> tuple:
+    """(annotator, when in UTC as '2026-05-04 13:05 UTC') as a record states them; empty where it does
+    not, or cannot be read."""
+    try:
+        document = read_document(record_path, RECORD_SCHEMA)
+    except (LandmarkHeatmapError, OSError):
+        return "", ""
+    annotator, created = document.get("annotator"), document.get("created")
+    return annotator if isinstance(annotator, str) else "", told_time(created)
+
+
+def told_time(created) -> str:
+    """A time in ISO 8601 as '2026-05-04 13:05 UTC'; empty for what is none."""
+    try:
+        moment = datetime.fromisoformat(created)
+        return moment.astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    except (TypeError, ValueError, OverflowError, OSError):
+        return ""
