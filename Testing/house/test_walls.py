@@ -40,7 +40,7 @@ WINGS = {
     ),
     MODULE_FOLDER / "LandmarkHeatmapLib": (
         *("volumes", "following", "display", "result", "review", "journal"),
-        *("measurements", "comparison", "export"),
+        *("measurements", "comparison", "export", "case_at_work"),
     ),
     MODULE_FOLDER / PANEL: (
         *("widgets", "texts", "models", "sample_data", "state", "section"),

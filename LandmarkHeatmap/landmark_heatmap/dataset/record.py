@@ -105,6 +105,26 @@ def corrected_names(record_path: Path) -> frozenset:
     return frozenset(n for n, p in points.items() if p.get("review") == Review.CORRECTED.value)
 
 
+def read_record(record_path: Path) -> CaseRecord:
+    """A record as it was written. Raises DatasetError for one that cannot be understood."""
+    document = read_document(record_path, RECORD_SCHEMA)
+    try:
+        points, model, image = document["points"], document["model"], document["image"]
+        return CaseRecord(
+            {name: Review(point["review"]) for name, point in points.items()},
+            str(document["annotator"]),
+            None if model is None else ModelIdentity(**{k: str(v) for k, v in model.items()}),
+            str(document["created"]),
+            "" if image is None else str(image.get("note", "")),
+            {n: tuple(map(str, point.get("followed", ()))) for n, point in points.items()},
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        told = quoted(error, 300)
+        raise DatasetError(
+            f"'{record_path}' does not say how its points came about ({told})."
+        ) from error
+
+
 def read_by_whom(record_path: Path) -> tuple:
     """(annotator, when in UTC as '2026-05-04 13:05 UTC') as a record states them; empty where it does
     not, or cannot be read."""

@@ -1,0 +1,142 @@
+"""A case of a worklist in the scene: its image as a volume, its newest revision as a result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from landmark_heatmap.annotation.annotation_files import read_annotation
+from landmark_heatmap.annotation.landmarks import Annotation, LandmarkSet, PointState
+from landmark_heatmap.annotation.on_image import moved
+from landmark_heatmap.dataset.folder import read_landmark_set
+from landmark_heatmap.dataset.record import CaseRecord, Review, read_record
+from landmark_heatmap.images.geometry import Image, apply_affine
+
+from .export import keep_opened_as, stored_image
+from .journal.document import Beginning, Mark
+from .journal.restoring import moment_of
+from .result.as_prediction import prediction_from
+from .result.detection_result import DetectionResult
+from .review.snapshot import Snapshot
+from .volumes import add_volume, grid_of, ijk_to_ras, unit_of
+
+_RAS_OF_LPS = np.array([-1, -1, 1])
+# What a person says; that a point was corrected is told from where it is.
+_SAID = (Review.CONFIRMED, Review.MARKED_ABSENT)
+
+
+def add_case_volume(scene, entry, dataset, image: Image):
+    """A new volume node with the image of an Entry of a worklist; its export goes to that case.
+
+    Called after its file, which is the user's own business, and not after the case.
+    """
+    node = add_volume(scene, image, Path(entry.title).name)
+    keep_opened_as(node, dataset, entry.case)
+    return node
+
+
+def reopened(volume_node, dataset, case: str, revision: int) -> DetectionResult:
+    """A revision of a case as a result beside its volume, with all that was judged, without heatmaps.
+
+    Raises DatasetError or AnnotationError for one that cannot be read.
+    """
+    folder = Path(dataset) / "cases" / case / f"revision-{revision:03d}"
+    landmarks, record = read_landmark_set(dataset), read_record(folder / "record.json")
+    _image, motion = stored_image(volume_node)
+    back, unit = np.linalg.inv(motion), unit_of(volume_node)
+    annotation = moved(read_annotation(folder / "landmarks.mrk.json", landmarks), back, unit)
+    path, prediction = folder / "prediction.mrk.json", None
+    if path.is_file():
+        said = moved(read_annotation(path, landmarks), back, unit)
+        prediction = _prediction(volume_node, landmarks, said, record)
+    result = DetectionResult.publish(volume_node, prediction, landmarks)
+    predicted, to_ijk = Beginning.of(result).predicted, np.linalg.inv(ijk_to_ras(volume_node))
+    marks = _marks(annotation, record, landmarks, predicted, to_ijk)
+    moment_of(result, marks, predicted).put_back(result)
+    return result
+
+
+def _prediction(volume_node, landmarks: LandmarkSet, predicted: Annotation, record: CaseRecord):
+    known = []
+    for mark in landmarks.landmarks:
+        point = predicted.points.get(mark.name)
+        if point is not None:
+            place = (np.nan,) * 3 if point.position_lps is None else point.position_lps
+            confidence = 0.0 if point.confidence is None else point.confidence
+            known.append((mark, np.array(place), confidence, point.doubt))
+    return prediction_from(known, grid_of(volume_node, unit_of(volume_node)), record.model)
+
+
+def _marks(annotation: Annotation, record: CaseRecord, landmarks, predicted, ras_to_ijk) -> tuple:
+    """predicted: the Marks of the model. What nobody judged and has no place is as that has it: absent,
+    or waiting to be placed."""
+    marks = []
+    for name, then in zip(landmarks.names, predicted):
+        point, said = annotation.points.get(name), record.reviews.get(name)
+        ijk = None
+        if point is not None and point.position_lps is not None:
+            ras = np.asarray(point.position_lps) * _RAS_OF_LPS
+            ijk = tuple(apply_affine(ras_to_ijk, ras).tolist())
+        if ijk is None and annotation.state(name) is not PointState.ABSENT:
+            marks.append(then if then.ijk is None else Mark())
+            continue
+        is_missing = ijk is None
+        told = said.value if said in _SAID else None
+        marks.append(Mark(ijk, is_missing, told, record.followed.get(name, ())))
+    return tuple(marks)
+
+
+class CaseAtWork:
+    """A case that is in hand here. lock: its CaseLock. revision: the number of the newest when it was
+    opened, or that was exported here since."""
+
+    def __init__(self, lock, title: str, volume_node, result: DetectionResult = None):
+        self.lock, self.title, self.volume_node = lock, title, volume_node
+        self.revision, self._seen = lock.revision, {}
+        if result is not None:
+            self._see(result)
+
+    @property
+    def case(self) -> str:
+        return self.lock.case
+
+    @property
+    def is_there(self) -> bool:
+        """Whether its volume is still in the scene."""
+        return self.volume_node.GetScene() is not None
+
+    @property
+    def is_touched(self) -> bool:
+        """Whether anything was judged, moved or taken back that no revision has yet."""
+        return any(map(self._is_touched, self._results()))
+
+    def exported(self, result: DetectionResult, revision: int) -> None:
+        """A result was exported as a revision."""
+        self.revision = revision
+        self._see(result)
+
+    def remove(self) -> None:
+        """Take the volume and its results out of the scene."""
+        scene = self.volume_node.GetScene()
+        for result in self._results():
+            result.remove()
+        count = self.volume_node.GetNumberOfDisplayNodes()
+        displays = [self.volume_node.GetNthDisplayNode(index) for index in range(count)]
+        for each in (self.volume_node, *filter(None, displays)):
+            scene.RemoveNode(each)
+
+    def _see(self, result: DetectionResult) -> None:
+        self._seen[result.node.GetID()] = Snapshot.take(result)
+
+    def _results(self) -> list:
+        if not self.is_there:
+            return []
+        every = DetectionResult.all(self.volume_node.GetScene())
+        return [each for each in every if each.volume_node is self.volume_node]
+
+    def _is_touched(self, result: DetectionResult) -> bool:
+        seen = self._seen.get(result.node.GetID())
+        if seen is None:
+            return any(said is not Review.UNTOUCHED for said in result.reviews().values())
+        return bool(Snapshot.take(result).touched_since(seen, result.landmarks.names))
