@@ -11,6 +11,7 @@ from landmark_heatmap.annotation.landmarks import Annotation, LandmarkSet, Point
 from landmark_heatmap.annotation.on_image import moved
 from landmark_heatmap.dataset.folder import read_landmark_set
 from landmark_heatmap.dataset.record import CaseRecord, Review, read_record
+from landmark_heatmap.errors import DatasetError
 from landmark_heatmap.images.geometry import Image, apply_affine
 
 from .export import keep_opened_as, stored_image
@@ -34,6 +35,35 @@ def add_case_volume(scene, entry, dataset, image: Image):
     node = add_volume(scene, image, Path(entry.title).name)
     keep_opened_as(node, dataset, entry.case)
     return node
+
+
+def open_case(scene, worklist, lock, image: Image) -> CaseAtWork:
+    """A case of a Worklist in the scene, with its newest revision, if there is one, as a result.
+
+    lock: its CaseLock. image: of `image_to_open`. Raises DatasetError or AnnotationError for a revision
+    that cannot be read; then nothing of it is in the scene.
+    """
+    entry = worklist.entry(lock.case)
+    volume = add_case_volume(scene, entry, worklist.dataset, image)
+    work = CaseAtWork(lock, entry.title, volume)
+    try:
+        if lock.revision:
+            work.see(reopened(volume, worklist.dataset, lock.case, lock.revision))
+    except Exception:
+        work.remove()
+        raise
+    return work
+
+
+def image_to_open(worklist, lock):
+    """The path, or the DicomSeries, of the image of a case. Raises DatasetError if it is not there."""
+    entry = worklist.entry(lock.case)
+    if entry is None or entry.image is None:
+        raise DatasetError(
+            f"The image of '{lock.case}' is not here: it was exported without. Choose the folder that"
+            " holds it."
+        )
+    return entry.image
 
 
 def reopened(volume_node, dataset, case: str, revision: int) -> DetectionResult:
@@ -91,11 +121,9 @@ class CaseAtWork:
     """A case that is in hand here. lock: its CaseLock. revision: the number of the newest when it was
     opened, or that was exported here since."""
 
-    def __init__(self, lock, title: str, volume_node, result: DetectionResult = None):
+    def __init__(self, lock, title: str, volume_node):
         self.lock, self.title, self.volume_node = lock, title, volume_node
         self.revision, self._seen = lock.revision, {}
-        if result is not None:
-            self._see(result)
 
     @property
     def case(self) -> str:
@@ -114,7 +142,7 @@ class CaseAtWork:
     def exported(self, result: DetectionResult, revision: int) -> None:
         """A result was exported as a revision."""
         self.revision = revision
-        self._see(result)
+        self.see(result)
 
     def remove(self) -> None:
         """Take the volume and its results out of the scene."""
@@ -126,7 +154,8 @@ class CaseAtWork:
         for each in (self.volume_node, *filter(None, displays)):
             scene.RemoveNode(each)
 
-    def _see(self, result: DetectionResult) -> None:
+    def see(self, result: DetectionResult) -> None:
+        """What is judged in a result now is in the dataset already."""
         self._seen[result.node.GetID()] = Snapshot.take(result)
 
     def _results(self) -> list:

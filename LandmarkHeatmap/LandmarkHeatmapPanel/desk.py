@@ -24,6 +24,7 @@ from .sections.measurements import MeasurementSection
 from .sections.overlay import OverlaySection
 from .sections.review import ReviewSection
 from .sections.surroundings import SurroundingsSection
+from .sections.worklist import WorklistSection
 from .state import State
 from .texts import FixedText, OnResize
 from .widgets import widgets_of_parameters
@@ -68,6 +69,7 @@ class Desk(VTKObservationMixin):
         self.export = ExportSection(*given)
         self.comparison = CompareSection(*given)
         self.measurements = MeasurementSection(*given)
+        self.worklist = WorklistSection(*given)
         # In the order in which they follow a change: the journal is there before the review's first
         # step, and the overlay shows what the review chose.
         self.sections = (
@@ -81,6 +83,7 @@ class Desk(VTKObservationMixin):
             self.export,
             self.comparison,
             self.measurements,
+            self.worklist,
         )
 
     def _connect_sections(self) -> None:
@@ -92,12 +95,23 @@ class Desk(VTKObservationMixin):
         self.detection.ended.connect(self._show_detected)
         self.landmark_set.begun.connect(self._annotate)
         self.journal.restored.connect(self._show_result)
-        self.export.exported.connect(self.journal.settle)
+        self.export.exported.connect(lambda result, revision: self.journal.settle(result))
+        self._connect_worklist()
         self.review.can_ask = self.detection.questions.can_ask
         self.review.asking.connect(self.detection.questions.ask)
         self.detection.answered.connect(self.review.answer)
         self.review.corrected.connect(self._on_corrected)
         self.review.placing.connect(lambda is_placing: self._keys.while_placing(is_placing))
+
+    def _connect_worklist(self) -> None:
+        at_work = self.worklist.at_work
+        at_work.opened.connect(self._show_result)
+        at_work.begun.connect(lambda result: self._annotate(result, None))
+        at_work.detecting.connect(self.detection.detect_soon)
+        at_work.export = lambda: self.export.export(self._status.show)
+        self.export.revision_before = at_work.revision_before
+        self.export.exported.connect(self.worklist.exported)
+        self.detection.ended.connect(self.worklist.foresee)
 
     # --- the line at the foot
 

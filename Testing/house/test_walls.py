@@ -44,7 +44,7 @@ WINGS = {
     ),
     MODULE_FOLDER / PANEL: (
         *("widgets", "texts", "models", "sample_data", "state", "section"),
-        *("detecting", "logic", "reviewing", "sections", "desk"),
+        *("detecting", "logic", "reviewing", "working", "sections", "desk"),
     ),
     ROOT / "training" / "landmark_training": (
         *(

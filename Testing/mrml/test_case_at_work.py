@@ -11,7 +11,7 @@ from landmark_heatmap.images.geometry import PX, Image
 from landmark_heatmap.images.imageio import read_image, write_image
 from landmark_heatmap.worklist.entries import CaseState, Worklist
 from landmark_heatmap.worklist.locks import CaseLock
-from LandmarkHeatmapLib.case_at_work import CaseAtWork, add_case_volume, reopened
+from LandmarkHeatmapLib.case_at_work import CaseAtWork, add_case_volume, image_to_open, open_case
 from LandmarkHeatmapLib.export import export_case, suggest_case
 from LandmarkHeatmapLib.result.detection_result import DetectionResult
 from LandmarkHeatmapLib.review.by_hand import begin_by_hand
@@ -30,11 +30,7 @@ def worklist(tmp_path):
 def open_first(scene, worklist):
     (entry,) = worklist.entries()
     lock = CaseLock.take(worklist.dataset, entry.case, "Anna")
-    volume = add_case_volume(scene, entry, worklist.dataset, read_image(entry.image))
-    result = None
-    if entry.revision:
-        result = reopened(volume, worklist.dataset, entry.case, entry.revision)
-    return CaseAtWork(lock, entry.title, volume, result)
+    return open_case(scene, worklist, lock, read_image(image_to_open(worklist, lock)))
 
 
 def judge_some(result):
@@ -157,14 +153,25 @@ def test_removing_a_case_leaves_nothing_of_it_in_the_scene(scene, worklist):
     assert scene.GetNumberOfNodes() == first >= before
 
 
+def test_a_case_without_an_image_here_says_what_to_do(scene, worklist, tmp_path):
+    work = open_first(scene, worklist)
+    result = DetectionResult.publish(work.volume_node, make_prediction(IMAGES["oblique"]))
+    export_case(result, worklist.dataset, with_image=False)
+    with pytest.raises(DatasetError, match="exported without. Choose the folder"):
+        image_to_open(Worklist(worklist.dataset), work.lock)
+
+
 def test_a_damaged_record_is_told(scene, worklist):
     work = open_first(scene, worklist)
     result = DetectionResult.publish(work.volume_node, make_prediction(IMAGES["oblique"]))
     revision = export_case(result, worklist.dataset)
+    work.lock.release()
     text = (revision / "record.json").read_text(encoding="utf-8")
     (revision / "record.json").write_text(text.replace('"untouched"', '"forgotten"'))
     with pytest.raises(DatasetError, match=r"record\.json' does not say how its points came about"):
-        reopened(work.volume_node, worklist.dataset, work.case, 1)
+        open_first(scene, worklist)
+    # Nothing of it is left in the scene but what was there before.
+    assert [each.volume_node for each in DetectionResult.all(scene)] == [work.volume_node]
 
 
 def test_it_holds_under_any_orientation(scene, tmp_path):

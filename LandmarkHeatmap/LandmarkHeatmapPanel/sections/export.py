@@ -13,7 +13,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from landmark_heatmap.dataset.record import Review
-from landmark_heatmap.errors import LandmarkHeatmapError
+from landmark_heatmap.errors import LandmarkHeatmapError, RevisedMeanwhileError
 from landmark_heatmap.model.shipped import shipped_models
 from LandmarkHeatmapLib.export import export_case, suggest_case
 
@@ -25,12 +25,14 @@ from ..widgets import keep_setting, setting, showing_errors
 class ExportSection(Section):
     """Dataset folder and annotator belong to the user; the case name to the scene.
 
-    exported(result): it is on the disk.
+    exported(result, revision): it is on the disk, in the folder of that revision. revision_before(volume,
+    folder, case): after which revision of the case this one comes; None if that does not matter.
     """
 
     def __init__(self, ui, state, logic):
         super().__init__(ui, state, logic)
         self.exported = Signal()
+        self.revision_before = lambda volume, folder, case: None
         self._volume = self._revision = self._suggested_for = None
         self._completeness = FixedText(self.ui.partialLabel, lines=2)
         self._exported = FixedText(self.ui.exportedLabel, lines=3)
@@ -105,16 +107,22 @@ class ExportSection(Section):
             self._show_command()
 
     def _on_export_button(self, checked=False):
-        with showing_errors(_("The export failed."), self._exported.show):
+        self.export(self._exported.show)
+
+    def export(self, tell) -> bool:
+        """Export what is reviewed; returns whether it is on the disk. tell(text): what went wrong."""
+        before = self._revision
+        with showing_errors(_("The export failed."), tell):
             folder = self.ui.datasetPathLineEdit.currentPath
             if not folder:
                 raise LandmarkHeatmapError(_("Choose a dataset folder to export to."))
             node, result = self.state.node, self.state.result()
-            with slicer.util.WaitCursor():
-                self._revision = export_case(
-                    result, folder, node.caseName, self.ui.annotatorLineEdit.text, node.withImage
-                )
-            self.exported.emit(result)
+            if result is None:
+                raise LandmarkHeatmapError(_("There is nothing to export yet."))
+            self._revision = self._written(result, folder)
+            if self._revision is before:
+                return False
+            self.exported.emit(result, self._revision)
             self._on_annotator_edited()
             self.ui.datasetPathLineEdit.addCurrentPathToHistory()
             wrote = _("Wrote {case}, {revision}, with the image, to {folder}.")
@@ -129,6 +137,25 @@ class ExportSection(Section):
             )
             self.ui.openFolderButton.enabled = True
             self._suggest_case()
+            return True
+        return False
+
+    def _written(self, result, folder):
+        """The folder of the new revision; that of before, if somebody else has exported the case
+        meanwhile and the user leaves it at that."""
+        node, volume = self.state.node, result.volume_node
+        given = (node.caseName, self.ui.annotatorLineEdit.text, node.withImage)
+        after = self.revision_before(volume, folder, node.caseName or suggest_case(volume, folder))
+        try:
+            with slicer.util.WaitCursor():
+                return export_case(result, folder, *given, after)
+        except RevisedMeanwhileError as error:
+            question = _("Export yours as a further revision? The other one stays in the dataset.")
+            if not slicer.util.confirmYesNoDisplay(f"{error}\n\n{question}"):
+                self.told.emit(str(error))
+                return self._revision
+            with slicer.util.WaitCursor():
+                return export_case(result, folder, *given)
 
     def _on_open_folder_button(self, checked=False):
         qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(self._revision)))

@@ -154,9 +154,12 @@ def _read(path: Path, changed_ns: int) -> _Done:
 
 
 def _with_state(entry: Entry, done: _Done, remark) -> Entry:
-    """What was said last comes first: who is at it, what is wrong with it, what was exported."""
+    """What was said last comes first: who is at it, what is wrong with it, what was exported.
+
+    What somebody has exported and still has open is as done as it will be when it is left.
+    """
     holder, text = entry.holder, "" if remark is None else remark.text
-    if holder is not None:
+    if holder is not None and entry.revision <= holder.revision:
         state, who, when = CaseState.IN_REVIEW, holder.annotator, holder.taken
     elif remark is not None:
         state, who, when = CaseState.ANOTHER_LOOK, remark.annotator, remark.created

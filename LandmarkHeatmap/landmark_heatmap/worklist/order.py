@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .entries import CaseState, Entry
+from ..errors import CaseInWorkError
+from .entries import CaseState, Entry, Worklist
+from .locks import CaseLock
 
 ORDERS = ("name", "teaching")
 
@@ -59,3 +61,23 @@ def next_free(entries, left_out=()):
         if found is not None:
             return found
     return None
+
+
+def take_next(worklist: Worklist, order: str, annotator: str, left_out=()):
+    """Take what is next_free, before anybody else does: its CaseLock, or None if nothing is left.
+
+    What somebody else has taken or exported since the list was read is passed over.
+    """
+    left_out = set(left_out)
+    while True:
+        entry = next_free(in_order(worklist.entries(), order), left_out)
+        if entry is None:
+            return None
+        left_out.add(entry.case)
+        try:
+            lock = CaseLock.take(worklist.dataset, entry.case, annotator)
+        except CaseInWorkError:
+            continue
+        if lock.revision == entry.revision:
+            return lock
+        lock.release()

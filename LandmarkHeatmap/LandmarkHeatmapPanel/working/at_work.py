@@ -1,0 +1,190 @@
+"""Opening, leaving, and going on to the next case of a worklist: all but the widgets."""
+
+from __future__ import annotations
+
+import slicer
+from slicer.i18n import tr as _
+
+from landmark_heatmap.dataset.folder import is_dataset, read_landmark_set
+from landmark_heatmap.detection.suits import told_unusual
+from landmark_heatmap.files import real_path
+from landmark_heatmap.images.imageio import read_image
+from landmark_heatmap.worklist.foreseen import keep_foreseen
+from landmark_heatmap.worklist.locks import CaseLock, holder_of
+from landmark_heatmap.worklist.order import take_next
+from LandmarkHeatmapLib.case_at_work import image_to_open, open_case
+from LandmarkHeatmapLib.review.by_hand import begin_by_hand
+from LandmarkHeatmapLib.volumes import grid_of
+
+from ..section import Signal
+from .in_hand import InHand, release
+
+
+class AtWork:
+    """The cases that are open in the scene, one of which is looked at.
+
+    worklist: a Worklist, or None. annotator(): who works here. export(): exports what is reviewed;
+    returns whether it is on the disk. opened(result): a case with a result is to be shown.
+    begun(result): one that is to be placed by hand. detecting(volume): one that the model has to look
+    at. told(text): for the user.
+    """
+
+    def __init__(self, state, logic, annotator):
+        self._state, self._logic, self._annotator = state, logic, annotator
+        self.opened, self.begun, self.detecting, self.told = (Signal() for _each in range(4))
+        self.export = lambda: False
+        self.worklist, self.hand, self._passed = None, InHand(), set()
+
+    def work_on(self, worklist) -> None:
+        """Another list, or the same one read anew."""
+        before = self.worklist
+        is_same = worklist is not None and before is not None
+        if not is_same or real_path(before.dataset) != real_path(worklist.dataset):
+            self._passed = set()
+        self.worklist = worklist
+
+    @property
+    def current(self):
+        """The CaseAtWork whose image is chosen, or None."""
+        volume = self._state.node.inputVolume if self._state.node else None
+        return None if volume is None else self.hand.of_volume(volume)
+
+    # --- what the buttons do
+
+    def open(self, case: str) -> None:
+        """Open a case. Raises CaseInWorkError if somebody else has it; DatasetError, AnnotationError or
+        ImageFileError if it cannot be read."""
+        work = self.hand.get(case)
+        lock = None if work is not None else self._locked(case)
+        if lock is not None:
+            work = self._loaded(lock)
+        if work is not None:
+            self._show(work)
+
+    def next(self, order: str) -> None:
+        """Export the case that is open, if anything was done to it, and open the next one that is free.
+
+        Raises as `open` does."""
+        work, lock = self.current, None
+        if work is not None:
+            if work.is_touched and not self.export():
+                return
+            self._passed.add(work.case)
+        if self.worklist is not None:
+            lock = take_next(self.worklist, order, self._annotator(), self._passed)
+        if lock is None:
+            self.told.emit(_("No case is left that is free."))
+        else:
+            self._show(self._loaded(lock))
+
+    def put_back(self) -> None:
+        """Let others have the case that is open; what was done to it stays in its journal."""
+        work = self.current
+        if work is None:
+            return
+        text = _("'{title}' was put back. What you did in it is offered when you open it again.")
+        self.told.emit(text.format(title=work.title) if work.is_touched else "")
+        self.hand.let_go(work)
+        work.remove()
+
+    # --- what others ask and tell
+
+    def revision_before(self, volume_node, folder, case: str):
+        """After which revision an export of a volume as a case of a folder comes; None if that does not
+        matter, for it was not opened as this case."""
+        work = self.hand.of_volume(volume_node)
+        if work is None or work.case != case or self.worklist is None:
+            return None
+        is_there = real_path(folder) == real_path(self.worklist.dataset)
+        return work.revision if is_there else None
+
+    def exported(self, result, revision) -> None:
+        """A result was exported; revision: its folder."""
+        work = self.hand.of_volume(result.volume_node)
+        if work is not None and revision.parent.name == work.case:
+            work.exported(result, int(revision.name.rpartition("-")[2]))
+
+    def foresee(self, results) -> None:
+        """Keep what a model made of cases, for all who work on the dataset. Raises OSError."""
+        for result in results:
+            work = self.hand.of_volume(result.volume_node)
+            if work is not None and result.model is not None:
+                models = self._logic.models()
+                models = [d for _key, _path, d in models if d.landmarks == result.landmarks]
+                grid = grid_of(result.volume_node, result.unit)
+                unlike = next(filter(None, (told_unusual(grid, model) for model in models)), "")
+                known = (result.landmarks.names, result.doubts(), result.unit, result.model, unlike)
+                keep_foreseen(self.worklist.dataset, work.case, *known)
+
+    def keep_alive(self) -> None:
+        """Keep the locks alive, and tell of those that somebody has taken over."""
+        for work in self.hand.refresh():
+            _number, holder = holder_of(self.worklist.dataset, work.case)
+            who = holder.told() if holder else _("somebody else")
+            text = _("'{title}' was taken over by {who}. Your export will ask what to do.")
+            self.told.emit(text.format(title=work.title, who=who))
+
+    # --- inside
+
+    def _locked(self, case: str):
+        """None if somebody else has left it in review, and it is not to be taken over."""
+        _number, holder = holder_of(self.worklist.dataset, case)
+        take_over = holder is not None and holder.is_stale
+        if take_over:
+            minutes = round(holder.silent_s / 60)
+            question = _(
+                "'{case}' was left in review: {who}. Nothing was heard of that for {minutes} min. Take it"
+                " over? What was not exported is not in the dataset."
+            ).format(case=case, who=holder.told(), minutes=minutes)
+            if not slicer.util.confirmYesNoDisplay(question):
+                return None
+        return CaseLock.take(self.worklist.dataset, case, self._annotator(), take_over)
+
+    def _loaded(self, lock):
+        """The case in the scene, in hand."""
+        try:
+            with slicer.util.WaitCursor():
+                image = read_image(image_to_open(self.worklist, lock))
+                work = open_case(slicer.mrmlScene, self.worklist, lock, image)
+        except BaseException:
+            release(lock)
+            raise
+        self.hand.add(work)
+        return work
+
+    def _show(self, work) -> None:
+        before = self.current
+        with slicer.util.RenderBlocker():
+            slicer.util.setSliceViewerLayers(background=work.volume_node, fit=True)
+            results = self._logic.results(work.volume_node)
+            if results:
+                self.opened.emit(results[-1])
+            else:
+                self._begin(work)
+            if before is not None and before is not work:
+                self._leave(before)
+        if work.lock.taken_over_from is not None:
+            who = work.lock.taken_over_from.told()
+            self.told.emit(
+                _("'{title}' was taken over from {who}.").format(title=work.title, who=who)
+            )
+
+    def _begin(self, work) -> None:
+        """Nobody has exported it yet: a model looks at it, or its landmarks are placed by hand."""
+        node, dataset = self._state.node, self.worklist.dataset
+        node.inputVolume = work.volume_node
+        landmarks = read_landmark_set(dataset) if is_dataset(dataset) else None
+        known = {key: d.landmarks.names for key, _path, d in self._logic.models()}.get(node.model)
+        if known and (landmarks is None or landmarks.names == known):
+            self.detecting.emit(work.volume_node)
+        elif landmarks is not None:
+            self.begun.emit(begin_by_hand(work.volume_node, landmarks))
+
+    def _leave(self, work) -> None:
+        """What was begun and not exported stays open; the rest makes room for the next."""
+        if work.is_touched:
+            text = _("'{title}' stays open: it was not exported yet.")
+            self.told.emit(text.format(title=work.title))
+        else:
+            self.hand.let_go(work)
+            work.remove()
