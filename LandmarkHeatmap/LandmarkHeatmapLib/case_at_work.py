@@ -17,6 +17,7 @@ from landmark_heatmap.images.geometry import Image, apply_affine
 from .export import keep_opened_as, stored_image
 from .journal.document import Beginning, Mark
 from .journal.restoring import moment_of
+from .result import markups
 from .result.as_prediction import prediction_from
 from .result.detection_result import DetectionResult
 from .review.snapshot import Snapshot
@@ -27,28 +28,35 @@ _RAS_OF_LPS = np.array([-1, -1, 1])
 _SAID = (Review.CONFIRMED, Review.MARKED_ABSENT)
 
 
-def add_case_volume(scene, entry, dataset, image: Image):
+def add_case_volume(scene, entry, dataset, image: Image, is_hidden: bool = False):
     """A new volume node with the image of an Entry of a worklist; its export goes to that case.
 
     Called after its file, which is the user's own business, and not after the case.
     """
-    node = add_volume(scene, image, Path(entry.title).name)
+    name = Path(entry.title).name
+    is_free = scene.GetFirstNodeByName(name) is None
+    node = add_volume(scene, image, name, is_hidden=is_hidden)
+    if is_free:
+        node.SetName(name)  # the scene gives no name twice, also after its node is gone
     keep_opened_as(node, dataset, entry.case)
     return node
 
 
-def open_case(scene, worklist, lock, image: Image) -> CaseAtWork:
+def open_case(scene, worklist, lock, image: Image, is_hidden: bool = False) -> CaseAtWork:
     """A case of a Worklist in the scene, with its newest revision, if there is one, as a result.
 
-    lock: its CaseLock. image: of `image_to_open`. Raises DatasetError or AnnotationError for a revision
+    lock: its CaseLock. image: of `image_to_open`. is_hidden: from the lists of volumes, as long as it is
+    not its turn. Raises DatasetError or AnnotationError for a revision
     that cannot be read; then nothing of it is in the scene.
     """
     entry = worklist.entry(lock.case)
-    volume = add_case_volume(scene, entry, worklist.dataset, image)
+    volume = add_case_volume(scene, entry, worklist.dataset, image, is_hidden)
     work = CaseAtWork(lock, entry.title, volume)
     try:
         if lock.revision:
-            work.see(reopened(volume, worklist.dataset, lock.case, lock.revision))
+            result = reopened(volume, worklist.dataset, lock.case, lock.revision)
+            markups.show(result.markups_node, not is_hidden)
+            work.see(result)
     except Exception:
         work.remove()
         raise

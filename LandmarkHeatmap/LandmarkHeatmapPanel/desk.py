@@ -108,10 +108,20 @@ class Desk(VTKObservationMixin):
         at_work.opened.connect(self._show_result)
         at_work.begun.connect(lambda result: self._annotate(result, None))
         at_work.detecting.connect(self.detection.detect_soon)
+        at_work.found.connect(self._take_worker)
+        at_work.is_detecting = lambda: self.detection.queue.is_busy
+        at_work.ahead.ended.connect(self._show_detected)
+        at_work.ahead.ended.connect(self.worklist.foresee)
         at_work.export = lambda: self.export.export(self._status.show)
         self.export.revision_before = at_work.revision_before
         self.export.exported.connect(self.worklist.exported)
         self.detection.ended.connect(self.worklist.foresee)
+
+    def _take_worker(self, volume, queue) -> None:
+        """Of the case that is shown, if that is what the other worker has looked at: it can be asked then
+        what else would move."""
+        if queue.last_image is not None and queue.last_image.volume.Get() is volume:
+            self.detection.take_worker_of(queue)
 
     # --- the line at the foot
 
@@ -215,7 +225,8 @@ class Desk(VTKObservationMixin):
 
     def _on_nodes_changed(self, caller, event):
         """It may have been an image, a result, or a part of one; many nodes count as one change."""
-        if self.state.node and not self.detection.queue.is_busy:
+        is_busy = self.detection.queue.is_busy or self.worklist.at_work.ahead.is_busy
+        if self.state.node and not is_busy:
             self._update_soon.start()
 
     def _on_nodes_have_changed(self):

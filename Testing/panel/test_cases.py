@@ -8,17 +8,20 @@ import pytest
 import slicer
 from PySide6.QtCore import Qt
 
+from landmark_heatmap.annotation.doubt import Doubt
 from landmark_heatmap.dataset.cases import read_cases
 from landmark_heatmap.dataset.folder import create_dataset
 from landmark_heatmap.dataset.record import Review
 from landmark_heatmap.images.geometry import Image
 from landmark_heatmap.images.imageio import write_image
 from landmark_heatmap.worklist.entries import CaseState, Worklist
+from landmark_heatmap.worklist.foreseen import keep_foreseen
 from landmark_heatmap.worklist.locks import STALE_AFTER_S, CaseLock
 from landmark_heatmap.worklist.remarks import set_remark
 from LandmarkHeatmapLib.case_at_work import open_case
 from LandmarkHeatmapLib.export import export_case
 from mrml_examples import LANDMARKS, make_image
+from panel_stand_ins import ScriptedClient
 
 TITLE, STATE, BY = range(3)
 
@@ -48,6 +51,7 @@ def cases(host, panel, images, dataset, monkeypatch):
     for _key, _path, description in known:
         monkeypatch.setitem(vars(description), "landmarks", LANDMARKS)
     panel.logic.models = lambda: known
+    panel.desk.worklist.at_work.ahead.queue.client = ScriptedClient()
     panel.ui.annotatorLineEdit.text = "AB"
     panel.ui.casesFolderPathLineEdit.currentPath = str(images)
     panel.ui.casesDatasetPathLineEdit.currentPath = str(dataset)
@@ -147,8 +151,8 @@ def test_a_double_click_opens_a_case(host, panel, cases):
     table = panel.ui.casesTable
     table.cellDoubleClicked.emit(1, 0)
     assert wait_for_result(host, panel).volume_node.GetName() == "b"
-    assert column(panel, STATE) == ["new", "open here", "new"]
-    assert column(panel, BY) == ["", "AB", ""]
+    assert column(panel, STATE) == ["comes next", "open here", "new"]
+    assert column(panel, BY) == ["AB", "AB", ""]
 
 
 def test_without_a_model_the_datasets_own_landmarks_are_placed_by_hand(host, panel, cases, dataset):
@@ -310,3 +314,89 @@ def test_folders_that_are_not_there_are_told(host, panel, tmp_path):
     host.click(panel.ui.casesRefreshButton)
     assert "no image below" in panel.ui.statusLabel.toolTip
     assert panel.ui.casesTable.rowCount == 0 and not panel.ui.caseWidget.isVisible()
+
+
+def upcoming(host, panel):
+    """The CaseAtWork that comes next, once it is ready."""
+    ahead = panel.desk.worklist.at_work.ahead
+    host.wait_until(lambda: ahead.work is not None and not ahead.is_busy)
+    return ahead.work
+
+
+def test_the_next_case_is_read_and_detected_while_this_one_is_under_review(
+    host, panel, cases, images, dataset
+):
+    open_case_of(host, panel, "a")
+    work = upcoming(host, panel)
+    assert work.title == "b" and entry(images, dataset, "b").state is CaseState.IN_REVIEW
+    (found,) = panel.logic.results(work.volume_node)
+    # It is in nobody's way until it is its turn.
+    assert [v.GetName() for v in panel.logic.inputVolumes(slicer.mrmlScene)] == ["a"]
+    assert panel.desk.state.result().volume_node.GetName() == "a"
+    assert not found.markups_node.GetDisplayNode().GetVisibility()
+    judge_all(panel.desk.state.result())
+    asked = len(panel.detection.queue.client.asked)
+    host.click(panel.ui.nextCaseButton)
+    # At once, and nothing was asked again.
+    assert panel.desk.state.result().node is found.node
+    assert found.markups_node.GetDisplayNode().GetVisibility()
+    assert panel.ui.reviewTable.rowCount == len(LANDMARKS)
+    assert len(panel.detection.queue.client.asked) == asked == 1
+    assert upcoming(host, panel).title == "c"
+
+
+def test_the_worker_that_looked_ahead_is_asked_what_else_would_move(host, panel, cases):
+    open_case_of(host, panel, "a")
+    work, ahead = upcoming(host, panel), panel.desk.worklist.at_work.ahead
+    looked = ahead.queue.client
+    judge_all(panel.desk.state.result())
+    host.click(panel.ui.nextCaseButton)
+    assert panel.detection.queue.client is looked
+    (result,) = panel.logic.results(work.volume_node)
+    assert panel.detection.questions.can_ask(result)
+
+
+def test_who_is_faster_than_the_model_sees_the_image_and_then_its_landmarks(host, panel, cases):
+    ahead = panel.desk.worklist.at_work.ahead
+    ahead.queue.client.waits = True
+    open_case_of(host, panel, "a")
+    host.wait_until(lambda: ahead.work is not None)
+    judge_all(panel.desk.state.result())
+    host.click(panel.ui.nextCaseButton)
+    assert panel.parameterNode.inputVolume.GetName() == "b"
+    assert panel.desk.state.result() is None
+    ahead.queue.client.go()
+    assert wait_for_result(host, panel).volume_node.GetName() == "b"
+    assert len(panel.logic.results(panel.parameterNode.inputVolume)) == 1
+
+
+def test_a_next_case_that_cannot_be_read_is_told_and_the_one_after_it_made_ready(
+    host, panel, cases, images, dataset
+):
+    (images / "aa.nrrd").write_bytes(b"NRRD0004\n\n")
+    host.click(panel.ui.casesRefreshButton)
+    open_case_of(host, panel, "a")
+    assert upcoming(host, panel).title == "b"
+    assert entry(images, dataset, "aa").is_free
+
+
+def test_another_order_makes_another_case_ready(host, panel, cases, images, dataset):
+    open_case_of(host, panel, "a")
+    upcoming(host, panel)
+    doubts = [Doubt(9.0) for _name in LANDMARKS.names]
+    model = panel.desk.state.result().model
+    case = entry(images, dataset, "c").case
+    keep_foreseen(dataset, case, LANDMARKS.names, doubts, "mm", model)
+    panel.ui.deskTabs.setCurrentWidget(panel.ui.casesTab)
+    panel.ui.casesOrderComboBox.setCurrentIndex(1)
+    host.wait_until(lambda: panel.desk.worklist.at_work.ahead.case == case)
+    assert entry(images, dataset, "b").is_free
+    assert upcoming(host, panel).title == "c"
+
+
+def test_a_closed_scene_lets_go_of_the_next_case_too(host, panel, cases, images, dataset):
+    open_case_of(host, panel, "a")
+    upcoming(host, panel)
+    slicer.mrmlScene.Clear(False)
+    host.process(50)
+    assert all(each.is_free for each in Worklist(dataset, images).entries())

@@ -105,6 +105,15 @@ class DetectionSection(Section):
         else:
             self.detect([Job.of_volume(volume)])
 
+    def take_worker_of(self, queue) -> None:
+        """Exchange workers with another queue, whose worker has what it detected last in mind. Not while
+        either of them is at it."""
+        if self.queue.is_busy or queue.is_busy:
+            return
+        self.questions.stop()
+        self.queue.client, queue.client = queue.client, self.queue.client
+        self.queue.last_image, queue.last_image = queue.last_image, self.queue.last_image
+
     def _on_detect_button(self, checked=False):
         if self.queue.is_busy:
             self.told.emit(_("Cancelling..."))

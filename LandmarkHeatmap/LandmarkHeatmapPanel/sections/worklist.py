@@ -60,6 +60,7 @@ class WorklistSection(Section):
         self._table.chosen.connect(self._show_chosen)
         self._table.opened.connect(self.open)
         self.at_work.told.connect(self.told.emit)
+        self.at_work.ahead.failed.connect(self._on_ahead_failed)
         ui.casesFolderPathLineEdit.connect("currentPathChanged(QString)", self._on_images_chosen)
         ui.casesDatasetPathLineEdit.connect("currentPathChanged(QString)", self._on_dataset_chosen)
         ui.datasetPathLineEdit.connect("currentPathChanged(QString)", self._on_dataset_of_export)
@@ -76,11 +77,13 @@ class WorklistSection(Section):
         self._show_bar()
 
     def forget(self) -> None:
+        self.at_work.ahead.drop()
         self.at_work.hand.let_go_of_all()
 
     def close(self) -> None:
         self._soon.stop()
         self._alive.stop()
+        self.at_work.ahead.close()
         self.at_work.hand.let_go_of_all()
 
     # --- the list
@@ -99,7 +102,7 @@ class WorklistSection(Section):
         if worklist is not None:
             with self._trying(_("The cases could not be listed.")):
                 self._entries = in_order(worklist.entries(), self._order)
-        self._table.show(self._entries, self.at_work.hand.cases)
+        self._table.show(self._entries, self.at_work.hand.cases, self.at_work.ahead.case)
         self._show_chosen()
         self._show_bar()
 
@@ -164,13 +167,24 @@ class WorklistSection(Section):
         """A model has looked at these."""
         with self._trying(_("The worklist was not written.")):
             self.at_work.foresee(results)
+        self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        """What comes next is made ready while nothing else is to be done."""
+        with self._trying(_("The next case cannot be made ready.")):
+            self.at_work.look_ahead(self._order)
         if self.at_work.worklist is not None:
             self.show()
+
+    def _on_ahead_failed(self, text):
+        """The one after it may be read."""
+        self.told.emit(_("The next case cannot be opened: {why}").format(why=text))
+        self._look_ahead()
 
     def _show_current(self) -> None:
         if self.at_work.current is not None:
             self._table.go_to(self.at_work.current.case)
-        self.show()
+        self._look_ahead()
 
     def _keep_alive(self) -> None:
         with self._trying(_("The locks of the open cases were not kept.")):
@@ -208,7 +222,8 @@ class WorklistSection(Section):
 
     def _on_order_chosen(self, index):
         keep_setting("CasesOrder", self.ui.casesOrderComboBox.currentData)
-        self.show()
+        self.at_work.look_elsewhere()
+        self._look_ahead()
 
     def _on_open_button(self, checked=False):
         if self._table.current is not None:

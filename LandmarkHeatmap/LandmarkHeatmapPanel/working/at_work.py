@@ -17,6 +17,7 @@ from LandmarkHeatmapLib.review.by_hand import begin_by_hand
 from LandmarkHeatmapLib.volumes import grid_of
 
 from ..section import Signal
+from .ahead import Ahead
 from .in_hand import InHand, release
 
 
@@ -26,14 +27,18 @@ class AtWork:
     worklist: a Worklist, or None. annotator(): who works here. export(): exports what is reviewed;
     returns whether it is on the disk. opened(result): a case with a result is to be shown.
     begun(result): one that is to be placed by hand. detecting(volume): one that the model has to look
-    at. told(text): for the user.
+    at. found(volume, queue): one that the model has looked at ahead of time, by the worker of that queue.
+    told(text): for the user. is_detecting(): whether the model is looking at anything just now.
     """
 
     def __init__(self, state, logic, annotator):
         self._state, self._logic, self._annotator = state, logic, annotator
         self.opened, self.begun, self.detecting, self.told = (Signal() for _each in range(4))
-        self.export = lambda: False
+        self.found = Signal()
+        self.export, self.is_detecting = lambda: False, lambda: False
         self.worklist, self.hand, self._passed = None, InHand(), set()
+        self.ahead = Ahead(self.hand)
+        self.ahead.ended.connect(self._on_ready)
 
     def work_on(self, worklist) -> None:
         """Another list, or the same one read anew."""
@@ -41,6 +46,7 @@ class AtWork:
         is_same = worklist is not None and before is not None
         if not is_same or real_path(before.dataset) != real_path(worklist.dataset):
             self._passed = set()
+            self.ahead.drop()
         self.worklist = worklist
 
     @property
@@ -54,7 +60,7 @@ class AtWork:
     def open(self, case: str) -> None:
         """Open a case. Raises CaseInWorkError if somebody else has it; DatasetError, AnnotationError or
         ImageFileError if it cannot be read."""
-        work = self.hand.get(case)
+        work = self.ahead.taken() if case == self.ahead.case else self.hand.get(case)
         lock = None if work is not None else self._locked(case)
         if lock is not None:
             work = self._loaded(lock)
@@ -65,17 +71,48 @@ class AtWork:
         """Export the case that is open, if anything was done to it, and open the next one that is free.
 
         Raises as `open` does."""
-        work, lock = self.current, None
+        work = self.current
         if work is not None:
             if work.is_touched and not self.export():
                 return
             self._passed.add(work.case)
-        if self.worklist is not None:
-            lock = take_next(self.worklist, order, self._annotator(), self._passed)
+        if self.ahead.case is not None:
+            self._show(self.ahead.taken())
+            return
+        lock = self._next_lock(order)
         if lock is None:
             self.told.emit(_("No case is left that is free."))
         else:
             self._show(self._loaded(lock))
+
+    def look_ahead(self, order: str) -> None:
+        """Make the next free case ready, if one is under review and nothing else is to be done. Raises
+        DatasetError or OSError if it cannot be."""
+        if self.current is None or self.ahead.case is not None or self.ahead.is_busy:
+            return
+        if self.is_detecting():
+            return
+        lock = self._next_lock(order)
+        if lock is not None:
+            self._passed.add(lock.case)  # one that cannot be read is not tried again and again
+            self.ahead.begin(self.worklist, lock, self._model())
+
+    def look_elsewhere(self) -> None:
+        """Another case is to come next."""
+        self._passed.discard(self.ahead.case)
+        self.ahead.drop()
+
+    def _next_lock(self, order: str):
+        if self.worklist is None:
+            return None
+        left_out = self._passed | self.hand.cases
+        return take_next(self.worklist, order, self._annotator(), left_out)
+
+    def _model(self):
+        """(path, device) of the model that is to look at new cases, or None."""
+        if not self._suits() or self._logic.missingPackages():
+            return None
+        return self._logic.modelPath(self._state.node.model), self._state.device
 
     def put_back(self) -> None:
         """Let others have the case that is open; what was done to it stays in its journal."""
@@ -154,6 +191,7 @@ class AtWork:
 
     def _show(self, work) -> None:
         before = self.current
+        self._passed.add(work.case)
         with slicer.util.RenderBlocker():
             slicer.util.setSliceViewerLayers(background=work.volume_node, fit=True)
             results = self._logic.results(work.volume_node)
@@ -163,22 +201,37 @@ class AtWork:
                 self._begin(work)
             if before is not None and before is not work:
                 self._leave(before)
+        self.found.emit(work.volume_node, self.ahead.queue)
         if work.lock.taken_over_from is not None:
             who = work.lock.taken_over_from.told()
             self.told.emit(
                 _("'{title}' was taken over from {who}.").format(title=work.title, who=who)
             )
 
+    def _on_ready(self, results) -> None:
+        """It may be shown already."""
+        if self.current is not None:
+            self.found.emit(self.current.volume_node, self.ahead.queue)
+
     def _begin(self, work) -> None:
         """Nobody has exported it yet: a model looks at it, or its landmarks are placed by hand."""
-        node, dataset = self._state.node, self.worklist.dataset
-        node.inputVolume = work.volume_node
-        landmarks = read_landmark_set(dataset) if is_dataset(dataset) else None
-        known = {key: d.landmarks.names for key, _path, d in self._logic.models()}.get(node.model)
-        if known and (landmarks is None or landmarks.names == known):
+        self._state.node.inputVolume = work.volume_node
+        dataset = self.worklist.dataset
+        if self.ahead.is_looking_at(work.volume_node):
+            self.told.emit(_("Detecting..."))  # which ends in `ahead.ended`
+        elif self._suits():
             self.detecting.emit(work.volume_node)
-        elif landmarks is not None:
-            self.begun.emit(begin_by_hand(work.volume_node, landmarks))
+        elif is_dataset(dataset):
+            self.begun.emit(begin_by_hand(work.volume_node, read_landmark_set(dataset)))
+
+    def _suits(self) -> bool:
+        """Whether the chosen model knows the landmarks of the dataset."""
+        dataset = self.worklist.dataset
+        known = {key: d.landmarks.names for key, _path, d in self._logic.models()}
+        names = known.get(self._state.node.model)
+        if names is None or not is_dataset(dataset):
+            return names is not None
+        return names == read_landmark_set(dataset).names
 
     def _leave(self, work) -> None:
         """What was begun and not exported stays open; the rest makes room for the next."""

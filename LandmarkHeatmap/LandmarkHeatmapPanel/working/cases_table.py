@@ -41,14 +41,16 @@ class CasesTable:
         self._table.connect("currentCellChanged(int,int,int,int)", self._on_row_chosen)
         self._table.connect("cellDoubleClicked(int,int)", self._on_double_click)
 
-    def show(self, entries, open_here) -> None:
-        """open_here: the names of the cases that this user has in hand."""
+    def show(self, entries, open_here, coming=None) -> None:
+        """open_here: the names of the cases that this user has in hand. coming: of the one that is made
+        ready, or None."""
         self._is_filling = True
         try:
             if self._table.rowCount != len(entries):
                 self._table.setRowCount(len(entries))
             for row, entry in enumerate(entries):
-                self._show_row(row, entry, entry.case in open_here)
+                here = _("open here") if entry.case in open_here else ""
+                self._show_row(row, entry, _("comes next") if entry.case == coming else here)
             self._cases = [entry.case for entry in entries]
             self._go_to_current()
         finally:
@@ -70,10 +72,11 @@ class CasesTable:
             self._table.setCurrentCell(row, _CASE)
             self._table.selectRow(row)
 
-    def _show_row(self, row: int, entry, is_open: bool) -> None:
+    def _show_row(self, row: int, entry, here: str) -> None:
+        """here: what is said of a case that this user has."""
         called, colour = STATES[entry.state]
-        state = _(called) if not is_open else _("open here")
-        if entry.holder is not None and entry.holder.is_stale and not is_open:
+        state = here or _(called)
+        if entry.holder is not None and entry.holder.is_stale and not here:
             state = _("left in review")
         texts = (entry.title, state, entry.annotator, local_time(entry.date))
         tip = told(entry)
