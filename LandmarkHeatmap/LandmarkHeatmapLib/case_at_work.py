@@ -80,7 +80,8 @@ def reopened(volume_node, dataset, case: str, revision: int) -> DetectionResult:
     Raises DatasetError or AnnotationError for one that cannot be read.
     """
     folder = Path(dataset) / "cases" / case / f"revision-{revision:03d}"
-    landmarks, record = read_landmark_set(dataset), read_record(folder / "record.json")
+    landmarks = read_landmark_set(dataset)
+    record = read_record(folder / "record.json").in_names_of(landmarks)
     _image, motion = stored_image(volume_node)
     back, unit = np.linalg.inv(motion), unit_of(volume_node)
     annotation = moved(read_annotation(folder / "landmarks.mrk.json", landmarks), back, unit)

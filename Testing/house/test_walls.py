@@ -43,7 +43,7 @@ WINGS = {
         *("measurements", "comparison", "export", "case_at_work"),
     ),
     MODULE_FOLDER / PANEL: (
-        *("widgets", "texts", "models", "sample_data", "state", "section"),
+        *("widgets", "texts", "in_steps", "models", "sample_data", "state", "section"),
         *("detecting", "logic", "reviewing", "working", "sections", "desk"),
     ),
     ROOT / "training" / "landmark_training": (

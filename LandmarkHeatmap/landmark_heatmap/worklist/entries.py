@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..dataset.documents import RECORD_SCHEMA, read_document
-from ..dataset.folder import newest_revisions, revision_number
+from ..dataset.folder import newest_revisions, read_landmark_set, revision_number
 from ..dataset.record import Review, image_name_in
 from ..errors import LandmarkHeatmapError
 from . import beside
@@ -78,7 +78,8 @@ class Worklist:
     def entries(self) -> list:
         """An Entry for each case, by title. Raises OSError for a dataset that cannot be read."""
         names = set(beside.names_in(self.dataset))
-        known = _Known(self.dataset, names, numbers_by_case(names), beside.clock_of(self.dataset))
+        locks, clock = numbers_by_case(names), beside.clock_of(self.dataset)
+        known = _Known(self.dataset, names, locks, clock, self._retired())
         newest = {case.name: revision for case, revision in newest_revisions(self.dataset)}
         found = [
             self._entry(case, newest.get(case), known)
@@ -89,6 +90,14 @@ class Worklist:
     def entry(self, case: str):
         """The Entry of a case, or None."""
         return next((each for each in self.entries() if each.case == case), None)
+
+    def _retired(self) -> set:
+        """The names of landmarks that are annotated no more: whoever left one untouched left nothing."""
+        try:
+            names_ever = read_landmark_set(self.dataset).names_ever
+        except (LandmarkHeatmapError, OSError):
+            return set()
+        return {name for name, now in names_ever.items() if now is None}
 
     def _entry(self, case: str, revision, known: _Known) -> Entry:
         """revision: the folder of the newest one, or None."""
@@ -104,7 +113,10 @@ class Worklist:
             holder = None  # it was exported, and whoever did it could not let go of it
         foreseen = foreseen_of(self.dataset, case, known.names)
         base = Entry(case, title, image, CaseState.NEW, number, holder=holder, foreseen=foreseen)
-        return _with_state(base, done, remark_of(self.dataset, case, known.names, number))
+        left = [name for name in done.untouched if name not in known.retired]
+        return _with_state(
+            base, done, len(left), remark_of(self.dataset, case, known.names, number)
+        )
 
 
 @dataclass(frozen=True)
@@ -115,6 +127,7 @@ class _Known:
     names: set
     locks: dict
     clock: float
+    retired: set
 
     def holder(self, case: str):
         return holder_of(self.dataset, case, self.locks.get(case, ()), self.clock)[1]
@@ -122,12 +135,13 @@ class _Known:
 
 @dataclass(frozen=True)
 class _Done:
-    """What the record of a revision says. left: how many landmarks nobody has judged."""
+    """What the record of a revision says. untouched: the landmarks that nobody has judged,
+    by their names of then."""
 
     image: str = None
     annotator: str = ""
     created: str = ""
-    left: int = 0
+    untouched: tuple = ()
 
 
 _NOTHING = _Done()
@@ -147,13 +161,17 @@ def _read(path: Path, changed_ns: int) -> _Done:
     """changed_ns: when it was written: records never change, but folders are moved and named anew."""
     document, image = read_document(path, RECORD_SCHEMA), image_name_in(path)
     points = document.get("points")
-    points = points.values() if isinstance(points, dict) else ()
-    untouched = [p for p in points if isinstance(p, dict) and p.get("review") == Review.UNTOUCHED]
+    points = points if isinstance(points, dict) else {}
+    untouched = [
+        name
+        for name, point in points.items()
+        if isinstance(point, dict) and point.get("review") == Review.UNTOUCHED
+    ]
     said = [beside.text(document, key) for key in ("annotator", "created")]
-    return _Done(image, *said, len(untouched))
+    return _Done(image, *said, tuple(untouched))
 
 
-def _with_state(entry: Entry, done: _Done, remark) -> Entry:
+def _with_state(entry: Entry, done: _Done, left: int, remark) -> Entry:
     """What was said last comes first: who is at it, what is wrong with it, what was exported.
 
     What somebody has exported and still has open is as done as it will be when it is left.
@@ -163,9 +181,9 @@ def _with_state(entry: Entry, done: _Done, remark) -> Entry:
         state, who, when = CaseState.IN_REVIEW, holder.annotator, holder.taken
     elif remark is not None:
         state, who, when = CaseState.ANOTHER_LOOK, remark.annotator, remark.created
-    elif entry.revision and done.left:
+    elif entry.revision and left:
         state, who, when = CaseState.ANOTHER_LOOK, done.annotator, done.created
-        text = f"{done.left} landmarks were not looked at"
+        text = f"{left} landmarks were not looked at"
     elif entry.revision:
         state, who, when = CaseState.DONE, done.annotator, done.created
     elif entry.foreseen is not None:
