@@ -14,7 +14,7 @@ from landmark_heatmap.dataset.record import CaseRecord, Review, read_record
 from landmark_heatmap.errors import DatasetError
 from landmark_heatmap.images.geometry import Image, apply_affine
 
-from .export import keep_opened_as, stored_image
+from .export import CaseExport, keep_opened_as, stored_image
 from .journal.document import Beginning, Mark
 from .journal.restoring import moment_of
 from .result import markups
@@ -148,10 +148,10 @@ class CaseAtWork:
         """Whether anything was judged, moved or taken back that no revision has yet."""
         return any(map(self._is_touched, self._results()))
 
-    def exported(self, result: DetectionResult, revision: int) -> None:
+    def exported(self, export: CaseExport, revision: int) -> None:
         """A result was exported as a revision."""
         self.revision = revision
-        self.see(result)
+        self._seen[export.result.node.GetID()] = export.moment
 
     def remove(self) -> None:
         """Take the volume and its results out of the scene."""

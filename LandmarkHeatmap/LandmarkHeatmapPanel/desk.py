@@ -95,7 +95,7 @@ class Desk(VTKObservationMixin):
         self.detection.ended.connect(self._show_detected)
         self.landmark_set.begun.connect(self._annotate)
         self.journal.restored.connect(self._show_result)
-        self.export.exported.connect(lambda result, revision: self.journal.settle(result))
+        self.export.exported.connect(self.journal.settle_exported)
         self._connect_worklist()
         self.review.can_ask = self.detection.questions.can_ask
         self.review.asking.connect(self.detection.questions.ask)
@@ -112,7 +112,7 @@ class Desk(VTKObservationMixin):
         at_work.is_detecting = lambda: self.detection.queue.is_busy
         at_work.ahead.ended.connect(self._show_detected)
         at_work.ahead.ended.connect(self.worklist.foresee)
-        at_work.export = lambda: self.export.export(self._status.show)
+        at_work.export = lambda then: self.export.export_soon(self._status.show, then)
         self.export.revision_before = at_work.revision_before
         self.export.exported.connect(self.worklist.exported)
         self.detection.ended.connect(self.worklist.foresee)

@@ -21,6 +21,7 @@ class CasesTests:
             first.confirm(name)
         panel.ui.nextCaseButton.click()
         second = self.waitForResultOf(panel, "otto")
+        self.waitFor(lambda: not panel.desk.worklist.at_work.is_exporting)
         (case,) = read_cases(self.folder / "data")
         self.assertTrue(case.name.startswith("case-"))
         self.assertEqual(case.corrected, {first.landmarks.names[0]})

@@ -12,7 +12,7 @@ from landmark_heatmap.images.imageio import read_image, write_image
 from landmark_heatmap.worklist.entries import CaseState, Worklist
 from landmark_heatmap.worklist.locks import CaseLock
 from LandmarkHeatmapLib.case_at_work import CaseAtWork, add_case_volume, image_to_open, open_case
-from LandmarkHeatmapLib.export import export_case, suggest_case
+from LandmarkHeatmapLib.export import CaseExport, export_case, suggest_case
 from LandmarkHeatmapLib.result.detection_result import DetectionResult
 from LandmarkHeatmapLib.review.by_hand import begin_by_hand
 from LandmarkHeatmapLib.volumes import unit_of
@@ -118,7 +118,7 @@ def test_a_case_knows_whether_anything_was_done_that_no_revision_has(scene, work
     result.confirm("Tip")
     assert work.is_touched
     revision = export_case(result, worklist.dataset, after=work.revision)
-    work.exported(result, int(revision.name[-3:]))
+    work.exported(CaseExport.of(result, worklist.dataset), int(revision.name[-3:]))
     assert not work.is_touched
     result.restore_prediction("Tip")
     assert work.is_touched

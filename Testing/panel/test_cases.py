@@ -1,6 +1,7 @@
 """The list of cases with mouse and keys: open, export and next; what others do meanwhile."""
 
 import os
+import threading
 import time
 
 import numpy as np
@@ -12,6 +13,7 @@ from landmark_heatmap.annotation.doubt import Doubt
 from landmark_heatmap.dataset.cases import read_cases
 from landmark_heatmap.dataset.folder import create_dataset
 from landmark_heatmap.dataset.record import Review
+from landmark_heatmap.errors import DatasetError
 from landmark_heatmap.images.geometry import Image
 from landmark_heatmap.images.imageio import write_image
 from landmark_heatmap.worklist.entries import CaseState, Worklist
@@ -19,7 +21,7 @@ from landmark_heatmap.worklist.foreseen import keep_foreseen
 from landmark_heatmap.worklist.locks import STALE_AFTER_S, CaseLock
 from landmark_heatmap.worklist.remarks import set_remark
 from LandmarkHeatmapLib.case_at_work import open_case
-from LandmarkHeatmapLib.export import export_case
+from LandmarkHeatmapLib.export import CaseExport, export_case
 from mrml_examples import LANDMARKS, make_image
 from panel_stand_ins import ScriptedClient
 
@@ -91,6 +93,11 @@ def judge_all(result):
 
 def press_next(host, panel):
     host.press(Qt.Key_Return, panel.ui.reviewTable, modifiers=Qt.ControlModifier)
+    wait_for_export(host, panel)
+
+
+def wait_for_export(host, panel):
+    host.wait_until(lambda: not panel.desk.worklist.at_work.is_exporting)
     host.process(20)
 
 
@@ -399,4 +406,56 @@ def test_a_closed_scene_lets_go_of_the_next_case_too(host, panel, cases, images,
     upcoming(host, panel)
     slicer.mrmlScene.Clear(False)
     host.process(50)
+    assert all(each.is_free for each in Worklist(dataset, images).entries())
+
+
+def test_the_next_case_does_not_wait_for_the_disk(host, panel, cases, images, dataset, monkeypatch):
+    may_write, write = threading.Event(), CaseExport.write
+    monkeypatch.setattr(CaseExport, "write", lambda self: may_write.wait(10) and write(self))
+    open_case_of(host, panel, "a")
+    upcoming(host, panel)
+    judge_all(panel.desk.state.result())
+    host.click(panel.ui.nextCaseButton)
+    assert panel.desk.state.result().volume_node.GetName() == "b"
+    assert entry(images, dataset, "a").state is CaseState.IN_REVIEW
+    may_write.set()
+    wait_for_export(host, panel)
+    assert entry(images, dataset, "a").state is CaseState.DONE
+    assert entry(images, dataset, "a").is_free
+    assert [v.GetName() for v in panel.logic.inputVolumes(slicer.mrmlScene)] == ["b"]
+
+
+def test_an_export_that_fails_after_all_is_told_and_its_case_stays_open(
+    host, panel, cases, images, dataset, monkeypatch
+):
+    def fail(self):
+        raise DatasetError("The disk is full.")
+
+    open_case_of(host, panel, "a")
+    upcoming(host, panel)
+    judge_all(panel.desk.state.result())
+    with monkeypatch.context() as patch:
+        patch.setattr(CaseExport, "write", fail)
+        press_next(host, panel)
+    assert panel.desk.state.result().volume_node.GetName() == "b"
+    assert "The export of 'a' failed. The disk is full." in panel.ui.statusLabel.toolTip
+    assert column(panel, STATE)[0] == "open here"
+    open_case_of(host, panel, "a")
+    assert set(panel.desk.state.result().reviews().values()) == {Review.CONFIRMED}
+    press_next(host, panel)
+    assert entry(images, dataset, "a").state is CaseState.DONE
+
+
+def test_a_scene_that_is_closed_while_a_case_is_written_loses_nothing(
+    host, panel, cases, images, dataset, monkeypatch
+):
+    write = CaseExport.write
+    monkeypatch.setattr(CaseExport, "write", lambda self: time.sleep(0.3) or write(self))
+    open_case_of(host, panel, "a")
+    upcoming(host, panel)
+    judge_all(panel.desk.state.result())
+    host.click(panel.ui.nextCaseButton)
+    slicer.mrmlScene.Clear(False)
+    host.process(20)
+    assert entry(images, dataset, "a").state is CaseState.DONE
     assert all(each.is_free for each in Worklist(dataset, images).entries())

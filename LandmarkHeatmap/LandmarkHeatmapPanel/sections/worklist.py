@@ -60,6 +60,7 @@ class WorklistSection(Section):
         self._table.chosen.connect(self._show_chosen)
         self._table.opened.connect(self.open)
         self.at_work.told.connect(self.told.emit)
+        self.at_work.left.connect(self.show)
         self.at_work.ahead.failed.connect(self._on_ahead_failed)
         ui.casesFolderPathLineEdit.connect("currentPathChanged(QString)", self._on_images_chosen)
         ui.casesDatasetPathLineEdit.connect("currentPathChanged(QString)", self._on_dataset_chosen)
@@ -158,9 +159,9 @@ class WorklistSection(Section):
         self.changed.emit()
         self.show()
 
-    def exported(self, result, revision) -> None:
-        """A result was exported; revision: its folder."""
-        self.at_work.exported(result, revision)
+    def exported(self, export, revision) -> None:
+        """A CaseExport is on the disk; revision: its folder."""
+        self.at_work.exported(export, revision)
         self.show()
 
     def foresee(self, results) -> None:
@@ -184,7 +185,9 @@ class WorklistSection(Section):
     def _show_current(self) -> None:
         if self.at_work.current is not None:
             self._table.go_to(self.at_work.current.case)
-        self._look_ahead()
+        self.show()
+        # What was opened is drawn first.
+        qt.QTimer.singleShot(0, self._look_ahead)
 
     def _keep_alive(self) -> None:
         with self._trying(_("The locks of the open cases were not kept.")):

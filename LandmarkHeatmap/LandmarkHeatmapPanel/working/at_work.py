@@ -24,19 +24,22 @@ from .in_hand import InHand, release
 class AtWork:
     """The cases that are open in the scene, one of which is looked at.
 
-    worklist: a Worklist, or None. annotator(): who works here. export(): exports what is reviewed;
-    returns whether it is on the disk. opened(result): a case with a result is to be shown.
-    begun(result): one that is to be placed by hand. detecting(volume): one that the model has to look
-    at. found(volume, queue): one that the model has looked at ahead of time, by the worker of that queue.
-    told(text): for the user. is_detecting(): whether the model is looking at anything just now.
+    worklist: a Worklist, or None. annotator(): who works here. export(then): begins to export what is
+    reviewed; returns whether it was begun, and calls then(is_done) when it is on the disk, or cannot
+    be. is_detecting(): whether the model is looking at anything just now.
+
+    opened(result): a case with a result is to be shown. begun(result): one that is to be placed by
+    hand. detecting(volume): one that the model has to look at. found(volume, queue): one that the model
+    has looked at ahead of time, by the worker of that queue. left(): a case was left after its export.
+    told(text): for the user.
     """
 
     def __init__(self, state, logic, annotator):
         self._state, self._logic, self._annotator = state, logic, annotator
         self.opened, self.begun, self.detecting, self.told = (Signal() for _each in range(4))
-        self.found = Signal()
-        self.export, self.is_detecting = lambda: False, lambda: False
-        self.worklist, self.hand, self._passed = None, InHand(), set()
+        self.found, self.left = Signal(), Signal()
+        self.export, self.is_detecting = lambda then: False, lambda: False
+        self.worklist, self.hand, self._passed, self._written = None, InHand(), set(), []
         self.ahead = Ahead(self.hand)
         self.ahead.ended.connect(self._on_ready)
 
@@ -54,6 +57,11 @@ class AtWork:
         """The CaseAtWork whose image is chosen, or None."""
         volume = self._state.node.inputVolume if self._state.node else None
         return None if volume is None else self.hand.of_volume(volume)
+
+    @property
+    def is_exporting(self) -> bool:
+        """Whether a case is on its way to the disk."""
+        return bool(self._written)
 
     # --- what the buttons do
 
@@ -73,7 +81,7 @@ class AtWork:
         Raises as `open` does."""
         work = self.current
         if work is not None:
-            if work.is_touched and not self.export():
+            if work.is_touched and not self._begin_export(work):
                 return
             self._passed.add(work.case)
         if self.ahead.case is not None:
@@ -84,6 +92,21 @@ class AtWork:
             self.told.emit(_("No case is left that is free."))
         else:
             self._show(self._loaded(lock))
+
+    def _begin_export(self, work) -> bool:
+        """It stays until it is on the disk, and if that cannot be."""
+
+        def ended(is_done):
+            self._written.remove(work)
+            if is_done and work is not self.current:
+                self._leave(work)
+            self.left.emit()
+
+        self._written.append(work)
+        is_begun = self.export(ended)
+        if not is_begun:
+            self._written.remove(work)
+        return is_begun
 
     def look_ahead(self, order: str) -> None:
         """Make the next free case ready, if one is under review and nothing else is to be done. Raises
@@ -119,6 +142,9 @@ class AtWork:
         work = self.current
         if work is None:
             return
+        if work in self._written:
+            self.told.emit(_("It is being exported just now."))
+            return
         text = _("'{title}' was put back. What you did in it is offered when you open it again.")
         self.told.emit(text.format(title=work.title) if work.is_touched else "")
         self.hand.let_go(work)
@@ -135,11 +161,11 @@ class AtWork:
         is_there = real_path(folder) == real_path(self.worklist.dataset)
         return work.revision if is_there else None
 
-    def exported(self, result, revision) -> None:
-        """A result was exported; revision: its folder."""
-        work = self.hand.of_volume(result.volume_node)
+    def exported(self, export, revision) -> None:
+        """A CaseExport is on the disk; revision: its folder."""
+        work = self.hand.of_volume(export.result.volume_node)
         if work is not None and revision.parent.name == work.case:
-            work.exported(result, int(revision.name.rpartition("-")[2]))
+            work.exported(export, int(revision.name.rpartition("-")[2]))
 
     def foresee(self, results) -> None:
         """Keep what a model made of cases, for all who work on the dataset. Raises OSError."""
@@ -199,7 +225,7 @@ class AtWork:
                 self.opened.emit(results[-1])
             else:
                 self._begin(work)
-            if before is not None and before is not work:
+            if before is not None and before is not work and before not in self._written:
                 self._leave(before)
         self.found.emit(work.volume_node, self.ahead.queue)
         if work.lock.taken_over_from is not None:
