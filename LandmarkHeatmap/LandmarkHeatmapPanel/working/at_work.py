@@ -102,10 +102,13 @@ class AtWork:
                 self._leave(work)
             self.left.emit()
 
+        is_begun = False
         self._written.append(work)
-        is_begun = self.export(ended)
-        if not is_begun:
-            self._written.remove(work)
+        try:
+            is_begun = self.export(ended)
+        finally:
+            if not is_begun:
+                self._written.remove(work)
         return is_begun
 
     def look_ahead(self, order: str) -> None:
