@@ -42,18 +42,20 @@ def add_case_volume(scene, entry, dataset, image: Image, is_hidden: bool = False
     return node
 
 
-def open_case(scene, worklist, lock, image: Image, is_hidden: bool = False) -> CaseAtWork:
+def open_case(
+    scene, worklist, lock, image: Image, is_hidden: bool = False, afresh: bool = False
+) -> CaseAtWork:
     """A case of a Worklist in the scene, with its newest revision, if there is one, as a result.
 
     lock: its CaseLock. image: of `image_to_open`. is_hidden: from the lists of volumes, as long as it is
-    not its turn. Raises DatasetError or AnnotationError for a revision
-    that cannot be read; then nothing of it is in the scene.
+    not its turn. afresh: without what was judged in it before. Raises DatasetError or
+    AnnotationError for a revision that cannot be read; then nothing of it is in the scene.
     """
     entry = worklist.entry(lock.case)
     volume = add_case_volume(scene, entry, worklist.dataset, image, is_hidden)
     work = CaseAtWork(lock, entry.title, volume)
     try:
-        if lock.revision:
+        if lock.revision and not afresh:
             result = reopened(volume, worklist.dataset, lock.case, lock.revision)
             markups.show(result.markups_node, not is_hidden)
             work.see(result)
@@ -82,18 +84,22 @@ def reopened(volume_node, dataset, case: str, revision: int) -> DetectionResult:
     folder = Path(dataset) / "cases" / case / f"revision-{revision:03d}"
     landmarks = read_landmark_set(dataset)
     record = read_record(folder / "record.json").in_names_of(landmarks)
-    _image, motion = stored_image(volume_node)
-    back, unit = np.linalg.inv(motion), unit_of(volume_node)
-    annotation = moved(read_annotation(folder / "landmarks.mrk.json", landmarks), back, unit)
+    annotation = in_volume(volume_node, read_annotation(folder / "landmarks.mrk.json", landmarks))
     path, prediction = folder / "prediction.mrk.json", None
     if path.is_file():
-        said = moved(read_annotation(path, landmarks), back, unit)
+        said = in_volume(volume_node, read_annotation(path, landmarks))
         prediction = _prediction(volume_node, landmarks, said, record)
     result = DetectionResult.publish(volume_node, prediction, landmarks)
     predicted, to_ijk = Beginning.of(result).predicted, np.linalg.inv(ijk_to_ras(volume_node))
     marks = _marks(annotation, record, landmarks, predicted, to_ijk)
     moment_of(result, marks, predicted).put_back(result)
     return result
+
+
+def in_volume(volume_node, annotation: Annotation) -> Annotation:
+    """An annotation of a case, as the dataset has it, in the case's volume's own coordinates, LPS."""
+    _image, motion = stored_image(volume_node)
+    return moved(annotation, np.linalg.inv(motion), unit_of(volume_node))
 
 
 def _prediction(volume_node, landmarks: LandmarkSet, predicted: Annotation, record: CaseRecord):

@@ -23,6 +23,7 @@ from .sections.landmark_set import LandmarkSetSection
 from .sections.measurements import MeasurementSection
 from .sections.overlay import OverlaySection
 from .sections.review import ReviewSection
+from .sections.second_reader import SecondReaderSection
 from .sections.surroundings import SurroundingsSection
 from .sections.worklist import WorklistSection
 from .state import State
@@ -70,6 +71,7 @@ class Desk(VTKObservationMixin):
         self.comparison = CompareSection(*given)
         self.measurements = MeasurementSection(*given)
         self.worklist = WorklistSection(*given)
+        self.second_reader = SecondReaderSection(*given)
         # In the order in which they follow a change: the journal is there before the review's first
         # step, and the overlay shows what the review chose.
         self.sections = (
@@ -84,6 +86,7 @@ class Desk(VTKObservationMixin):
             self.comparison,
             self.measurements,
             self.worklist,
+            self.second_reader,
         )
 
     def _connect_sections(self) -> None:
@@ -116,6 +119,8 @@ class Desk(VTKObservationMixin):
         self.export.revision_before = at_work.revision_before
         self.export.exported.connect(self.worklist.exported)
         self.detection.ended.connect(self.worklist.foresee)
+        self.second_reader.case_of = at_work.case_of
+        self.export.exported.connect(self.second_reader.look_again)
 
     def _take_worker(self, volume, queue) -> None:
         """Of the case that is shown, if that is what the other worker has looked at: it can be asked then
@@ -138,6 +143,7 @@ class Desk(VTKObservationMixin):
         if self.state.node:
             self.export.update()
             self.journal.show()
+            self.second_reader.show()
 
     def _show_detected(self, results) -> None:
         """That of the volume at hand; who has moved on to another one is not taken away from it."""

@@ -40,7 +40,7 @@ WINGS = {
     ),
     MODULE_FOLDER / "LandmarkHeatmapLib": (
         *("volumes", "following", "display", "result", "review", "journal"),
-        *("measurements", "comparison", "export", "case_at_work"),
+        *("measurements", "comparison", "export", "case_at_work", "second_reading"),
     ),
     MODULE_FOLDER / PANEL: (
         *("widgets", "texts", "in_steps", "models", "sample_data", "state", "section"),

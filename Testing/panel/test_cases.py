@@ -459,3 +459,41 @@ def test_a_scene_that_is_closed_while_a_case_is_written_loses_nothing(
     host.process(20)
     assert entry(images, dataset, "a").state is CaseState.DONE
     assert all(each.is_free for each in Worklist(dataset, images).entries())
+
+
+def test_another_readers_points_stand_beside_ones_own_and_can_be_taken(
+    host, panel, cases, images, dataset
+):
+    export_elsewhere(images, dataset, "b")
+    host.click(panel.ui.casesRefreshButton)
+    choose(host, panel, "b")
+    panel.ui.readerCollapsibleButton.collapsed = False
+    host.click(panel.ui.readAnewButton)
+    result = wait_for_result(host, panel)
+    assert set(result.reviews().values()) == {Review.UNTOUCHED}
+    assert panel.ui.readerComboBox.currentText.startswith("CD, ")
+    # All of theirs are at one place, and one's own last one is absent.
+    table = panel.ui.readerTable
+    shown = {table.item(r, 0).text(): table.item(r, 1).text() for r in range(table.rowCount)}
+    assert shown["Gone"] == "one of you has it" and table.item(0, 0).text() == "Gone"
+    theirs = np.array([20, 20, 20])
+    apart = np.linalg.norm(result.annotation().position_lps("Tip") - theirs)
+    assert float(shown["Tip"].split()[0]) == pytest.approx(apart, rel=0.01)
+    before = result.annotation().position_lps("Head_L")
+
+    panel.ui.deskTabs.setCurrentWidget(panel.ui.casesTab)
+    for name, button in (("Tip", "takeTheirsButton"), ("Head_L", "takeMeanButton")):
+        names = [table.item(row, 0).text() for row in range(table.rowCount)]
+        table.clearSelection()
+        table.selectRow(names.index(name))
+        host.click(getattr(panel.ui, button))
+    place = result.annotation().position_lps
+    np.testing.assert_allclose(place("Tip"), theirs, atol=1e-4)
+    np.testing.assert_allclose(place("Head_L"), (before + theirs) / 2, atol=1e-4)
+    assert result.review("Tip") is result.review("Head_L") is Review.CORRECTED
+    panel.review.session.undo()
+    np.testing.assert_allclose(result.annotation().position_lps("Head_L"), before, atol=1e-4)
+    press_next(host, panel)
+    assert entry(images, dataset, "b").revision == 2
+    # Nothing of the other reader is left in the scene.
+    assert slicer.util.getNodes("*second reader*") == {}

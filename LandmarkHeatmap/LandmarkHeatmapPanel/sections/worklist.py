@@ -68,6 +68,7 @@ class WorklistSection(Section):
         ui.casesOrderComboBox.connect("currentIndexChanged(int)", self._on_order_chosen)
         ui.casesRefreshButton.connect("clicked(bool)", lambda checked=False: self.look_again())
         ui.openCaseButton.connect("clicked(bool)", self._on_open_button)
+        ui.readAnewButton.connect("clicked(bool)", self._on_anew_button)
         ui.putBackButton.connect("clicked(bool)", lambda checked=False: self.put_back())
         ui.nextCaseButton.connect("clicked(bool)", lambda checked=False: self.next())
         ui.remarkButton.connect("clicked(bool)", self._on_remark_button)
@@ -129,6 +130,7 @@ class WorklistSection(Section):
         entry = self._chosen()
         self._info.show("" if entry is None else told(entry))
         self.ui.openCaseButton.enabled = self.ui.remarkButton.enabled = entry is not None
+        self.ui.readAnewButton.enabled = entry is not None and entry.revision > 0
 
     def _show_bar(self) -> None:
         work, entries = self.at_work.current, self._entries
@@ -141,10 +143,10 @@ class WorklistSection(Section):
 
     # --- one case
 
-    def open(self, case: str) -> None:
-        """Open a case, unless somebody else has it."""
+    def open(self, case: str, afresh: bool = False) -> None:
+        """Open a case, unless somebody else has it. afresh: without what was judged in it before."""
         with self._trying(_("The case was not opened.")):
-            self.at_work.open(case)
+            self.at_work.open(case, afresh)
         self._show_current()
 
     def next(self) -> None:
@@ -231,6 +233,12 @@ class WorklistSection(Section):
     def _on_open_button(self, checked=False):
         if self._table.current is not None:
             self.open(self._table.current)
+
+    def _on_anew_button(self, checked=False):
+        if self._table.current in self.at_work.hand.cases:
+            self.told.emit(_("This case is open already: export it, or put it back."))
+        elif self._table.current is not None:
+            self.open(self._table.current, afresh=True)
 
     def _on_remark_button(self, checked=False):
         """The same once more, or without a text, takes it back."""

@@ -65,13 +65,18 @@ class AtWork:
 
     # --- what the buttons do
 
-    def open(self, case: str) -> None:
-        """Open a case. Raises CaseInWorkError if somebody else has it; DatasetError, AnnotationError or
-        ImageFileError if it cannot be read."""
+    def open(self, case: str, afresh: bool = False) -> None:
+        """Open a case. afresh: without what was judged in it before.
+
+        Raises CaseInWorkError if somebody else has it; DatasetError, AnnotationError or ImageFileError if
+        it cannot be read.
+        """
+        if afresh and case == self.ahead.case:
+            self.ahead.drop()
         work = self.ahead.taken() if case == self.ahead.case else self.hand.get(case)
         lock = None if work is not None else self._locked(case)
         if lock is not None:
-            work = self._loaded(lock)
+            work = self._loaded(lock, afresh)
         if work is not None:
             self._show(work)
 
@@ -155,6 +160,12 @@ class AtWork:
 
     # --- what others ask and tell
 
+    def case_of(self, volume_node):
+        """(dataset, case) as which a volume is open, or None."""
+        work = self.hand.of_volume(volume_node)
+        is_open = work is not None and self.worklist is not None
+        return (self.worklist.dataset, work.case) if is_open else None
+
     def revision_before(self, volume_node, folder, case: str):
         """After which revision an export of a volume as a case of a folder comes; None if that does not
         matter, for it was not opened as this case."""
@@ -206,12 +217,12 @@ class AtWork:
                 return None
         return CaseLock.take(self.worklist.dataset, case, self._annotator(), take_over)
 
-    def _loaded(self, lock):
+    def _loaded(self, lock, afresh: bool = False):
         """The case in the scene, in hand."""
         try:
             with slicer.util.WaitCursor():
                 image = read_image(image_to_open(self.worklist, lock))
-                work = open_case(slicer.mrmlScene, self.worklist, lock, image)
+                work = open_case(slicer.mrmlScene, self.worklist, lock, image, afresh=afresh)
         except BaseException:
             release(lock)
             raise
