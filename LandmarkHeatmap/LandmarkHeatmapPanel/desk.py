@@ -25,6 +25,7 @@ from .sections.overlay import OverlaySection
 from .sections.review import ReviewSection
 from .sections.second_reader import SecondReaderSection
 from .sections.surroundings import SurroundingsSection
+from .sections.training import TrainingSection
 from .sections.worklist import WorklistSection
 from .state import State
 from .texts import FixedText, OnResize
@@ -72,6 +73,7 @@ class Desk(VTKObservationMixin):
         self.measurements = MeasurementSection(*given)
         self.worklist = WorklistSection(*given)
         self.second_reader = SecondReaderSection(*given)
+        self.training = TrainingSection(*given)
         # In the order in which they follow a change: the journal is there before the review's first
         # step, and the overlay shows what the review chose.
         self.sections = (
@@ -87,6 +89,7 @@ class Desk(VTKObservationMixin):
             self.measurements,
             self.worklist,
             self.second_reader,
+            self.training,
         )
 
     def _connect_sections(self) -> None:
@@ -99,6 +102,8 @@ class Desk(VTKObservationMixin):
         self.landmark_set.begun.connect(self._annotate)
         self.journal.restored.connect(self._show_result)
         self.export.exported.connect(self.journal.settle_exported)
+        self.export.exported.connect(lambda _export, _revision: self.training.offer())
+        self.training.trained.connect(self.inputs.add_model)
         self._connect_worklist()
         self.review.can_ask = self.detection.questions.can_ask
         self.review.asking.connect(self.detection.questions.ask)

@@ -1,4 +1,5 @@
-"""The models that can be chosen: those that ship, and those the user added."""
+"""The models that can be chosen: those that ship, those the user added, and the dataset that is exported
+to, whose cases are registered."""
 
 from __future__ import annotations
 
@@ -6,9 +7,12 @@ import json
 import logging
 from pathlib import Path
 
-from landmark_heatmap.errors import ModelFileError
-from landmark_heatmap.model.model_file import MODEL_SUFFIX, read_description
+from slicer.i18n import tr as _
+
+from landmark_heatmap.errors import LandmarkHeatmapError
+from landmark_heatmap.model.model_file import MODEL_SUFFIX
 from landmark_heatmap.model.shipped import shipped_folder
+from landmark_heatmap.registering.models import describe, is_registered
 
 from .widgets import keep_setting, setting
 
@@ -22,22 +26,28 @@ class ModelList:
         self._read = {}
 
     def all(self) -> list:
-        """(key, path, ModelDescription) of each model that can be read: shipped first, then added.
+        """(key, path, ModelDescription) of each model that can be read: shipped first, then added, then
+        the dataset folder that is exported to, once it has a case.
 
         The key of a shipped model is its file's name, so that a scene means the same model on
         another computer; that of an added one is its path. A file is read again when it changed.
         """
         shipped = [(path.name, path) for path in sorted(_SHIPPED.glob(f"*{MODEL_SUFFIX}"))]
         found = []
-        for key, path in shipped + [(text, Path(text)) for text in self._added()]:
+        added = [(text, Path(text)) for text in self._added()]
+        dataset = setting("DatasetFolder")
+        if dataset and dataset not in self._added() and is_registered(dataset):
+            added.append((dataset, Path(dataset)))
+        for key, path in shipped + added:
             description = self._description(path)
             if description is not None:
                 found.append((key, path, description))
         return found
 
     def add(self, path) -> str:
-        """Add a model file to the user's list; returns its key. Raises ModelFileError."""
-        read_description(path)
+        """Add a model file, or a dataset folder, to the user's list; returns its key. Raises
+        ModelFileError or DatasetError."""
+        describe(path)
         key = str(Path(path))
         if key not in self._added():
             # As JSON: a list setting of one element would come back as a plain string.
@@ -50,11 +60,14 @@ class ModelList:
 
     def _description(self, path):
         try:
-            changed = path.stat().st_mtime_ns
+            # A case that is added to a dataset changes the folder of its cases.
+            changed = (path / "cases" if is_registered(path) else path).stat().st_mtime_ns
             if self._read.get(path, (None,))[0] != changed:
-                self._read[path] = (changed, read_description(path))
-        except (OSError, ModelFileError) as error:
-            if path not in self._read or self._read[path][0] is not None:
+                self._read[path] = (changed, describe(path))
+        except (OSError, LandmarkHeatmapError) as error:
+            # Nothing is wrong with a dataset that has no case yet.
+            is_new = path not in self._read or self._read[path][0] is not None
+            if is_new and not is_registered(path):
                 logging.warning("The model '%s' is left out: %s", path, error)
             self._read[path] = (None, None)
         return self._read[path][1]
@@ -62,3 +75,12 @@ class ModelList:
     @staticmethod
     def _added() -> list:
         return json.loads(setting("AddedModels", "[]"))
+
+
+def told(description) -> str:
+    """What stands in the list for a model: its name, and its landmarks or its cases."""
+    if description.dimension is None:
+        return f"{description.name} ({description.version})"
+    return _("{name} ({count} landmarks)").format(
+        name=description.name, count=len(description.landmarks)
+    )

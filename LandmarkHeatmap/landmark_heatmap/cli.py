@@ -11,7 +11,10 @@ from .command_line import NOTHING_DONE, Parser, add_thresholds, add_version, run
 from .errors import LandmarkHeatmapError, printable
 from .files import write_json
 
-_MODEL = "the model file, or the name of one that comes along: synthetic_hip"
+_MODEL = (
+    "the model file, or the name of one that comes along: synthetic_hip; or a dataset folder, whose cases"
+    " are registered to the images"
+)
 
 
 def main(arguments=None) -> int:
@@ -144,7 +147,7 @@ def _convert(options) -> int:
 
 def _detect(options) -> int:
     from .detection.batch import detect
-    from .model.shipped import model_path
+    from .registering.models import load, model_path
 
     failures = detect(
         options.images,
@@ -155,6 +158,7 @@ def _detect(options) -> int:
         options.device,
         options.format,
         spacing_mm=options.spacing,
+        load=load,
     )
     return NOTHING_DONE if failures else 0
 
@@ -194,10 +198,9 @@ def _evaluate(options) -> int:
 def _describe(options) -> int:
     import json
 
-    from .model.model_file import read_description
-    from .model.shipped import model_path
+    from .registering.models import describe, model_path
 
-    document = read_description(model_path(options.model)).to_json()
+    document = describe(model_path(options.model)).to_json()
     print(printable(json.dumps(document, indent=1, ensure_ascii=False), lines=True))
     return 0
 

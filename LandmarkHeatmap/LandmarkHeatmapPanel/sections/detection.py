@@ -11,6 +11,7 @@ from slicer.i18n import tr as _
 
 from landmark_heatmap.errors import LandmarkHeatmapError
 from landmark_heatmap.images.imageio import is_image_file
+from landmark_heatmap.registering.models import is_registered
 from landmark_heatmap.worker.client import WorkerClient
 
 from ..detecting.jobs import Job
@@ -18,6 +19,7 @@ from ..detecting.packages import ensure_packages
 from ..detecting.questions import Questions
 from ..detecting.queue import DetectionQueue
 from ..section import Section, Signal
+from ..texts import duration
 from ..widgets import showing_errors
 
 
@@ -79,7 +81,9 @@ class DetectionSection(Section):
     def detect(self, jobs) -> None:
         """Detect in these; asks for packages first, and tells what is wrong."""
         with showing_errors(_("The detection failed."), self.told.emit):
-            if not ensure_packages(self.logic):
+            path = self.logic.modelPath(self.state.node.model)
+            # Cases are registered without torch.
+            if not is_registered(path) and not ensure_packages(self.logic):
                 self.told.emit(
                     _(
                         "Detection needs torch, which is not installed. Review, export and"
@@ -93,7 +97,7 @@ class DetectionSection(Section):
             self.queue.start(
                 slicer.mrmlScene,
                 jobs,
-                self.logic.modelPath(self.state.node.model),
+                path,
                 self.state.device,
             )
         self.update()
@@ -127,7 +131,7 @@ class DetectionSection(Section):
         self.ui.progressBar.value = round(100 * status.fraction)
         left = ""
         if status.seconds_left is not None:
-            left = " - " + _("{time} left").format(time=_duration(status.seconds_left))
+            left = " - " + _("{time} left").format(time=duration(status.seconds_left))
         self.ui.progressBar.setFormat(f"%p%{left}")
         self.told.emit(f"{status.text}...")
 
@@ -251,11 +255,3 @@ def _new_item(widget: qt.QListWidget, text: str):
     item = widget.item(widget.count - 1)
     item.setToolTip(text)
     return item
-
-
-def _duration(seconds: float) -> str:
-    """'12 s', '3 min 20 s'."""
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes:
-        return _("{minutes} min {seconds} s").format(minutes=minutes, seconds=rest)
-    return _("{seconds} s").format(seconds=rest)

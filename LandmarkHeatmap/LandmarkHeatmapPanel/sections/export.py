@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
-import subprocess
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,7 +12,8 @@ from slicer.i18n import tr as _
 
 from landmark_heatmap.dataset.record import Review
 from landmark_heatmap.errors import LandmarkHeatmapError, RevisedMeanwhileError
-from landmark_heatmap.model.shipped import shipped_models
+from landmark_heatmap.registering.models import is_registered
+from landmark_heatmap.runs.command import Fit
 from LandmarkHeatmapLib.export import CaseExport, suggest_case
 
 from ..section import Section, Signal
@@ -97,7 +96,9 @@ class ExportSection(Section):
         known = {key: d.landmarks.names for key, _path, d in self.logic.models()}
         is_of_others = result is not None and known.get(node.model) != result.landmarks.names
         is_by_hand = is_of_others and not all(result.asked())
-        return None if is_by_hand else self.logic.modelPath(node.model)
+        path = self.logic.modelPath(node.model)
+        # Nor does one from cases that were registered: they are no network.
+        return None if is_by_hand or is_registered(path) else path
 
     def _on_annotator_edited(self):
         keep_setting("Annotator", self.ui.annotatorLineEdit.text)
@@ -216,14 +217,7 @@ def completeness(result) -> str:
 
 
 def retraining_command(folder, model_path=None, windows: bool = os.name == "nt") -> str:
-    """The command that trains from a dataset, as this system's shell reads it.
-
-    A model that comes along goes by its name: where it lies is a matter of this computer.
-    """
+    """The command that trains from a dataset, as this system's shell reads it."""
     folder = Path(folder)
-    words = ["landmark-train", "fit", "--data", str(folder)]
-    if model_path is not None:
-        names = {path: name for name, path in shipped_models().items()}
-        words += ["--from", names.get(Path(model_path), str(model_path))]
-    words += ["--output", str(folder.with_name(folder.name + "-run"))]
-    return subprocess.list2cmdline(words) if windows else shlex.join(words)
+    output = folder.with_name(folder.name + "-run")
+    return Fit(str(folder), str(output), str(model_path or "")).told(windows)

@@ -11,6 +11,7 @@ from slicer.i18n import tr as _
 from landmark_heatmap.model.model_file import MODEL_SUFFIX
 from LandmarkHeatmapLib.volumes import component_note
 
+from ..models import told
 from ..section import Section
 from ..state import DEVICES
 from ..texts import FixedText
@@ -36,11 +37,7 @@ class InputSection(Section):
 
     def update(self) -> None:
         node, models = self.state.node, self.logic.models()
-        items = [
-            (_("{name} ({count} landmarks)").format(name=d.name, count=len(d.landmarks)), key)
-            for key, _path, d in models
-        ]
-        fill(self.ui.modelComboBox, items)
+        fill(self.ui.modelComboBox, [(told(d), key) for key, _path, d in models])
         select(self.ui.modelComboBox, node.model)
         self._show_model(next((d for key, _path, d in models if key == node.model), None))
         note = component_note(node.inputVolume) if node.inputVolume else ""
@@ -90,11 +87,11 @@ class InputSection(Section):
             self._model_info.show(_("No model: add one (a file that ends in .safetensors)."))
             self.ui.modelDetailsTextBrowser.html = ""
             return
-        facts = [
-            _("{count} landmarks, {dimension}D").format(
-                count=len(description.landmarks), dimension=description.dimension
-            )
-        ]
+        facts = [_("{count} landmarks").format(count=len(description.landmarks))]
+        if description.dimension is None:
+            facts.append(_("cases laid over the image"))
+        else:
+            facts[0] = f"{facts[0]}, {description.dimension}D"
         error = description.metrics.get("validation_mre_mm")
         if isinstance(error, (int, float)):
             facts.append(_("mean error {error:.1f} mm").format(error=error))

@@ -9,6 +9,7 @@ from landmark_heatmap.dataset.folder import is_dataset, read_landmark_set
 from landmark_heatmap.detection.suits import told_unusual
 from landmark_heatmap.files import real_path
 from landmark_heatmap.images.imageio import read_image
+from landmark_heatmap.registering.models import is_registered
 from landmark_heatmap.worklist.foreseen import keep_foreseen
 from landmark_heatmap.worklist.locks import CaseLock, holder_of
 from landmark_heatmap.worklist.order import take_next
@@ -141,9 +142,13 @@ class AtWork:
 
     def _model(self):
         """(path, device) of the model that is to look at new cases, or None."""
-        if not self._suits() or self._logic.missingPackages():
+        if not self._suits():
             return None
-        return self._logic.modelPath(self._state.node.model), self._state.device
+        path = self._logic.modelPath(self._state.node.model)
+        # Nobody is asked for packages for what is done by itself.
+        if not is_registered(path) and self._logic.missingPackages():
+            return None
+        return path, self._state.device
 
     def put_back(self) -> None:
         """Let others have the case that is open; what was done to it stays in its journal."""

@@ -93,17 +93,18 @@ def detect(
     device="auto",
     form=None,
     spacing_mm=None,
+    load=None,
 ) -> int:
     """Detect the landmarks of image files and of all images below folders; as the command does.
 
     form: of dataset/convert.py, in which all results are written as well. spacing_mm: the size of a
-    voxel, where the files do not state it or are not to be believed. Returns how many of this
-    process's images could not be done; each is named on stderr. If no landmark was found in any of
-    them, that is all.
-    Raises LandmarkHeatmapError before any work is done if the model or the device cannot be used,
-    or anything but results of this model is in the way.
+    voxel, where the files do not state it or are not to be believed. load: what makes a Predictor of
+    the model and a device. Returns how many of this process's images could not be done, each of them
+    told; all of them if no landmark was found. Raises LandmarkHeatmapError before any work if the model
+    or the device cannot be used, or anything but results of this model is in the way.
     """
-    from .predict import Predictor
+    if load is None:
+        from .predict import Predictor as load
 
     here = place()
     if form is not None and here.size > 1:
@@ -112,7 +113,7 @@ def detect(
         )
     jobs = find_jobs(paths, Path(output))
     here.set_threads()
-    batch = Batch(Predictor(model, here.device(device)), heatmaps, overwrite, spacing_mm)
+    batch = Batch(load(model, here.device(device)), heatmaps, overwrite, spacing_mm)
     mine = list(enumerate(jobs, 1))[here.rank :: here.size]
     for folder in {job.results.annotation.parent for _, job in mine}:
         tidy(folder)

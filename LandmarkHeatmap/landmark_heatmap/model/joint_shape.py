@@ -82,7 +82,7 @@ class JointShape:
         if told is None or not given.any() and not (told.square > gate).any():
             return told
         # Half of them may be wrong, or more: begun again with those that agree.
-        pose = agreeing_pose(self.mean, placed, self._deviations(covariances), weights, given)
+        pose = agreeing_pose(self.mean, placed, self.deviations(covariances), weights, given)
         again = self._told(pose, positions, covariances, there, given, in_doubt=True)
         cost, other = (
             truncated(np.nan_to_num(each.square), gate, weights, given) for each in (told, again)
@@ -109,7 +109,7 @@ class JointShape:
             _mends(spread, own, there),
         )
 
-    def _deviations(self, covariances) -> np.ndarray:
+    def deviations(self, covariances) -> np.ndarray:
         """(L,): how far from the mean shape, in its pose, a landmark may be found, in any direction."""
         of_shape = self.widening * np.einsum("lili->l", self.covariance)
         return np.sqrt((of_shape + np.einsum("lii->l", covariances)) / self.mean.shape[1])
