@@ -372,8 +372,10 @@ def test_who_is_faster_than_the_model_sees_the_image_and_then_its_landmarks(host
     host.click(panel.ui.nextCaseButton)
     assert panel.parameterNode.inputVolume.GetName() == "b"
     assert panel.desk.state.result() is None
+    assert "Detecting" in panel.ui.statusLabel.toolTip
     ahead.queue.client.go()
     assert wait_for_result(host, panel).volume_node.GetName() == "b"
+    assert "4 landmarks detected in 'b'" in panel.ui.statusLabel.toolTip
     assert len(panel.logic.results(panel.parameterNode.inputVolume)) == 1
 
 

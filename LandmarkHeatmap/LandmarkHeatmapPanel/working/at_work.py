@@ -255,8 +255,13 @@ class AtWork:
 
     def _on_ready(self, results) -> None:
         """It may be shown already."""
-        if self.current is not None:
-            self.found.emit(self.current.volume_node, self.ahead.queue)
+        if self.current is None:
+            return
+        self.found.emit(self.current.volume_node, self.ahead.queue)
+        text = _("{count} landmarks detected in '{name}'.")
+        for result in results:
+            if result.volume_node is self.current.volume_node:
+                self.told.emit(text.format(count=len(result.landmarks), name=self.current.title))
 
     def _begin(self, work) -> None:
         """Nobody has exported it yet: a model looks at it, or its landmarks are placed by hand."""
