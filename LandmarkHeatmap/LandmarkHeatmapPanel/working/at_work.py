@@ -213,11 +213,10 @@ class AtWork:
         _number, holder = holder_of(self.worklist.dataset, case)
         take_over = holder is not None and holder.is_stale
         if take_over:
-            minutes = round(holder.silent_s / 60)
             question = _(
-                "'{case}' was left in review: {who}. Nothing was heard of that for {minutes} min. Take it"
-                " over? What was not exported is not in the dataset."
-            ).format(case=case, who=holder.told(), minutes=minutes)
+                "'{case}' was left in review: {who}. {why} Take it over? What was not exported is not in"
+                " the dataset."
+            ).format(case=case, who=holder.told(), why=holder.told_silence())
             if not slicer.util.confirmYesNoDisplay(question):
                 return None
         return CaseLock.take(self.worklist.dataset, case, self._annotator(), take_over)

@@ -102,9 +102,9 @@ def told(entry) -> str:
     if entry.holder is not None:
         known = [_("{title} is in work: {who}.").format(title=entry.title, who=entry.holder.told())]
         if entry.holder.is_stale:
-            minutes = round(entry.holder.silent_s / 60)
-            text = _("Nothing was heard of that for {minutes} min: open it to take it over.")
-            known.append(text.format(minutes=minutes))
+            known.append(
+                _("{why} Open it to take it over.").format(why=entry.holder.told_silence())
+            )
     if entry.remark:
         known.append(_("Remark: {remark}.").format(remark=entry.remark.rstrip(".")))
     reason = told_reason(entry)

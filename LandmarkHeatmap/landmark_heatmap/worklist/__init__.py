@@ -9,7 +9,8 @@ What else has to be known lies in small JSON files beside it, for all who work o
       CASE.foreseen.json      what a model made of its image: how unsure it was, nothing of the image
 
 Each has "schema" (landmark-heatmap-worklist-lock, -remark, -foreseen), "schema_version": 1 and "case".
-A lock has "annotator", "host", "token" (of this one taking), "taken" (ISO 8601, UTC), "revision" (the
+A lock has "annotator", "host", "token" (of this one taking), "process" (of which start of which
+computer; it names nobody), "taken" (ISO 8601, UTC), "revision" (the
 newest when it was taken, 0 for none) and "released" (ISO 8601, or null while it is held). A remark has
 "text", "annotator", "created" and "revision", after which it was made: a later revision settles it.
 What is foreseen has "model" (name, version, sha256), "created", "landmarks", "expected" (as many

@@ -20,6 +20,7 @@ from pathlib import Path
 from ..dataset.folder import check_case_name, newest_revision
 from ..dataset.record import told_time
 from ..errors import CaseInWorkError
+from ..leftovers import is_dead, temporary_prefix
 from . import beside
 
 # A holder refreshes it every minute; after this long without that it may be taken over.
@@ -31,7 +32,7 @@ _NAMED = re.compile(r"(?P<case>.+)\.lock-(?P<number>[0-9]{6,9})\.json")
 @dataclass(frozen=True)
 class Holder:
     """Who is at a case. taken: when, ISO 8601 in UTC. revision: the newest of the case then. silent_s:
-    for how long it was not refreshed."""
+    for how long it was not refreshed. is_gone: its process has ended, on this computer, for sure."""
 
     case: str
     number: int
@@ -41,16 +42,23 @@ class Holder:
     token: str
     revision: int
     silent_s: float
+    is_gone: bool = False
 
     @property
     def is_stale(self) -> bool:
-        return self.silent_s > STALE_AFTER_S
+        return self.is_gone or self.silent_s > STALE_AFTER_S
 
     def told(self) -> str:
         """As 'Anna on ward-3, since 2026-05-04 13:05 UTC'."""
         told = f"{self.annotator or 'Somebody'} on {self.host or 'an unknown computer'}"
         when = told_time(self.taken)
         return f"{told}, since {when}" if when else told
+
+    def told_silence(self) -> str:
+        """Why it is stale, as a sentence."""
+        if self.is_gone:
+            return "The program that had it has ended."
+        return f"Nothing was heard of that for {round(self.silent_s / 60)} min."
 
 
 class CaseLock:
@@ -79,6 +87,7 @@ class CaseLock:
                 "annotator": annotator,
                 "host": platform.node(),
                 "token": uuid.uuid4().hex,
+                "process": temporary_prefix(),
                 "taken": beside.now(),
                 "revision": newest_revision(Path(dataset) / "cases" / case),
                 "released": None,
@@ -133,7 +142,9 @@ def holder_of(dataset, case: str, numbers=None, clock: float = None) -> tuple:
     # One that cannot be read is just being written, or somebody's all the same.
     silent = (beside.clock_of(dataset) if clock is None else clock) - written
     said = [beside.text(document, key) for key in ("annotator", "host", "taken", "token")]
-    return number, Holder(case, number, *said, beside.whole(document, "revision"), silent)
+    process = beside.text(document, "process")
+    is_gone = bool(process) and is_dead(Path(f"{process}lock"))
+    return number, Holder(case, number, *said, beside.whole(document, "revision"), silent, is_gone)
 
 
 def numbers_by_case(names) -> dict:
@@ -149,8 +160,7 @@ def numbers_by_case(names) -> dict:
 def _refusal(holder: Holder) -> str:
     told = f"'{holder.case}' is in work: {holder.told()}."
     if holder.is_stale:
-        minutes = round(holder.silent_s / 60)
-        return f"{told} Nothing was heard of that for {minutes} min: it can be taken over."
+        return f"{told} {holder.told_silence()} It can be taken over."
     return f"{told} Take another case, or ask to have it released."
 
 

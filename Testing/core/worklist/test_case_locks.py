@@ -1,6 +1,8 @@
 """The lock of a case in work: a file with a name and a time that one at a time has."""
 
 import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -10,6 +12,7 @@ from landmark_heatmap.errors import CaseInWorkError, DatasetError
 from landmark_heatmap.worklist.entries import CaseState, Worklist
 from landmark_heatmap.worklist.locks import STALE_AFTER_S, CaseLock, holder_of
 from landmark_heatmap.worklist.order import next_free
+from places import MODULE_FOLDER
 
 
 @pytest.fixture
@@ -48,13 +51,26 @@ def test_a_case_that_was_released_can_be_had_by_the_next(dataset):
 def test_a_stale_lock_is_taken_over_when_asked_for_saying_whose_it_was(dataset):
     old = CaseLock.take(dataset, "case-1", "Anna")
     let_it_age(old)
-    with pytest.raises(CaseInWorkError, match="11 min: it can be taken over"):
+    with pytest.raises(CaseInWorkError, match="11 min. It can be taken over"):
         CaseLock.take(dataset, "case-1", "Otto")
     new = CaseLock.take(dataset, "case-1", "Otto", take_over=True)
     assert new.taken_over_from.annotator == "Anna"
     assert not old.is_held and not old.refresh()
     old.release()  # which is nothing any more
     assert new.is_held and holder_of(dataset, "case-1")[1].annotator == "Otto"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the number of a process may be another's there")
+def test_who_crashed_on_this_computer_need_not_be_waited_for(dataset):
+    code = "import sys; from landmark_heatmap.worklist.locks import CaseLock as L;"
+    code += "L.take(sys.argv[1], 'case-1', 'Anna')"
+    path = {**os.environ, "PYTHONPATH": str(MODULE_FOLDER)}
+    subprocess.run([sys.executable, "-c", code, str(dataset)], check=True, env=path)
+    holder = holder_of(dataset, "case-1")[1]
+    assert holder.annotator == "Anna" and holder.is_stale and holder.silent_s < STALE_AFTER_S
+    with pytest.raises(CaseInWorkError, match="has ended. It can be taken over"):
+        CaseLock.take(dataset, "case-1", "Anna")
+    assert CaseLock.take(dataset, "case-1", "Anna", take_over=True).is_held
 
 
 def test_a_lock_that_is_refreshed_does_not_become_stale(dataset):
