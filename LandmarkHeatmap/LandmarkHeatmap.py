@@ -51,7 +51,8 @@ class LandmarkHeatmap(ScriptedLoadableModule):
         self.parent.helpText = _(
             "Finds anatomical landmarks in 2D and 3D images with a U-Net, shows what the network"
             " believes as heatmaps and contours, and turns your corrections into training data. Landmarks"
-            " that no model knows are named under 'Landmarks of my own' and placed by hand. Not a"
+            " that no model knows are named under 'Landmarks of my own' and placed by hand, and a model"
+            " is trained from them under 'Train'. Not a"
             ' medical device. See <a href="https://github.com/LandmarkHeatmap/LandmarkHeatmap#readme">the'
             " documentation</a>.<br>Keys while the module is open: N and Shift+N next and previous"
             " landmark, U next unreviewed, C confirm, A mark absent, X back to the prediction, K"
