@@ -22,6 +22,7 @@ from LandmarkHeatmapPanel.logic import LandmarkHeatmapLogic
 from LandmarkHeatmapPanel.sample_data import register
 from LandmarkHeatmapTests.around_the_review import AroundTheReviewTests
 from LandmarkHeatmapTests.by_hand import ByHandTests
+from LandmarkHeatmapTests.cases import CasesTests
 from LandmarkHeatmapTests.desk import DeskTests
 from LandmarkHeatmapTests.detection import DetectionTests
 from LandmarkHeatmapTests.export_and_scene import ExportAndSceneTests
@@ -57,7 +58,8 @@ class LandmarkHeatmap(ScriptedLoadableModule):
             " landmark, U next unreviewed, C confirm, A mark absent, X back to the prediction, K"
             " snap to the peak, D place by click, Z and Shift+Z undo and redo, E close up and back, S"
             " names of all landmarks or of a few. What would follow a landmark that you dragged: Y let"
-            " all of it, J only this one, O leave it."
+            " all of it, J only this one, O leave it. Of the list of cases: Ctrl+Return exports this one"
+            " and opens the next."
         )
         self.parent.acknowledgementText = _(
             "Made by the LandmarkHeatmap contributors; under the MIT licence."
@@ -120,6 +122,7 @@ class LandmarkHeatmapTest(
     ReviewTests,
     AroundTheReviewTests,
     ByHandTests,
+    CasesTests,
     OverlayAndViewsTests,
     ExportAndSceneTests,
     TrainingTests,

@@ -10,9 +10,12 @@ import slicer
 import vtk
 
 from landmark_heatmap.errors import GeometryError, ImageFileError
-from landmark_heatmap.images.geometry import MM, RAS_TO_LPS, Grid, Image
+from landmark_heatmap.images.geometry import MM, PX, RAS_TO_LPS, Grid, Image
 from landmark_heatmap.images.headers import read_header
 from landmark_heatmap.images.imageio import to_grey
+
+# Of a volume that was not loaded by Slicer and whose lengths are no mm: their unit.
+_UNIT_ATTRIBUTE = "LandmarkHeatmap.Unit"
 
 
 def image_of(volume_node) -> Image:
@@ -31,6 +34,8 @@ def image_of(volume_node) -> Image:
 
 def unit_of(volume_node) -> str:
     """'mm' or 'px', as the file says that the volume was loaded from; mm where there is none."""
+    if volume_node.GetAttribute(_UNIT_ATTRIBUTE) == PX:
+        return PX
     storage = volume_node.GetStorageNode()
     path = storage.GetFileName() if storage is not None else None
     try:
@@ -78,6 +83,8 @@ def add_volume(scene, image: Image, name: str, levels: bool = True, is_hidden: b
     node.UnRegister(None)  # CreateNodeByClass leaves a reference to its caller
     node.SetName(scene.GenerateUniqueName(name) if levels else name)
     node.SetHideFromEditors(is_hidden)
+    if image.unit == PX:
+        node.SetAttribute(_UNIT_ATTRIBUTE, PX)
     # Whole before it comes into the scene, so that nobody looks at it more than once.
     slicer.util.updateVolumeFromArray(node, image.array)
     node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(image.grid.ijk_to_ras))

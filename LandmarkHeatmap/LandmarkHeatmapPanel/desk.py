@@ -23,8 +23,10 @@ from .sections.landmark_set import LandmarkSetSection
 from .sections.measurements import MeasurementSection
 from .sections.overlay import OverlaySection
 from .sections.review import ReviewSection
+from .sections.second_reader import SecondReaderSection
 from .sections.surroundings import SurroundingsSection
 from .sections.training import TrainingSection
+from .sections.worklist import WorklistSection
 from .state import State
 from .texts import FixedText, OnResize
 from .widgets import widgets_of_parameters
@@ -69,6 +71,8 @@ class Desk(VTKObservationMixin):
         self.export = ExportSection(*given)
         self.comparison = CompareSection(*given)
         self.measurements = MeasurementSection(*given)
+        self.worklist = WorklistSection(*given)
+        self.second_reader = SecondReaderSection(*given)
         self.training = TrainingSection(*given)
         # In the order in which they follow a change: the journal is there before the review's first
         # step, and the overlay shows what the review chose.
@@ -83,6 +87,8 @@ class Desk(VTKObservationMixin):
             self.export,
             self.comparison,
             self.measurements,
+            self.worklist,
+            self.second_reader,
             self.training,
         )
 
@@ -95,14 +101,37 @@ class Desk(VTKObservationMixin):
         self.detection.ended.connect(self._show_detected)
         self.landmark_set.begun.connect(self._annotate)
         self.journal.restored.connect(self._show_result)
-        self.export.exported.connect(self.journal.settle)
-        self.export.exported.connect(lambda _result: self.training.offer())
+        self.export.exported.connect(self.journal.settle_exported)
+        self.export.exported.connect(lambda _export, _revision: self.training.offer())
         self.training.trained.connect(self.inputs.add_model)
+        self._connect_worklist()
         self.review.can_ask = self.detection.questions.can_ask
         self.review.asking.connect(self.detection.questions.ask)
         self.detection.answered.connect(self.review.answer)
         self.review.corrected.connect(self._on_corrected)
         self.review.placing.connect(lambda is_placing: self._keys.while_placing(is_placing))
+
+    def _connect_worklist(self) -> None:
+        at_work = self.worklist.at_work
+        at_work.opened.connect(self._show_result)
+        at_work.begun.connect(lambda result: self._annotate(result, None))
+        at_work.detecting.connect(self.detection.detect_soon)
+        at_work.found.connect(self._take_worker)
+        at_work.is_detecting = lambda: self.detection.queue.is_busy
+        at_work.ahead.ended.connect(self._show_detected)
+        at_work.ahead.ended.connect(self.worklist.foresee)
+        at_work.export = lambda then: self.export.export_soon(self._status.show, then)
+        self.export.revision_before = at_work.revision_before
+        self.export.exported.connect(self.worklist.exported)
+        self.detection.ended.connect(self.worklist.foresee)
+        self.second_reader.case_of = at_work.case_of
+        self.export.exported.connect(self.second_reader.look_again)
+
+    def _take_worker(self, volume, queue) -> None:
+        """Of the case that is shown, if that is what the other worker has looked at: it can be asked then
+        what else would move."""
+        if queue.last_image is not None and queue.last_image.volume.Get() is volume:
+            self.detection.take_worker_of(queue)
 
     # --- the line at the foot
 
@@ -119,6 +148,7 @@ class Desk(VTKObservationMixin):
         if self.state.node:
             self.export.update()
             self.journal.show()
+            self.second_reader.show()
 
     def _show_detected(self, results) -> None:
         """That of the volume at hand; who has moved on to another one is not taken away from it."""
@@ -206,7 +236,8 @@ class Desk(VTKObservationMixin):
 
     def _on_nodes_changed(self, caller, event):
         """It may have been an image, a result, or a part of one; many nodes count as one change."""
-        if self.state.node and not self.detection.queue.is_busy:
+        is_busy = self.detection.queue.is_busy or self.worklist.at_work.ahead.is_busy
+        if self.state.node and not is_busy:
             self._update_soon.start()
 
     def _on_nodes_have_changed(self):

@@ -43,6 +43,14 @@ class DatasetError(LandmarkHeatmapError):
     """A dataset folder that cannot be read or written."""
 
 
+class RevisedMeanwhileError(DatasetError):
+    """A case that somebody else has exported since the work on it began."""
+
+
+class CaseInWorkError(DatasetError):
+    """A case of a worklist that somebody else is at just now."""
+
+
 class PredictionError(LandmarkHeatmapError):
     """An image that this model cannot be applied to."""
 

@@ -35,16 +35,16 @@ FORBIDDEN = {
 WINGS = {
     MODULE_FOLDER / "landmark_heatmap": (
         *("errors", "leftovers", "files", "lengths", "locks", "launch", "command_line"),
-        *("images", "annotation", "model", "dataset", "detection", "registering"),
+        *("images", "annotation", "model", "dataset", "worklist", "detection", "registering"),
         *("synthetic", "judging", "pictures", "worker", "runs", "notebook", "cli"),
     ),
     MODULE_FOLDER / "LandmarkHeatmapLib": (
         *("volumes", "following", "display", "result", "review", "journal"),
-        *("measurements", "comparison", "export"),
+        *("measurements", "comparison", "export", "case_at_work", "second_reading"),
     ),
     MODULE_FOLDER / PANEL: (
         *("widgets", "texts", "in_steps", "models", "trainings", "sample_data", "state", "section"),
-        *("detecting", "logic", "reviewing", "sections", "desk"),
+        *("detecting", "logic", "reviewing", "working", "sections", "desk"),
     ),
     ROOT / "training" / "landmark_training": (
         *(

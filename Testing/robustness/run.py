@@ -19,6 +19,7 @@ SCRIPTS = {
     "mutate_files.py": ("", "--long"),
     "kill_exports.py": ("", "--long"),
     "full_disk.py": ("", "--long"),
+    "two_annotators.py": ("", "--long --runs 10"),
     "mutate_models.py": ("", "--inputs 100000"),
     "mutate_messages.py": ("", "--inputs 100000"),
     "kill_workers.py": ("--runs 3", "--runs 100"),

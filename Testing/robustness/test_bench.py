@@ -26,6 +26,7 @@ def run(script, *arguments):
         ("mutate_files.py", ["--inputs", "600"]),
         ("kill_exports.py", ["--kills", "5"]),
         ("full_disk.py", ["--writes", "8"]),
+        ("two_annotators.py", ["--steps", "20"]),
     ],
 )
 def test_a_short_run_finds_no_fault(script, arguments):

@@ -62,9 +62,7 @@ class ReviewJournals:
 
     def follow(self, result: DetectionResult) -> None:
         """Keep every step of this result's review from now on. The first step begins the journal."""
-        for each in [each for each in self._kept if not each.is_there]:
-            each.let_go()
-            self._kept.remove(each)
+        self._let_go_of_removed()
         if not any(each.result.node is result.node for each in self._kept):
             self._kept.append(_Kept(result, self))
 
@@ -97,6 +95,7 @@ class ReviewJournals:
 
         Where there are no journals of images of that size this costs next to nothing.
         """
+        self._let_go_of_removed()
         found, digest = [], None
         for path, _written in journals_in(self.folder):
             unfinished = _read(path)
@@ -135,6 +134,12 @@ class ReviewJournals:
         file = JournalFile.claim(unfinished.path)
         if file is not None:
             file.remove()
+
+    def _let_go_of_removed(self) -> None:
+        """Those whose result is no longer in the scene: what was done in it can be brought back."""
+        for each in [each for each in self._kept if not each.is_there]:
+            each.let_go()
+            self._kept.remove(each)
 
     def _expire(self, max_age_days: float, max_count: int) -> None:
         oldest = time.time() - max_age_days * 24 * 3600

@@ -58,16 +58,17 @@ def _prediction(volume_node, beginning: Beginning) -> Prediction:
 
 def bring(result: DetectionResult, marks, beginning: Beginning) -> None:
     """Make the result what the marks say: one step of its history, whoever watches it meanwhile."""
-    before, moment = Snapshot.take(result), _moment(result, marks, beginning)
+    before, moment = Snapshot.take(result), moment_of(result, marks, beginning.predicted)
     history_of(result.node).bring(result, RESTORING, before, moment)
 
 
-def _moment(result: DetectionResult, marks, beginning: Beginning) -> Snapshot:
+def moment_of(result, marks, marks_predicted) -> Snapshot:
+    """The moment at which a result is what these marks say. marks_predicted: those of its prediction."""
     volume = result.volume_node
     affine = ijk_to_ras(volume)
     positions = apply_affine(affine, _ijk(marks))
     predicted = markups.ras_positions_in(result.predicted_node, volume)
-    for index, (mark, then) in enumerate(zip(marks, beginning.predicted)):
+    for index, (mark, then) in enumerate(zip(marks, marks_predicted)):
         # To the last bit where the model put it: what nobody moved has not moved.
         if mark.ijk == then.ijk:
             positions[index] = predicted[index]

@@ -26,6 +26,9 @@ SHORTCUTS = {
     "allNamesButton": "S",
 }
 
+# The same of the list of cases, from whichever tab.
+CASE_SHORTCUTS = {"nextCaseButton": "Ctrl+Return"}
+
 
 class Keys:
     """Presses the buttons of the panel. Call `enter` and `exit` with the module."""
@@ -38,7 +41,7 @@ class Keys:
 
     def enter(self) -> None:
         self.exit()
-        for name, key in SHORTCUTS.items():
+        for name, key in {**SHORTCUTS, **CASE_SHORTCUTS}.items():
             self._add(key, _pressing(getattr(self._ui, name)))
         self._escape = self._add("Esc", self._on_escape)
         self.while_placing(False)

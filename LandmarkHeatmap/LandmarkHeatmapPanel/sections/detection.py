@@ -36,7 +36,7 @@ class DetectionSection(Section):
         self.queue = DetectionQueue(WorkerClient(), self._on_status, self._on_outcome, self._on_end)
         self.questions = Questions(self.queue, self.answered.emit)
         self._files = []
-        self._is_batch = False
+        self._is_batch, self._soon = False, None
         self.ui.progressBar.setVisible(False)
         self.ui.detectButton.connect("clicked(bool)", self._on_detect_button)
         self.ui.batchDetectButton.connect("clicked(bool)", self._on_batch_button)
@@ -102,6 +102,22 @@ class DetectionSection(Section):
             )
         self.update()
 
+    def detect_soon(self, volume) -> None:
+        """Detect in this one, or as soon as what runs is done; the last one that was asked for counts."""
+        if self.queue.is_busy:
+            self._soon = volume
+        else:
+            self.detect([Job.of_volume(volume)])
+
+    def take_worker_of(self, queue) -> None:
+        """Exchange workers with another queue, whose worker has what it detected last in mind. Not while
+        either of them is at it."""
+        if self.queue.is_busy or queue.is_busy:
+            return
+        self.questions.stop()
+        self.queue.client, queue.client = queue.client, self.queue.client
+        self.queue.last_image, queue.last_image = queue.last_image, self.queue.last_image
+
     def _on_detect_button(self, checked=False):
         if self.queue.is_busy:
             self.told.emit(_("Cancelling..."))
@@ -144,6 +160,9 @@ class DetectionSection(Section):
         self.told.emit(text)
         self._let_go_of_finished_files(outcomes)
         self.ended.emit([outcome.result for outcome in whole])
+        soon, self._soon = self._soon, None
+        if soon is not None and soon.GetScene() is not None and not stopped:
+            self.detect([Job.of_volume(soon)])
 
     def _report(self, outcome) -> None:
         text = f"{outcome.name}: {outcome.error or _('done')}"

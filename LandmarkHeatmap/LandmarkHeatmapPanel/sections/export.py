@@ -11,25 +11,29 @@ import slicer
 from slicer.i18n import tr as _
 
 from landmark_heatmap.dataset.record import Review
-from landmark_heatmap.errors import LandmarkHeatmapError
+from landmark_heatmap.errors import LandmarkHeatmapError, RevisedMeanwhileError
 from landmark_heatmap.registering.models import network_of
 from landmark_heatmap.runs.command import Fit
-from LandmarkHeatmapLib.export import export_case, suggest_case
+from LandmarkHeatmapLib.export import CaseExport, suggest_case
 
 from ..section import Section, Signal
 from ..texts import FixedText
 from ..widgets import keep_setting, setting, showing_errors
+from ..working.writing import Writing
 
 
 class ExportSection(Section):
     """Dataset folder and annotator belong to the user; the case name to the scene.
 
-    exported(result): it is on the disk.
+    exported(export, revision): a CaseExport is on the disk, in the folder of that revision.
+    revision_before(volume, folder, case): after which revision of the case this one comes; None if that
+    does not matter.
     """
 
     def __init__(self, ui, state, logic):
         super().__init__(ui, state, logic)
-        self.exported = Signal()
+        self.exported, self._writing = Signal(), Writing()
+        self.revision_before = lambda volume, folder, case: None
         self._volume = self._revision = self._suggested_for = None
         self._completeness = FixedText(self.ui.partialLabel, lines=2)
         self._exported = FixedText(self.ui.exportedLabel, lines=3)
@@ -105,30 +109,86 @@ class ExportSection(Section):
             self._show_command()
 
     def _on_export_button(self, checked=False):
-        with showing_errors(_("The export failed."), self._exported.show):
-            folder = self.ui.datasetPathLineEdit.currentPath
-            if not folder:
-                raise LandmarkHeatmapError(_("Choose a dataset folder to export to."))
-            node, result = self.state.node, self.state.result()
-            with slicer.util.WaitCursor():
-                self._revision = export_case(
-                    result, folder, node.caseName, self.ui.annotatorLineEdit.text, node.withImage
-                )
-            self.exported.emit(result)
-            self._on_annotator_edited()
-            self.ui.datasetPathLineEdit.addCurrentPathToHistory()
-            wrote = _("Wrote {case}, {revision}, with the image, to {folder}.")
-            if not node.withImage:
-                wrote = _("Wrote {case}, {revision}, without the image, to {folder}.")
-            self._exported.show(
-                wrote.format(
-                    case=self._revision.parent.name,
-                    revision=self._revision.name,
-                    folder=self._revision,
-                )
+        self.export(self._exported.show)
+
+    def export(self, tell) -> None:
+        """Export what is reviewed. tell(text): what went wrong."""
+        self._writing.finish()
+        with showing_errors(_("The export failed."), tell):
+            export = self._gathered()
+            if export is not None:
+                with slicer.util.WaitCursor():
+                    self._revision = export.write()
+                self._settle(export)
+
+    def export_soon(self, tell, then) -> bool:
+        """The same without waiting for the disk; returns whether it was begun. then(is_done): called when
+        it is on the disk, or cannot be."""
+
+        def ended(future):
+            is_done = False
+            with showing_errors(_("The export of '{case}' failed.").format(case=case), tell):
+                self._revision = future.result()
+                self._settle(export)
+                is_done = True
+            then(is_done)
+
+        self._writing.finish()
+        with showing_errors(_("The export failed."), tell):
+            export = self._gathered()
+            if export is None:
+                return False
+            case = export.result.volume_node.GetName()
+            self._writing.begin(export.write, ended)
+            return True
+        return False
+
+    def _gathered(self):
+        """The CaseExport; None if somebody else has exported the case meanwhile, and the user leaves it
+        at that."""
+        folder = self.ui.datasetPathLineEdit.currentPath
+        if not folder:
+            raise LandmarkHeatmapError(_("Choose a dataset folder to export to."))
+        node, result = self.state.node, self.state.result()
+        if result is None:
+            raise LandmarkHeatmapError(_("There is nothing to export yet."))
+        given = (node.caseName, self.ui.annotatorLineEdit.text, node.withImage)
+        case = node.caseName or suggest_case(result.volume_node, folder)
+        after = self.revision_before(result.volume_node, folder, case)
+        try:
+            return CaseExport.of(result, folder, *given, after)
+        except RevisedMeanwhileError as error:
+            question = _("Export yours as a further revision? The other one stays in the dataset.")
+            if slicer.util.confirmYesNoDisplay(f"{error}\n\n{question}"):
+                return CaseExport.of(result, folder, *given)
+            self.told.emit(str(error))
+            return None
+
+    def _settle(self, export) -> None:
+        """It is on the disk."""
+        export.settle()
+        self.exported.emit(export, self._revision)
+        self._on_annotator_edited()
+        self.ui.datasetPathLineEdit.addCurrentPathToHistory()
+        wrote = _("Wrote {case}, {revision}, with the image, to {folder}.")
+        if export.image is None:
+            wrote = _("Wrote {case}, {revision}, without the image, to {folder}.")
+        self._exported.show(
+            wrote.format(
+                case=self._revision.parent.name,
+                revision=self._revision.name,
+                folder=self._revision,
             )
-            self.ui.openFolderButton.enabled = True
-            self._suggest_case()
+        )
+        self.ui.openFolderButton.enabled = True
+        self._suggest_case()
+
+    def forget(self) -> None:
+        """What is being written has to be there before its nodes go."""
+        self._writing.finish()
+
+    def close(self) -> None:
+        self._writing.close()
 
     def _on_open_folder_button(self, checked=False):
         qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(self._revision)))

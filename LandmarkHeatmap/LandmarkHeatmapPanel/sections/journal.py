@@ -71,6 +71,11 @@ class JournalSection(Section):
         except OSError as error:
             logging.warning("The journal of '%s' stays: %s", result.node.GetName(), error)
 
+    def settle_exported(self, export, revision) -> None:
+        """A CaseExport is on the disk; what was done since needs its journal still."""
+        if export.is_all:
+            self.settle(export.result)
+
     def keep_instead(self, result, source, take_over) -> None:
         """Keep the review of a result from here on, and no more that of the source which it takes over
         by calling `take_over`; unless nothing can be kept."""

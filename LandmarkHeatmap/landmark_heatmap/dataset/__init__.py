@@ -10,6 +10,7 @@
           prediction.mrk.json         what the model had said, if a model was used
           record.json                 who, when, which model, what was done to each point
         revision-002/ ...             a later export of the same case; nothing is ever overwritten
+      worklist/                       who works on what just now; see landmark_heatmap/worklist
 
 A revision is written to the side and renamed into place whole: there is none that is half written.
 The newest revision is the one that counts.

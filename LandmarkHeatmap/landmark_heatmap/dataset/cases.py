@@ -11,7 +11,7 @@ import numpy as np
 from ..annotation.annotation_files import read_annotation, write_annotation
 from ..annotation.landmarks import Annotation, LandmarkSet
 from ..annotation.measurements import write_measurements
-from ..errors import DatasetError, ImageFileError, LandmarkHeatmapError
+from ..errors import DatasetError, ImageFileError, LandmarkHeatmapError, RevisedMeanwhileError
 from ..files import new_folder, rename_new, sha256_of, write_json
 from ..images.geometry import Image
 from ..images.imageio import read_image, storable_array, write_image
@@ -23,6 +23,7 @@ from .record import (
     Review,
     corrected_names,
     image_name_in,
+    read_by_whom,
     record_document,
 )
 
@@ -49,13 +50,16 @@ def add_case(
     record: CaseRecord,
     prediction: Annotation = None,
     measurements: tuple = (),
+    after: int = None,
 ) -> Path:
     """Add a case, or a revision to one that is there; returns the folder of the new revision.
 
     image: None leaves the image out (the case then cannot be trained from alone). measurements:
-    Measurements that are taken of the annotation and written beside it.
+    Measurements that are taken of the annotation and written beside it. after: the number of the
+    revision that was the newest when the work on this one began, 0 for none; None: whichever is there.
     Names of former times become those that the dataset's landmarks have now; what is retired is left
-    out. Raises DatasetError for names that do not fit the dataset, for no points at all, and for a
+    out. Raises RevisedMeanwhileError, and writes nothing, if there is a later revision than `after`.
+    Raises DatasetError for names that do not fit the dataset, for no points at all, and for a
     point that is something else than the record says was done to it. Nothing is ever overwritten. What
     earlier exports left that were killed is removed; an image of theirs is used if it is this one.
     """
@@ -66,13 +70,16 @@ def add_case(
     _check_points(landmarks, annotation, record, prediction)
     case_folder = folder / "cases" / check_case_name(case)
     _check_same_letters(case_folder)
+    check_not_revised(case_folder, after)
     case_folder.mkdir(parents=True, exist_ok=True)
     for each in (folder, case_folder):
         tidy(each)
     image_name = None if image is None else _store_image(case_folder, image)
     document = record_document(record, annotation, case_folder, image_name, landmarks)
     while True:
-        revision = case_folder / f"revision-{newest_revision(case_folder) + 1:03d}"
+        check_not_revised(case_folder, after)
+        number = newest_revision(case_folder) if after is None else after
+        revision = case_folder / f"revision-{number + 1:03d}"
         try:
             with new_folder(revision) as temporary:
                 write_annotation(temporary / "landmarks.mrk.json", annotation)
@@ -148,6 +155,20 @@ def _check_points(landmarks: LandmarkSet, annotation, record: CaseRecord, predic
         review, state = record.reviews.get(name, Review.UNTOUCHED), annotation.state(name)
         if state not in STATES_OF_REVIEW[review]:
             raise DatasetError(f"'{name}' is stated as {state.value} and as {review.value}.")
+
+
+def check_not_revised(case_folder: Path, after: int) -> None:
+    """Raises RevisedMeanwhileError, saying who and when, if a case has a later revision than `after`;
+    never if that is None."""
+    newest = newest_revision(case_folder)
+    if after is None or newest <= after:
+        return
+    revision = case_folder / f"revision-{newest:03d}"
+    who, when = read_by_whom(revision / "record.json")
+    raise RevisedMeanwhileError(
+        f"{who or 'Somebody'} has exported '{case_folder.name}' meanwhile ({revision.name},"
+        f" {when or 'at a time that is not known'}). Nothing was written."
+    )
 
 
 def _check_same_letters(case_folder: Path) -> None:

@@ -18,7 +18,7 @@ from ..files import sha256_of
 from ..images.imageio import read_image
 from ..leftovers import is_leftover
 from .documents import RECORD_SCHEMA, read_document
-from .folder import check_case_name, is_dataset, read_landmark_set, revision_number
+from .folder import WORKLIST, check_case_name, is_dataset, read_landmark_set, revision_number
 from .record import STATES_OF_REVIEW, Review, image_name_in
 
 _LANDMARKS, _PREDICTION, _RECORD = "landmarks.mrk.json", "prediction.mrk.json", "record.json"
@@ -48,7 +48,7 @@ def check_dataset(folder) -> list:
         landmarks = read_landmark_set(folder)
     except LandmarkHeatmapError as error:
         faults.append(Fault(folder / "dataset.json", str(error)))
-    faults += _strangers(folder, ("dataset.json", "README.txt", "cases"))
+    faults += _strangers(folder, ("dataset.json", "README.txt", "cases", WORKLIST))
     cases = folder / "cases"
     if not cases.is_dir():
         return [*faults, Fault(cases, "This folder of all cases is missing.")]

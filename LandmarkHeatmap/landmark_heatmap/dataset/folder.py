@@ -18,6 +18,10 @@ _CASE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _RESERVED_NAME = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 
 
+# What a worklist keeps of the cases in work, and others need not know (see landmark_heatmap/worklist).
+WORKLIST = "worklist"
+
+
 _REVISION = re.compile(r"revision-([0-9]{3,9})")
 
 
@@ -27,7 +31,8 @@ dataset.json says which landmarks there are. Each folder in cases/ is one image 
 revisions of its landmarks; the highest revision is the newest. landmarks.mrk.json opens in 3D
 Slicer; positions are in mm, LPS. record.json says which model had predicted the points, which of
 them a person corrected, confirmed or marked as absent, who, and when. Points that nobody looked at
-are no labels, and training leaves them out.
+are no labels, and training leaves them out. worklist/, if it is there, says who works on which case
+just now and which cases need another look; training does not need it.
 """
 
 
@@ -64,8 +69,10 @@ def create_dataset(folder, landmarks: LandmarkSet, name: str = "") -> None:
         return
     if folder.exists() and not folder.is_dir():
         raise DatasetError(f"'{folder}' is a file; a dataset is a folder.")
-    # Hidden files do not count: the desktop's, and what a crash of an earlier attempt left.
-    if folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
+    # Hidden files do not count: the desktop's, and what a crash of an earlier attempt left; nor does
+    # what a worklist has kept since before the first export.
+    inside = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    if any(not name.startswith(".") and name != WORKLIST for name in inside):
         raise DatasetError(f"'{folder}' holds other files; choose an empty folder or a dataset.")
     folder.mkdir(parents=True, exist_ok=True)
     document = {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..annotation.landmarks import LandmarkSet, PointState
-from ..errors import DatasetError, quoted
+from ..errors import DatasetError, LandmarkHeatmapError, quoted
 from ..files import sha256_of
 from ..model.description import ModelIdentity
 from .documents import RECORD_SCHEMA, SCHEMA_VERSION, read_document
@@ -116,3 +116,43 @@ def corrected_names(record_path: Path, landmarks: LandmarkSet) -> frozenset:
         raise DatasetError(f"'{record_path}' does not say what was done to the points.")
     corrected = (n for n, p in points.items() if p.get("review") == Review.CORRECTED.value)
     return frozenset({landmarks.names_ever.get(name, name) for name in corrected} - {None})
+
+
+def read_record(record_path: Path) -> CaseRecord:
+    """A record as it was written. Raises DatasetError for one that cannot be understood."""
+    document = read_document(record_path, RECORD_SCHEMA)
+    try:
+        points, model, image = document["points"], document["model"], document["image"]
+        return CaseRecord(
+            {name: Review(point["review"]) for name, point in points.items()},
+            str(document["annotator"]),
+            None if model is None else ModelIdentity(**{k: str(v) for k, v in model.items()}),
+            str(document["created"]),
+            "" if image is None else str(image.get("note", "")),
+            {name: tuple(map(str, point.get("followed", ()))) for name, point in points.items()},
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        told = quoted(error, 300)
+        raise DatasetError(
+            f"'{record_path}' does not say how its points came about ({told})."
+        ) from error
+
+
+def read_by_whom(record_path: Path) -> tuple:
+    """(annotator, when in UTC as '2026-05-04 13:05 UTC') as a record states them; empty where it does
+    not, or cannot be read."""
+    try:
+        document = read_document(record_path, RECORD_SCHEMA)
+    except (LandmarkHeatmapError, OSError):
+        return "", ""
+    annotator, created = document.get("annotator"), document.get("created")
+    return annotator if isinstance(annotator, str) else "", told_time(created)
+
+
+def told_time(created) -> str:
+    """A time in ISO 8601 as '2026-05-04 13:05 UTC'; empty for what is none."""
+    try:
+        moment = datetime.fromisoformat(created)
+        return moment.astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    except (TypeError, ValueError, OverflowError, OSError):
+        return ""

@@ -20,18 +20,17 @@ from ..annotation.annotation_files import MARKUPS_SUFFIX, read_annotation
 from ..annotation.on_image import stated_spacing
 from ..errors import LandmarkHeatmapError, printable
 from ..files import real_path
+from ..images.below import images_below
 from ..images.geometry import MM, Image
 from ..images.identity import files_sha256, placed_id
-from ..images.imageio import image_stem, is_image_file, read_image
-from ..images.series import DicomSeries, find_dicom, is_dicom_file
+from ..images.imageio import image_stem, read_image
+from ..images.series import DicomSeries
 from ..launch import Place, place
 from ..leftovers import tidy
 from ..lengths import number as told_number
-from .result_files import HEATMAPS_ENDING, MadeBy, Results
+from .result_files import MadeBy, Results
 from .suits import told_unusual
 
-# Slicer's segmentations are NRRD files, too, and no images.
-_NO_IMAGES = (".seg.nrrd",)
 # Of more images than these, nobody reads where every point is.
 _FEW_IMAGES = 5
 
@@ -58,7 +57,7 @@ def find_jobs(paths, output: Path) -> list:
         raise LandmarkHeatmapError(f"'{output}' is a file; --output has to be a folder.")
     jobs, taken = [], {}
     for path in map(Path, paths):
-        images = _images_below(path, output) if path.is_dir() else [path]
+        images = images_below(path, output) if path.is_dir() else [path]
         for image in images:
             is_series = isinstance(image, DicomSeries)
             name, folder = (
@@ -83,37 +82,6 @@ def _is_one(image, other) -> bool:
     """Whether two paths, or two series, are of the same files."""
     files = (i.files if isinstance(i, DicomSeries) else (i,) for i in (image, other))
     return len({tuple(map(real_path, each)) for each in files}) == 1
-
-
-def _images_below(folder: Path, output: Path) -> list:
-    own = real_path(output)
-    # Where results lie beside their images, everything is in `output`.
-    own = None if real_path(folder).is_relative_to(own) else own
-    images, with_dicom = [], []
-    for path in sorted(folder.rglob("*")):
-        parts = path.relative_to(folder).parts
-        is_hidden = any(part.startswith(".") for part in parts)
-        is_heatmap = any(part.endswith(HEATMAPS_ENDING) for part in parts[:-1])
-        is_segmentation = path.name.lower().endswith(_NO_IMAGES)
-        is_own = own is not None and real_path(path).is_relative_to(own)
-        if is_hidden or is_heatmap or is_segmentation or is_own:
-            continue
-        if not path.is_file():
-            continue
-        # Files of DICOM often have no ending at all.
-        if (not is_image_file(path) or path.suffix.lower() == ".dcm") and is_dicom_file(path):
-            with_dicom.append(path.parent)
-        elif is_image_file(path):
-            images.append(path)
-    for each in dict.fromkeys(with_dicom):
-        found = find_dicom(each)
-        images += (*found.series, *found.images)
-        for note in found.notes:
-            print(printable(note), file=sys.stderr, flush=True)
-    images.sort(key=str)
-    if not images:
-        raise LandmarkHeatmapError(f"There is no image below '{folder}'.")
-    return images
 
 
 def detect(

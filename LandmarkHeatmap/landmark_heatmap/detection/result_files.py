@@ -12,11 +12,11 @@ from pathlib import Path
 from ..annotation.annotation_files import MARKUPS_SUFFIX, read_made_by, write_annotation
 from ..errors import LandmarkHeatmapError
 from ..files import new_folder, read_json, write_json
+from ..images.below import HEATMAPS_ENDING
 from ..images.imageio import write_image
 from ..model.description import ModelIdentity
 from .prediction import Prediction
 
-HEATMAPS_ENDING = "-heatmaps"
 _MADE_BY_NAME = "made-by.json"
 # Of a landmark's name, so many bytes go into a file's name; systems allow 255 in all.
 _LONGEST_FILE_NAME = 100
