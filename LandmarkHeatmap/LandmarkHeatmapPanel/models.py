@@ -7,12 +7,10 @@ import logging
 from pathlib import Path
 
 from landmark_heatmap.errors import ModelFileError
-from landmark_heatmap.model.model_file import MODEL_SUFFIX, read_description
-from landmark_heatmap.model.shipped import shipped_folder
+from landmark_heatmap.model.model_file import read_description
+from landmark_heatmap.model.shipped import shipped_models
 
 from .widgets import keep_setting, setting
-
-_SHIPPED = shipped_folder()
 
 
 class ModelList:
@@ -27,7 +25,7 @@ class ModelList:
         The key of a shipped model is its file's name, so that a scene means the same model on
         another computer; that of an added one is its path. A file is read again when it changed.
         """
-        shipped = [(path.name, path) for path in sorted(_SHIPPED.glob(f"*{MODEL_SUFFIX}"))]
+        shipped = [(path.name, path) for path in shipped_models().values()]
         found = []
         for key, path in shipped + [(text, Path(text)) for text in self._added()]:
             description = self._description(path)

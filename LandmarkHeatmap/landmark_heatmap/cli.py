@@ -11,7 +11,7 @@ from .command_line import NOTHING_DONE, Parser, add_thresholds, add_version, run
 from .errors import LandmarkHeatmapError, printable
 from .files import write_json
 
-_MODEL = "the model file, or the name of one that comes along: synthetic_hip"
+_MODEL = "the model file, or the name of one that comes along: synthetic_hip, mouse_skull"
 
 
 def main(arguments=None) -> int:
@@ -76,6 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_convert(commands)
     describe = commands.add_parser("describe", help="print what a model file says of itself")
     describe.add_argument("model", help=_MODEL)
+    describe.add_argument(
+        "--markdown", action="store_true", help="its card as a document; without it, all as JSON"
+    )
     describe.set_defaults(command=_describe)
     dataset = commands.add_parser("dataset", help="look after a dataset folder")
     check = dataset.add_subparsers(required=True, metavar="ACTION").add_parser(
@@ -176,11 +179,16 @@ def _evaluate(options) -> int:
 def _describe(options) -> int:
     import json
 
+    from .model.cards.card_text import markdown
     from .model.model_file import read_description
     from .model.shipped import model_path
 
-    document = read_description(model_path(options.model)).to_json()
-    print(printable(json.dumps(document, indent=1, ensure_ascii=False), lines=True))
+    description = read_description(model_path(options.model))
+    if options.markdown:
+        text = markdown(description)
+    else:
+        text = json.dumps(description.to_json(), indent=1, ensure_ascii=False)
+    print(printable(text, lines=True))
     return 0
 
 

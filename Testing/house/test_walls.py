@@ -58,7 +58,7 @@ WINGS = {
             "learning",
             "importing",
         ),
-        *("ensemble", "recalibrate", "folds", "fit", "crossval", "commands", "cli"),
+        *("ensemble", "recalibrate", "carding", "folds", "fit", "crossval", "commands", "cli"),
     ),
 }
 # What runs inside Slicer only, and is not installed elsewhere.

@@ -11,7 +11,7 @@ from landmark_heatmap.command_line import INTERRUPTED, Parser, add_version, run_
 from landmark_heatmap.errors import DatasetError
 from landmark_heatmap.launch import place
 
-from .commands import calibrating, checking
+from .commands import calibrating, carding, checking
 from .commands.cross_validate import add_cross_validation
 from .commands.importing import add_import
 from .commands.judging import add_commands
@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     hips.set_defaults(command=_synthetic_hips)
     add_commands(commands)
     calibrating.add_commands(commands)
+    carding.add_commands(commands)
     checking.add_commands(commands)
     return parser
 

@@ -8,6 +8,8 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from landmark_heatmap.lengths import number
+from landmark_heatmap.model.cards.card_text import card_sections, error_told
 from landmark_heatmap.model.model_file import MODEL_SUFFIX
 from LandmarkHeatmapLib.volumes import component_note
 
@@ -95,9 +97,9 @@ class InputSection(Section):
                 count=len(description.landmarks), dimension=description.dimension
             )
         ]
-        error = description.metrics.get("validation_mre_mm")
-        if isinstance(error, (int, float)):
-            facts.append(_("mean error {error:.1f} mm").format(error=error))
+        error = _expected_error(description)
+        if error:
+            facts.append(_("mean error {error}").format(error=error))
         self._model_info.show("; ".join(facts))
         self.ui.modelDetailsTextBrowser.html = describe(description)
 
@@ -131,8 +133,17 @@ class InputSection(Section):
             self.add_model(path)
 
 
+def _expected_error(description) -> str:
+    """On cases that it had not seen, by its card; without one, on those held out of its training."""
+    if description.card is not None:
+        return error_told(description.card.errors[0], is_short=True)
+    error = description.metrics.get("validation_mre_mm")
+    is_number = isinstance(error, (int, float))
+    return f"{number(error)} {description.unit}" if is_number else ""
+
+
 def describe(description) -> str:
-    """What is known of a model, as HTML: facts, training, errors, landmarks with definitions."""
+    """What is known of a model, as HTML: card, facts, training, errors, landmarks with definitions."""
     facts = [
         (_("Name"), description.name),
         (_("Version"), description.version),
@@ -148,7 +159,15 @@ def describe(description) -> str:
         f"<li><b>{escape(mark.name)}</b> {escape(mark.definition)}</li>"
         for mark in description.landmarks.landmarks
     )
-    return f"<p>{escape(description.text)}</p><ul>{rows}</ul><ol>{marks}</ol>"
+    card = "".join(
+        f"<p><b>{escape(_(title))}</b></p><ul>{_items(said)}</ul>"
+        for title, said in card_sections(description)
+    )
+    return f"<p>{escape(description.text)}</p>{card}<ul>{rows}</ul><ol>{marks}</ol>"
+
+
+def _items(texts) -> str:
+    return "".join(f"<li>{escape(text)}</li>" for text in texts)
 
 
 # What a model file calls its metrics, word by word, and what the user reads.
