@@ -10,6 +10,7 @@ pytest.importorskip("safetensors")
 
 from landmark_heatmap.detection.predict import Predictor
 from landmark_heatmap.files import sha256_of
+from landmark_heatmap.model.handedness import SYMMETRIC
 from landmark_heatmap.model.model_file import read_description, read_model
 from landmark_heatmap.model.shipped import model_path
 from landmark_heatmap.synthetic.hip import make_synthetic_hip
@@ -47,6 +48,8 @@ def test_a_model_with_a_card_is_a_new_file_and_finds_the_same(tmp_path, card, ca
     assert sha256_of(old) == before
     assert read_description(new).card.purpose == "To try."
     assert read_description(new).text == "A try."
+    # Told without the shape, which only torch reads: a pelvis is its own mirror image.
+    assert read_description(new).training[SYMMETRIC] is True
     for name, weight in read_model(new).networks[0].state_dict().items():
         assert weight.dtype == torch.float32, name
     assert f"{new.stat().st_size / 1e6:.1f} MB" in capsys.readouterr().out

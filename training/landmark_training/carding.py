@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from landmark_heatmap.model.cards.card_file import read_card
+from landmark_heatmap.model.handedness import symmetry_record
 from landmark_heatmap.model.model_file import read_model, write_model
 
 from .outputs import check_new_file
@@ -19,6 +21,9 @@ def write_carded(path, card, output, half: bool = False) -> list:
     output, card_file = check_new_file(Path(output)), read_card(card)
     model = read_model(path)
     description = card_file.applied(model.description)
+    # Models of earlier versions do not say it.
+    training = {**description.training, **symmetry_record(model.joint)}
+    description = replace(description, training=training)
     write_model(
         output, description, model.networks, model.prior, model.joint, model.belief, half=half
     )

@@ -8,10 +8,11 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from landmark_heatmap.detection.suits import told_before, told_symmetric
 from landmark_heatmap.lengths import number
 from landmark_heatmap.model.cards.card_text import card_sections, error_told
 from landmark_heatmap.model.model_file import MODEL_SUFFIX
-from LandmarkHeatmapLib.volumes import component_note
+from LandmarkHeatmapLib.volumes import component_note, grid_of, size_ijk, unit_of
 
 from ..section import Section
 from ..state import DEVICES
@@ -24,7 +25,7 @@ class InputSection(Section):
 
     def __init__(self, ui, state, logic):
         super().__init__(ui, state, logic)
-        self._shown = None
+        self._shown, self._noted = None, ()
         self._image_note = FixedText(self.ui.imageNoteLabel)
         self._model_info = FixedText(self.ui.modelInfoLabel)
         self._device_note = FixedText(self.ui.deviceNoteLabel)
@@ -44,13 +45,20 @@ class InputSection(Section):
         ]
         fill(self.ui.modelComboBox, items)
         select(self.ui.modelComboBox, node.model)
-        self._show_model(next((d for key, _path, d in models if key == node.model), None))
-        note = component_note(node.inputVolume) if node.inputVolume else ""
-        self._image_note.show(_("Used: {part}.").format(part=note) if note else "")
-        self.ui.imageNoteLabel.setVisible(bool(note))
+        chosen = next((d for key, _path, d in models if key == node.model), None)
+        self._show_model(chosen)
+        self._note_image(node.inputVolume, chosen)
         self.ui.deviceNoteLabel.setVisible(bool(self._device_note.text))
         self._hide_overlays_from_selector()
         self._show_next_step()
+
+    def _note_image(self, volume, description) -> None:
+        """Once for each change: a file's header is read for it."""
+        noted = volume and (volume.GetID(), volume.GetMTime(), description)
+        if noted != self._noted:
+            self._noted = noted
+            self._image_note.show(_image_note(volume, description) if volume else "")
+        self.ui.imageNoteLabel.setVisible(bool(self._image_note.text))
 
     def _show_next_step(self) -> None:
         """One line: where one is on the way from an image to a dataset."""
@@ -100,6 +108,8 @@ class InputSection(Section):
         error = _expected_error(description)
         if error:
             facts.append(_("mean error {error}").format(error=error))
+        if told_symmetric(description):
+            facts.append(_("mirrored images are not noticed"))
         self._model_info.show("; ".join(facts))
         self.ui.modelDetailsTextBrowser.html = describe(description)
 
@@ -131,6 +141,16 @@ class InputSection(Section):
         )
         if path:
             self.add_model(path)
+
+
+def _image_note(volume, description) -> str:
+    """Which part of a volume is used, and what makes it unlike the model's images."""
+    part = component_note(volume)
+    said = [_("Used: {part}.").format(part=part)] if part else []
+    if description is not None and 0 not in size_ijk(volume):
+        before = told_before(grid_of(volume, unit_of(volume)), description)
+        said += [_("Beware: {word}").format(word=word) for word in before]
+    return " ".join(said)
 
 
 def _expected_error(description) -> str:

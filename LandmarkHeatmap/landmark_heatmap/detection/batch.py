@@ -28,7 +28,7 @@ from ..launch import Place, place
 from ..leftovers import tidy
 from ..lengths import number as told_number
 from .result_files import HEATMAPS_ENDING, MadeBy, Results
-from .suits import told_unusual
+from .suits import told_before, told_symmetric
 
 # Slicer's segmentations are NRRD files, too, and no images.
 _NO_IMAGES = (".seg.nrrd",)
@@ -109,7 +109,7 @@ def _images_below(folder: Path, output: Path) -> list:
         found = find_dicom(each)
         images += (*found.series, *found.images)
         for note in found.notes:
-            print(printable(note), file=sys.stderr, flush=True)
+            _warn(printable(note))
     images.sort(key=str)
     if not images:
         raise LandmarkHeatmapError(f"There is no image below '{folder}'.")
@@ -150,11 +150,13 @@ def detect(
         tidy(folder)
     for _, job in mine:
         job.results.check_free(batch.predictor.model.identity, heatmaps, overwrite)
+    if here.is_first and told_symmetric(batch.predictor.description):
+        _warn(printable(told_symmetric(batch.predictor.description)))
     failures = batch.do(mine, len(jobs))
     if form is not None and failures < len(jobs):
         _write_as(form, jobs, Path(output), overwrite)
     if failures:
-        print(f"{failures} of {len(mine)} images could not be done.", file=sys.stderr, flush=True)
+        _warn(f"{failures} of {len(mine)} images could not be done.")
     _wait_for_the_others(here, failures)
     return failures
 
@@ -171,51 +173,46 @@ class Batch:
 
     def do(self, numbered, count: int) -> int:
         """numbered: (number, Job) pairs, of `count` in all. Returns how many failed."""
-        failures, skipped = 0, 0
+        failures = skipped = 0
         for left, ((number, job), reading) in enumerate(_read_ahead(numbered, self._read)):
-            left = len(numbered) - left
-            start = time.monotonic()
+            left, start = len(numbered) - left, time.monotonic()
+            which = f"[{number}/{count}] {printable(job.image)}"
             try:
                 work = reading.result()
                 if work is None:
                     skipped += 1
                     continue
-                print(
-                    f"[{number}/{count}] {printable(job.image)}{self._time_left(left)}", flush=True
-                )
-                self._tell(job, work.image)
+                print(f"{which}{self._time_left(left)}", flush=True)
+                before = told_before(work.image.grid, self.predictor.description)
+                self._tell(job, [work.image.note, *before])
                 prediction = self._done(job, work)
+                self._tell(job, [word for word in prediction.words if word not in before])
                 self.computed += 1
                 if all(point.is_absent for point in prediction.points):
                     self.empty += 1
-                    told = f"  no landmark was found in {printable(job.image)}"
-                    print(told, file=sys.stderr, flush=True)
+                    _warn(f"  no landmark was found in {printable(job.image)}")
                 self.seconds += time.monotonic() - start
                 if len(numbered) <= _FEW_IMAGES:
                     _print_points(prediction)
             except LandmarkHeatmapError as error:
-                told = f"[{number}/{count}] {printable(job.image)} failed: {error}"
-                print(told, file=sys.stderr, flush=True)
+                _warn(f"{which} failed: {error}")
                 failures += 1
         for note, count in self._told.items():
             if count > 1:
-                told = printable(f"The same of {count - 1} more: {note}")
-                print(told, file=sys.stderr, flush=True)
+                _warn(printable(f"The same of {count - 1} more: {note}"))
         if skipped:
             print(f"{skipped} of {len(numbered)} images were done before.", flush=True)
         if self.empty and self.empty == len(numbered) - failures:
-            print("No landmark was found in any image.", file=sys.stderr, flush=True)
+            _warn("No landmark was found in any image.")
             failures += self.empty
         return failures
 
-    def _tell(self, job: Job, image: Image) -> None:
-        """What has to be known of how the image was read; the same of many images only once."""
-        unusual = told_unusual(image.grid, self.predictor.description)
-        for note in filter(None, (image.note, unusual)):
+    def _tell(self, job: Job, notes) -> None:
+        """What has to be known of an image or its result; the same of many images only once."""
+        for note in filter(None, notes):
             self._told[note] += 1
             if self._told[note] == 1:
-                told = printable(f"{job.image}: {note}")
-                print(told, file=sys.stderr, flush=True)
+                _warn(printable(f"{job.image}: {note}"))
 
     def _read(self, numbered) -> _Work:
         """What there is to do, or None. Runs beside the network."""
@@ -296,6 +293,10 @@ def _read_ahead(items, read):
         finally:
             for _, future in waiting:
                 future.cancel()
+
+
+def _warn(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _print_points(prediction) -> None:
