@@ -1,4 +1,4 @@
-"""The models that can be chosen: those that ship, and those the user added."""
+"""The models that can be chosen: those that ship, those the user added, and those of a shared folder."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from landmark_heatmap.errors import ModelFileError
 from landmark_heatmap.model.model_file import read_description
 from landmark_heatmap.model.shipped import shipped_models
 
+from .library import has_changed, remember, share, shared_models
 from .widgets import keep_setting, setting
 
 
@@ -17,17 +18,20 @@ class ModelList:
     """The models that ship with the extension, and those the user added, kept in the settings."""
 
     def __init__(self):
-        self._read = {}
+        self._read, self._changed = {}, {}
 
     def all(self) -> list:
-        """(key, path, ModelDescription) of each model that can be read: shipped first, then added.
+        """(key, path, ModelDescription) of each model that can be read: shipped first, then added, then
+        those of the shared folder.
 
         The key of a shipped model is its file's name, so that a scene means the same model on
         another computer; that of an added one is its path. A file is read again when it changed.
         """
         shipped = [(path.name, path) for path in shipped_models().values()]
         found = []
-        for key, path in shipped + [(text, Path(text)) for text in self._added()]:
+        added = self._added()
+        shared = [str(path) for path in shared_models() if str(path) not in added]
+        for key, path in shipped + [(text, Path(text)) for text in added + shared]:
             description = self._description(path)
             if description is not None:
                 found.append((key, path, description))
@@ -36,11 +40,30 @@ class ModelList:
     def add(self, path) -> str:
         """Add a model file to the user's list; returns its key. Raises ModelFileError."""
         read_description(path)
+        remember(path)
+        self._changed = {}
         key = str(Path(path))
         if key not in self._added():
             # As JSON: a list setting of one element would come back as a plain string.
             keep_setting("AddedModels", json.dumps([*self._added(), key]))
         return key
+
+    def share(self, folder) -> int:
+        """Take the models of a folder that is shared onto the list; see library.share."""
+        count, self._changed = share(folder), {}
+        return count
+
+    def has_changed(self, key) -> bool:
+        """Whether the file of a model is another than when it was added; looked at once for each time
+        that it is written."""
+        path = self.path(key)
+        written = self._read.get(path, (None,))[0]
+        if self._changed.get(path, (None,))[0] != written:
+            try:
+                self._changed[path] = (written, has_changed(path))
+            except OSError:
+                return False
+        return self._changed.get(path, (None, False))[1]
 
     def path(self, key) -> Path:
         """The file of a key of `all`; any other text is taken for a path."""

@@ -34,6 +34,7 @@ class InputSection(Section):
         select(self.ui.deviceComboBox, state.device)
         self.ui.modelComboBox.connect("currentIndexChanged(int)", self._on_model_chosen)
         self.ui.addModelButton.connect("clicked(bool)", self._on_add_button)
+        self.ui.shareModelsButton.connect("clicked(bool)", self._on_share_button)
         self.ui.sampleButton.connect("clicked(bool)", self._on_sample_button)
         self.ui.deviceComboBox.connect("currentIndexChanged(int)", self._on_device_chosen)
 
@@ -46,7 +47,7 @@ class InputSection(Section):
         fill(self.ui.modelComboBox, items)
         select(self.ui.modelComboBox, node.model)
         chosen = next((d for key, _path, d in models if key == node.model), None)
-        self._show_model(chosen)
+        self._show_model(chosen, node.model)
         self._note_image(node.inputVolume, chosen)
         self.ui.deviceNoteLabel.setVisible(bool(self._device_note.text))
         self._hide_overlays_from_selector()
@@ -92,10 +93,18 @@ class InputSection(Section):
             self.state.node.model = self.logic.addModel(path)
             self.changed.emit()
 
-    def _show_model(self, description) -> None:
-        if description is self._shown and description is not None:
+    def share_models(self, folder) -> None:
+        """Take the models of a folder onto the list."""
+        with showing_errors(_("The folder could not be taken."), self.told.emit):
+            count = self.logic.shareModels(folder)
+            self.changed.emit()
+            self.told.emit(_("{count} models of '{folder}'.").format(count=count, folder=folder))
+
+    def _show_model(self, description, key) -> None:
+        has_changed = description is not None and self.logic.modelHasChanged(key)
+        if description is not None and self._shown == (id(description), has_changed):
             return
-        self._shown = description
+        self._shown = id(description), has_changed
         if description is None:
             self._model_info.show(_("No model: add one (a file that ends in .safetensors)."))
             self.ui.modelDetailsTextBrowser.html = ""
@@ -110,6 +119,10 @@ class InputSection(Section):
             facts.append(_("mean error {error}").format(error=error))
         if told_symmetric(description):
             facts.append(_("mirrored images are not noticed"))
+        if has_changed:
+            facts.insert(
+                0, _("this file has changed since it was added; add it again if that is right")
+            )
         self._model_info.show("; ".join(facts))
         self.ui.modelDetailsTextBrowser.html = describe(description)
 
@@ -141,6 +154,13 @@ class InputSection(Section):
         )
         if path:
             self.add_model(path)
+
+    def _on_share_button(self, checked=False):
+        folder = qt.QFileDialog.getExistingDirectory(
+            slicer.util.mainWindow(), _("A folder of models that is shared"), ""
+        )
+        if folder:
+            self.share_models(folder)
 
 
 def _image_note(volume, description) -> str:
