@@ -81,12 +81,30 @@ def _parser() -> argparse.ArgumentParser:
     )
     describe.set_defaults(command=_describe)
     dataset = commands.add_parser("dataset", help="look after a dataset folder")
-    check = dataset.add_subparsers(required=True, metavar="ACTION").add_parser(
+    actions = dataset.add_subparsers(required=True, metavar="ACTION")
+    check = actions.add_parser(
         "check", help="tell every fault of a dataset, by file and reason; nothing is changed"
     )
     check.add_argument("folder", type=Path, metavar="DIR")
     check.set_defaults(command=_check_dataset)
+    _add_landmarks(actions)
     return parser
+
+
+def _add_landmarks(actions) -> None:
+    landmarks = actions.add_parser(
+        "landmarks",
+        help="show the landmarks of a dataset, or add, rename and retire some; old cases stay valid",
+    )
+    landmarks.add_argument("folder", type=Path, metavar="DIR")
+    landmarks.add_argument(
+        "--add", action="append", default=[], metavar="NAME", help="'NAME' or 'NAME; DEFINITION'"
+    )
+    landmarks.add_argument(
+        "--rename", action="append", nargs=2, default=[], metavar=("NAME", "NEW_NAME")
+    )
+    landmarks.add_argument("--retire", action="append", default=[], metavar="NAME")
+    landmarks.set_defaults(command=_change_landmarks)
 
 
 def _add_convert(commands) -> None:
@@ -200,6 +218,27 @@ def _check_dataset(options) -> int:
         print(printable(f"{fault.path}: {fault.reason}"))
     print(f"{len(faults)} faults." if faults else f"{printable(options.folder)}: no faults.")
     return 1 if faults else 0
+
+
+def _change_landmarks(options) -> int:
+    from .annotation.sets.draft import LandmarkSetDraft
+    from .dataset.folder import read_landmark_set
+    from .dataset.landmark_changes import change_landmarks
+
+    before = read_landmark_set(options.folder)
+    draft = LandmarkSetDraft(before, is_in_use=True)
+    for name, now in options.rename:
+        draft.rename(before.index(name), now)
+    draft.remove([before.index(name) for name in options.retire])
+    draft.add_lines("\n".join(options.add))
+    landmarks = draft.to_set()
+    for sentence in change_landmarks(options.folder, landmarks).sentences():
+        print(printable(sentence))
+    for mark in read_landmark_set(options.folder).landmarks:
+        formerly = f" (formerly {', '.join(mark.formerly)})" if mark.formerly else ""
+        text = f": {mark.definition}" if mark.definition else ""
+        print(printable(f"{mark.name}{formerly}{text}"))
+    return 0
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ WINGS = {
         *("measurements", "comparison", "export"),
     ),
     MODULE_FOLDER / PANEL: (
-        *("widgets", "texts", "library", "models", "sample_data", "state", "section"),
+        *("widgets", "texts", "in_steps", "library", "models", "sample_data", "state", "section"),
         *("detecting", "logic", "reviewing", "sections", "desk"),
     ),
     ROOT / "training" / "landmark_training": (

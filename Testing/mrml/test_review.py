@@ -1,20 +1,26 @@
 """A hand on the mouse: what it moves is corrected, what it does not move is not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from landmark_heatmap.annotation.doubt import Doubt
 from landmark_heatmap.dataset.record import Review
 from LandmarkHeatmapLib.display import overlay
 from LandmarkHeatmapLib.result import markups
-from LandmarkHeatmapLib.review.rows import progress
+from LandmarkHeatmapLib.result.detection_result import DetectionResult
+from LandmarkHeatmapLib.review.rows import names_in_order, progress
 from LandmarkHeatmapLib.review.session import ReviewSession
-from LandmarkHeatmapLib.volumes import image_of
+from LandmarkHeatmapLib.volumes import add_volume, image_of
 from mrml_examples import (
     IMAGES,
     LANDMARKS,
     bending_transform,
     in_view,
     linear_transform,
+    make_image,
+    make_prediction,
     ready,
 )
 
@@ -176,6 +182,23 @@ def test_the_list_is_walked_through_in_three_orders(publish):
     assert session.current == first
     assert progress(session.every_row()) == (1, 4)
     session.release()
+
+
+def test_what_mends_most_if_it_is_placed_right_comes_first_and_before_it_what_breaks_the_shape(
+    scene,
+):
+    image = make_image()
+    volume, prediction = add_volume(scene, image, "Scan"), make_prediction(image)
+    # Head_L is farther off than Tip, and takes nobody along; Head_R breaks the shape.
+    doubts = (
+        Doubt(3.0, mends_mm=0.2),
+        Doubt(0.5, oddness=1.5, mends_mm=0.0),
+        Doubt(2.0, mends_mm=6.0),
+        None,
+    )
+    points = tuple(replace(p, doubt=doubt) for p, doubt in zip(prediction.points, doubts))
+    result = DetectionResult.publish(volume, replace(prediction, points=points))
+    assert names_in_order(result, "need") == ["Head_R", "Gone", "Tip", "Head_L"]
 
 
 def test_snapping_goes_to_the_peak_nearby_and_not_from_far_away(publish):

@@ -10,7 +10,7 @@ from PySide6.QtCore import Qt
 from landmark_heatmap.annotation.landmarks import Landmark, LandmarkSet, PointState
 from landmark_heatmap.annotation.sets.set_file import read_set, write_set
 from landmark_heatmap.dataset.cases import read_cases
-from landmark_heatmap.dataset.folder import create_dataset
+from landmark_heatmap.dataset.folder import create_dataset, read_landmark_set
 from landmark_heatmap.dataset.record import Review
 from LandmarkHeatmapLib.display.views import look_at
 from mrml_examples import LANDMARKS
@@ -290,6 +290,29 @@ def test_a_set_is_taken_from_a_file_a_dataset_a_model_and_a_list(host, panel, se
     assert table(panel) == [("Ear_L", "Ear_R", "its lobe"), ("Ear_R", "Ear_L", "")]
     # A list may be called as the patient is.
     assert panel.ui.setNameLineEdit.text == ""
+
+
+def test_the_landmarks_of_a_dataset_are_changed_and_its_cases_stay(
+    host, panel, section, result, tmp_path
+):
+    panel.ui.datasetPathLineEdit.currentPath = str(tmp_path / "data")
+    press(host, panel.ui.exportButton)
+    host.user.chooses = [str(tmp_path / "data")]
+    take(host, panel, "A dataset...")
+    old = table(panel)[0][NAME]
+    panel.ui.setTable.item(0, NAME).setText("Renamed")
+    type_names(host, panel, "Further; the last")
+    press(host, panel.ui.changeDatasetButton)
+    assert f"'{old}' is now called 'Renamed'" in panel.ui.statusLabel.toolTip
+    now = read_landmark_set(tmp_path / "data")
+    assert (now.names[0], now.names[-1]) == ("Renamed", "Further")
+    (case,) = read_cases(tmp_path / "data")
+    assert case.annotation.names[0] == "Renamed"
+    # And the review at hand goes on under the names of now, without losing what is there.
+    press(host, panel.ui.annotateButton)
+    begun = panel.desk.state.result()
+    assert begun.landmarks.names[0] == "Renamed"
+    assert begun.asked()[0] and not begun.asked()[-1]
 
 
 def test_a_new_set_begins_with_nothing(host, panel, section, tmp_path):

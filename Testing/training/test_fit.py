@@ -393,15 +393,6 @@ def test_2d_and_3d_images_do_not_mix(tmp_path):
         fit([tmp_path], tmp_path / "run", QUICK)
 
 
-def test_landmarks_that_the_parent_model_does_not_know_are_refused(trained, tmp_path):
-    image, annotation = make_face(1)
-    points = {**annotation.points, "Ear": Point(PointState.PLACED, (5, 5, 0))}
-    write_image(tmp_path / "a.nrrd", image)
-    write_annotation(tmp_path / "a.mrk.json", Annotation(points))
-    with pytest.raises(DatasetError, match="Ear"):
-        fit([tmp_path], tmp_path / "run", QUICK, trained)
-
-
 def test_landmarks_outside_every_image_do_not_keep_a_model_from_going_on(trained, tmp_path):
     image, annotation = make_face(1)
     points = {**annotation.points, "Ear": Point(PointState.PLACED, (5, 500, 0))}

@@ -1,12 +1,14 @@
 """What the joint answer mends: faults planted into what a model's coarse stage says, and 0 to 3 drags.
 
     python training/benchmarks/drags.py MODEL DATA [--cases NAME ...] [--scatter MM]
-        [--shape-cases N --shapes FOLDER] [--output FILE]
+        [--first farthest|listed|expected] [--shape-cases N --shapes FOLDER] [--output FILE]
 
 Of each case the coarse heatmaps are displaced or swapped, and all that follows is done by the product's
 own code, without the joint shape and with it. Then a user drags the landmark that is farthest off onto
 the reference, up to three times: by hand nothing else moves; with the joint shape all that is proposed
-is accepted. Judge on cases that the model has not seen.
+is accepted. With --first listed the user takes, instead of the landmark that is farthest off, that which
+the list puts first (which may be right); with expected, that which is expected to be farthest off.
+Judge on cases that the model has not seen.
 """
 
 from __future__ import annotations
@@ -42,7 +44,9 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("data", type=Path)
     parser.add_argument("--cases", nargs="*", help="by default all")
+    parser.add_argument("--faults", nargs="*", choices=FAULTS, default=list(FAULTS))
     parser.add_argument("--scatter", type=float, default=0.0, help="of the user, mm")
+    parser.add_argument("--first", choices=("farthest", *KEYS), default="farthest")
     parser.add_argument("--shape-cases", type=int, help="the shape made of so few of SHAPES")
     parser.add_argument("--shapes", type=Path, help="the folder whose first cases they are")
     parser.add_argument("--output", type=Path)
@@ -57,7 +61,7 @@ def main() -> None:
         "| planted | by hand | joint | made worse | seconds |",
         "|---|---|---|---|---|",
     ]
-    for fault in FAULTS:
+    for fault in args.faults:
         lines.append(
             row(fault, [played(predictor, c, n, fault, args) for n, c in enumerate(cases)])
         )
@@ -102,16 +106,22 @@ def played(predictor, case, number: int, fault: str, args) -> tuple:
     truth = reference(case, names)
     sight = sight_with(FAULTS[fault], predictor, image, truth, rng)
     alone = replace(sight, places=None)
-    hand, joint = (placed(predictor.told(s.answered(), s)) for s in (alone, sight))
+    points = {s: list(predictor.told(s.answered(), s)) for s in (alone, sight)}
+    hand, joint = (placed(each) for each in points.values())
+    key = KEYS.get(args.first)
     is_wrong = np.linalg.norm(hand - truth, axis=1)
     by_hand, by_joint = [mre(hand, truth)], [mre(joint, truth)]
-    given, kept, seconds = {}, Kept(predictor, sight, image), []
+    given, kept, seconds, by_itself = {}, Kept(predictor, sight, image), [], {}
     for _ in range(DRAGS):
-        drag(hand, truth, {}, names, rng, args.scatter)
-        new = drag(joint, truth, given, names, rng, args.scatter)
+        first = key and [key(each.doubt) for each in points[alone]]
+        drag(hand, truth, by_itself, names, rng, args.scatter, first)
+        first = key and [key(each.doubt) for each in points[sight]]
+        new = drag(joint, truth, given, names, rng, args.scatter, first)
         begun = time.perf_counter()
         for proposal in kept.proposals(given, [new]):
-            joint[names.index(proposal.point.name)] = proposal.point.position_lps
+            index = names.index(proposal.point.name)
+            joint[index] = proposal.point.position_lps
+            points[sight][index] = proposal.point
         seconds.append(time.perf_counter() - begun)
         by_hand.append(mre(hand, truth))
         by_joint.append(mre(joint, truth))
@@ -128,9 +138,12 @@ def mre(positions, truth) -> float:
     return float(np.nanmean(np.linalg.norm(positions - truth, axis=1)))
 
 
-def drag(positions, truth, given: dict, names, rng, scatter: float) -> str:
-    """The landmark that is farthest off, moved; its name."""
+def drag(positions, truth, given: dict, names, rng, scatter: float, first=None) -> str:
+    """A landmark moved; its name. first: by what that is chosen, the greatest; by default by how far it
+    is off."""
     errors = np.linalg.norm(positions - truth, axis=1)
+    if first is not None:
+        errors = np.where(np.isfinite(errors), first, np.nan)
     errors[[names.index(name) for name in given]] = -1
     index = int(np.nanargmax(errors))
     # A 2D image has one slice.
@@ -216,6 +229,12 @@ def shifted(heatmap, steps, at) -> np.ndarray:
     return moved
 
 
+# By what a list puts landmarks in order, from their Doubts.
+_ODD = 1e6
+KEYS = {
+    "listed": lambda doubt: _ODD * doubt.is_odd + doubt.worth_mm,
+    "expected": lambda doubt: _ODD * doubt.is_odd + doubt.expected_mm,
+}
 FAULTS = {
     "nothing": nothing,
     "half displaced": half_displaced,

@@ -27,6 +27,7 @@ from .learning.calibrating import calibrated
 from .learning.clock import Clock
 from .learning.coarse import CoarseTask
 from .learning.fine import FineTask, fine_case
+from .learning.growing import begin_channels, grown
 from .learning.losses import check_losses
 from .learning.model import ModelWriter, description_of_run, joint_of_run, prior_of_run
 from .learning.outcome import BY_USER, FAILED, TIME, RunOutcome, nothing_yet
@@ -186,7 +187,8 @@ def get_ready(job: Job, output: Path, say) -> Ready:
             f"'{job.parent}' is an ensemble of {parent.description.members} models; start from one of"
             " those it was made of."
         )
-    cases, landmarks, plan, digests = prepared(job, parent, say)
+    cases, landmarks, plan, digests, going_on = prepared(job, parent, say)
+    parent = parent if going_on is None else grown(parent, going_on)
     chosen, held_out = split_cases(len(cases), config.validation_share, config.seed)
     say(f"{len(chosen)} cases to train on, {len(held_out)} to judge by while training.")
     training = [cases[i] for i in chosen]
@@ -195,6 +197,8 @@ def get_ready(job: Job, output: Path, say) -> Ready:
     networks = [network_for(stage) for stage in (plan.stage, plan.fine) if stage is not None]
     for index, network in enumerate(networks if parent is not None else ()):
         network.load_state_dict(parent.networks[index].state_dict())
+    if going_on is not None and going_on.new:
+        begin_channels(networks, training, going_on)
     judged = [cases[i] for i in held_out]
     description = description_of_run(job.data, training, landmarks, plan, parent, judged)
     any_pose = plan.config.rotation_degrees >= ANY_POSE_DEGREES
@@ -323,8 +327,8 @@ def fine_task(ready: Ready, coarse: CoarseTask) -> FineTask:
 
 
 def prepared(job: Job, parent: Model, say) -> tuple:
-    """(TrainingCases, LandmarkSet, Plan, digests). Every bad case is named at once, not the first
-    alone."""
+    """(TrainingCases, LandmarkSet, Plan, digests, Continued or None). Every bad case is named at once,
+    not the first alone."""
     ready = planned(job.data, job.config, parent, say, job.left_out)
     landmarks, plan = ready.landmarks, ready.plan
     for reason in plan.reasons:
@@ -334,4 +338,4 @@ def prepared(job: Job, parent: Model, say) -> tuple:
         training_case(case, label, landmarks, plan)
         for case, label in progress.each(labelled, "preparing images")
     ]
-    return cases, landmarks, plan, ready.checked.digests
+    return cases, landmarks, plan, ready.checked.digests, ready.going_on

@@ -12,8 +12,9 @@ from landmark_heatmap.model.description import ModelIdentity
 from ..volumes import grid_of, image_of
 
 
-def prediction_of(result, names) -> Prediction:
-    """Of those of the named landmarks for which a model was asked; None if it was for none of them.
+def prediction_of(result, landmarks: LandmarkSet) -> Prediction:
+    """Of those of the landmarks, by their names or former ones, for which a model was asked; None if it
+    was for none of them.
 
     In the volume's own coordinates, with the heatmaps and beliefs that are still there.
     """
@@ -21,11 +22,13 @@ def prediction_of(result, names) -> Prediction:
         *(result.landmarks.landmarks, result.asked(), result.predicted_positions_lps()),
         *(result.confidences(), result.doubts()),
     )
-    known = []
+    known, ever = [], landmarks.names_ever
     for mark, is_asked, position, confidence, doubt in asked:
-        if is_asked and mark.name in names:
+        now = ever.get(mark.name)
+        if is_asked and now is not None:
             nodes = result.heatmap_node(mark.name), result.belief_node(mark.name)
             images = (None if node is None else image_of(node) for node in nodes)
+            mark = landmarks.landmarks[landmarks.index(now)]
             known.append((mark, position, confidence, doubt, *images))
     # Where the combined heatmap was deleted, as the image has it.
     grid = grid_of(result.combined_node or result.volume_node, result.unit)

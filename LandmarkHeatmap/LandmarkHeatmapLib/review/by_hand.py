@@ -21,12 +21,12 @@ def begin_by_hand(volume_node, landmarks: LandmarkSet, source=None) -> Detection
     does not have; `take_over` brings what a person did in it.
 
     source: a DetectionResult of the same volume, which stays as it is, or None. What its model said of
-    landmarks of the same names is taken along, heatmaps included.
+    landmarks of the same names, or of former ones, is taken along, heatmaps included.
     """
     prediction = None
     if source is not None:
         source.follow_volume()
-        prediction = prediction_of(source, landmarks.names)
+        prediction = prediction_of(source, landmarks)
     return DetectionResult.publish(volume_node, prediction, landmarks)
 
 
@@ -48,7 +48,8 @@ def set_of_list(node) -> LandmarkSet:
 
 def take_over(result: DetectionResult, source: DetectionResult) -> None:
     """Bring what a person placed and said in another result of the same volume to the landmarks of the
-    same names: one step of the history, if there is anything. To be called before the first step."""
+    same names, or of former ones: one step of the history, if there is anything. To be called before
+    the first step."""
     before = Snapshot.take(result)
     after = _taken(result, source, before)
     if after.touched_since(before, result.landmarks.names):
@@ -63,17 +64,20 @@ def _taken(result, source, before: Snapshot) -> Snapshot:
     theirs_known = state.read(source.node)
     their_said, their_followed, followed = theirs_known["said"], state.followed(theirs_known), {}
     status_of = source.markups_node.GetNthControlPointPositionStatus
-    for index, name in enumerate(result.landmarks.names):
-        if name not in source.landmarks.names:
+    ever = result.landmarks.names_ever
+    for there, theirs_name in enumerate(source.landmarks.names):
+        name = ever.get(theirs_name)
+        if name is None:
             continue
-        there = source.landmarks.index(name)
+        index = result.landmarks.index(name)
         positions[index], statuses[index] = theirs[there], status_of(there)
         if waiting[there]:
             statuses[index] = UNDEFINED
-        if name in their_said:
-            said[name] = their_said[name]
-        if name in their_followed:
-            followed[name] = their_followed[name]
+        if theirs_name in their_said:
+            said[name] = their_said[theirs_name]
+        if theirs_name in their_followed:
+            led = (ever.get(each, each) for each in their_followed[theirs_name])
+            followed[name] = tuple(each for each in led if each is not None)
     size = tuple(size_ijk(volume))
     affine = ijk_to_ras(volume)
     return Snapshot(positions, positions, tuple(statuses), said, affine, size, followed)

@@ -11,8 +11,9 @@ from landmark_heatmap.annotation.doubt import Doubt
 from landmark_heatmap.dataset.record import Review
 from landmark_heatmap.errors import LandmarkHeatmapError
 
-# "need": what nobody has looked at first; at the top of it what breaks the shape, then what is
-# expected to be farthest off. "confidence": the most doubtful first.
+# "need": what nobody has looked at first; at the top of it what breaks the shape, then what mends most
+# if it is placed right: itself, by what it is expected to be off, and the others that follow it.
+# "confidence": the most doubtful first.
 ORDERS = ("anatomy", "name", "need", "confidence", "moved")
 
 
@@ -145,9 +146,9 @@ class ListedNames:
 
 
 def _need(row) -> tuple:
-    expected = math.inf if row.doubt is None else row.doubt.expected_mm
+    worth = math.inf if row.doubt is None else row.doubt.worth_mm
     is_judged = row.review is not Review.UNTOUCHED
-    return (is_judged, not row.breaks_the_shape, -expected, _confidence(row))
+    return (is_judged, not row.breaks_the_shape, -worth, _confidence(row))
 
 
 def _confidence(row) -> float:

@@ -69,6 +69,14 @@ def in_full(row) -> str:
             "Confidence {confidence}: so much of what the network believes lies near this place."
         )
         return text.format(confidence=f"{row.confidence:.0%}")
+    if doubt.mends_mm is None or doubt.mends_mm < doubt.expected_mm:
+        return _how_far(row)
+    text = _("Placed right, it is expected to bring all others together nearer by {mends}.")
+    return f"{_how_far(row)} {text.format(mends=_length(doubt.mends_mm, row.unit))}"
+
+
+def _how_far(row) -> str:
+    doubt = row.doubt
     expected = _length(doubt.expected_mm, row.unit)
     if not doubt.is_calibrated:
         text = _(

@@ -13,6 +13,7 @@ from slicer.i18n import tr as _
 from landmark_heatmap.annotation.landmarks import LandmarkSet
 from landmark_heatmap.annotation.sets.draft import LandmarkSetDraft
 from landmark_heatmap.annotation.sets.set_file import SET_SUFFIXES, write_set
+from landmark_heatmap.dataset.landmark_changes import change_landmarks
 from landmark_heatmap.dataset.landmark_sources import landmark_set_from
 from landmark_heatmap.errors import LandmarkHeatmapError
 from LandmarkHeatmapLib.review.by_hand import begin_by_hand, set_of_list
@@ -47,6 +48,7 @@ class LandmarkSetSection(Section):
         super().__init__(ui, state, logic)
         self.begun = Signal()
         self._draft, self._is_filling, self._is_kept = LandmarkSetDraft(), False, True
+        self._dataset = ""  # the folder whose landmarks these are
         self._info = FixedText(self.ui.setInfoLabel, lines=2)
         give_columns(self.ui.setTable, [_(header) for header in HEADERS])
         self._connect()
@@ -54,7 +56,8 @@ class LandmarkSetSection(Section):
 
     def recall(self) -> None:
         """Show the set that the user's settings keep: that of last time."""
-        self._draft, self._is_kept = _remembered(), True
+        self._dataset = setting("LandmarkSetDataset")
+        self._draft, self._is_kept = _remembered(bool(self._dataset)), True
         self._show_draft()
 
     def _connect(self) -> None:
@@ -68,6 +71,7 @@ class LandmarkSetSection(Section):
         self.ui.setDownButton.connect("clicked(bool)", lambda checked=False: self._move(1))
         self.ui.setRemoveButton.connect("clicked(bool)", self._on_remove_button)
         self.ui.setPairsButton.connect("clicked(bool)", self._on_pairs_button)
+        self.ui.changeDatasetButton.connect("clicked(bool)", self._on_change_dataset_button)
         self.ui.annotateButton.connect("clicked(bool)", self._on_annotate_button)
 
     # --- what is shown
@@ -126,6 +130,15 @@ class LandmarkSetSection(Section):
         for name in ("setUpButton", "setDownButton", "setRemoveButton"):
             getattr(self.ui, name).enabled = chosen
         self.ui.setPairsButton.enabled = self.ui.saveSetButton.enabled = is_any
+        self.ui.changeDatasetButton.enabled = is_any and bool(self._dataset)
+        hint = _("Take landmarks from a dataset first, to change those of that dataset.")
+        if self._dataset:
+            hint = _(
+                "Make these the landmarks of {folder}. Earlier cases stay as they are: what is new was"
+                " not judged in them, what was renamed keeps its points, and what was removed is"
+                " retired."
+            ).format(folder=self._dataset)
+        self.ui.changeDatasetButton.toolTip = hint
         volume = node.inputVolume if node else None
         self.ui.annotateButton.enabled = bool(volume and is_any)
         hint = _("Place these landmarks in the input volume, one click each. Needs no model.")
@@ -154,6 +167,7 @@ class LandmarkSetSection(Section):
         """For the next image, and for the next time."""
         kept = json.dumps(self._draft.to_set().to_json()) if len(self._draft) else ""
         keep_setting("LandmarkSet", kept)
+        keep_setting("LandmarkSetDataset", self._dataset)
 
     def add_lines(self, text: str) -> None:
         """Add a landmark a line, 'name' or 'name; definition'."""
@@ -198,20 +212,24 @@ class LandmarkSetSection(Section):
             else:
                 path = self.logic.modelPath(which) if kind == _MODEL else _asked_for(kind)
                 if path:
-                    self.take(landmark_set_from(path))
+                    self.take(landmark_set_from(path), path if kind == _DATASET else "")
 
-    def take(self, landmarks) -> None:
+    def take(self, landmarks, dataset: str = "") -> None:
         """Edit a LandmarkSet from now on, or a new one (None); asks first if that at hand is kept
-        nowhere else."""
+        nowhere else. dataset: the folder whose landmarks these are, if they are."""
         question = _("Replace the {count} landmarks in the table? They were not saved as a file.")
         question = question.format(count=len(self._draft))
         is_lost = len(self._draft) and not self._is_kept
         if is_lost and not slicer.util.confirmYesNoDisplay(question):
             return
-        self._draft, self._is_kept = LandmarkSetDraft(landmarks), True
+        self._begin(landmarks, str(dataset))
+        self.told.emit(_("{count} landmarks were taken.").format(count=len(self._draft)))
+
+    def _begin(self, landmarks, dataset: str) -> None:
+        self._dataset = dataset
+        self._draft, self._is_kept = LandmarkSetDraft(landmarks, bool(dataset)), True
         self._keep()
         self._show_draft()
-        self.told.emit(_("{count} landmarks were taken.").format(count=len(self._draft)))
 
     def _on_save_button(self, checked=False):
         path = qt.QFileDialog.getSaveFileName(
@@ -237,13 +255,22 @@ class LandmarkSetSection(Section):
             self._is_kept = True
             self.told.emit(_("The landmark set was saved to {path}.").format(path=path))
 
+    def _on_change_dataset_button(self, checked=False):
+        with showing_errors(_("The dataset's landmarks stay as they were."), self.told.emit):
+            changes = change_landmarks(self._dataset, self._draft.to_set())
+            # From now on names of today are former ones, if they change once more.
+            self._begin(landmark_set_from(self._dataset), self._dataset)
+            told = changes.sentences() or [_("No landmark came, went or has another name.")]
+            self.told.emit(" ".join([_("The dataset has these landmarks now."), *told]))
+
     # --- annotating
 
     def _source(self):
         """The chosen result, if it has any of these landmarks; else None."""
         result = self.state.result()
-        shared = result is not None and set(result.landmarks.names) & set(self._draft.names)
-        return result if shared else None
+        if result is None:
+            return None
+        return result if self._draft.shares_with(result.landmarks) else None
 
     def _on_annotate_button(self, checked=False):
         with showing_errors(_("Nothing was begun."), self.told.emit):
@@ -256,11 +283,12 @@ class LandmarkSetSection(Section):
             self.begun.emit(result, source)
 
 
-def _remembered() -> LandmarkSetDraft:
-    """The user's set of last time."""
+def _remembered(is_in_use: bool) -> LandmarkSetDraft:
+    """The user's set of last time. is_in_use: whether it is that of a dataset."""
     kept = setting("LandmarkSet")
     try:
-        return LandmarkSetDraft(LandmarkSet.from_json(json.loads(kept)) if kept else None)
+        landmarks = LandmarkSet.from_json(json.loads(kept)) if kept else None
+        return LandmarkSetDraft(landmarks, is_in_use)
     except (ValueError, KeyError, TypeError, AttributeError, LandmarkHeatmapError) as error:
         logging.warning("The landmark set of last time is left out: %s", error)
         return LandmarkSetDraft()

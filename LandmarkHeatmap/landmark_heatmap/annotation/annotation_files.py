@@ -16,7 +16,8 @@ from .doubt import Doubt
 from .formats.fcsv import read_fcsv
 from .formats.slicer_csv import read_csv
 from .formats.slicer_points import TO_LPS, position_of, refuse_position, slicer_convention
-from .landmarks import Annotation, LandmarkSet, Point, PointState, check_name
+from .landmarks import Annotation, LandmarkSet, Point, PointState
+from .names import check_name
 from .not_marked import STATUSES, Convention, zeros
 
 MARKUPS_SUFFIX = ".mrk.json"
@@ -52,7 +53,8 @@ _MADE_BY_KEY = "landmarkHeatmapMadeBy"
 def read_annotation(path, landmarks: LandmarkSet = None) -> Annotation:
     """Read .mrk.json, .fcsv or .csv, by the extension.
 
-    landmarks: if given, a name that is not in it is refused.
+    landmarks: if given, a name that is not in it is refused; one of former times becomes that of now,
+    and what is retired is left out.
     What is not plainly placed, and why, is in the annotation's `read_as`.
     Raises AnnotationError for a file that cannot be read or that leaves a point in doubt.
     """
@@ -61,21 +63,26 @@ def read_annotation(path, landmarks: LandmarkSet = None) -> Annotation:
     reader = next((r for end, r in readers.items() if path.name.lower().endswith(end)), None)
     if reader is None:
         raise AnnotationError(f"'{path}': expected a file that ends in {', '.join(readers)}.")
-    points, read_as = {}, {}
+    known = None if landmarks is None else landmarks.names_ever
+    points, read_as, is_empty = {}, {}, True
     for name, point, convention in reader(path):
+        is_empty = False
         if not name.strip():
             raise AnnotationError(f"'{path}': point {len(points) + 1} has no label.")
         check_name(name, f"'{path}', point {len(points) + 1}: ")
-        if name in points:
-            raise AnnotationError(f"'{path}': the label '{name}' stands there twice.")
-        if landmarks is not None and name not in landmarks.names:
+        if known is not None and name not in known:
             raise AnnotationError(
                 f"'{path}': '{name}' is not one of the landmarks {', '.join(landmarks.names)}."
             )
+        name = name if known is None else known[name]
+        if name is None:
+            continue
+        if name in points:
+            raise AnnotationError(f"'{path}': the label '{name}' stands there twice.")
         points[name] = point
         if convention is not None:
             read_as[name] = convention
-    if not points:
+    if is_empty:
         raise AnnotationError(f"'{path}' holds no points.")
     return without_zeros([Annotation(points, read_as, _unit_of(path))])[0]
 

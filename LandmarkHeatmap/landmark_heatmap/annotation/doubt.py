@@ -23,7 +23,8 @@ class Doubt:
     was not calibrated on cases that it had not seen. apart_mm: how far the position is from where the
     other landmarks have it; oddness: the same over what one in a thousand right ones exceeds, so that
     above one it breaks the shape. None where the model knows no shape. look: one of LOOKS, what all
-    landmarks together have made of it; None where it fitted.
+    landmarks together have made of it; None where it fitted. mends_mm: by how much all others together
+    are expected to get nearer if a person places it right; None where the model knows no shape.
     """
 
     expected_mm: float
@@ -32,10 +33,16 @@ class Doubt:
     apart_mm: float = None
     oddness: float = None
     look: str = None
+    mends_mm: float = None
 
     @property
     def is_odd(self) -> bool:
         return self.oddness is not None and self.oddness > 1
+
+    @property
+    def worth_mm(self) -> float:
+        """By how much the landmarks together are expected to get nearer if this one is placed right."""
+        return self.expected_mm + (self.mends_mm or 0.0)
 
     @property
     def is_calibrated(self) -> bool:

@@ -12,10 +12,9 @@ from ..errors import AnnotationError, quoted
 from ..images.geometry import MM
 from .doubt import Doubt
 from .measurements import Measurement, check_definitions
+from .names import check_name
 from .table import Table
 
-# Names become parts of file names, rows of tables and keys of files.
-LONGEST_NAME = 200
 # A channel each: no computer could hold the heatmaps of more.
 _MOST_LANDMARKS = 10_000
 
@@ -31,10 +30,33 @@ class PointState(str, Enum):
 
 @dataclass(frozen=True)
 class Landmark:
-    """One anatomical landmark: a unique name, and a text that says where exactly it is."""
+    """One anatomical landmark: a unique name, and a text that says where exactly it is.
+
+    formerly: names that it had before; what was annotated under them is of this landmark.
+    """
 
     name: str
     definition: str = ""
+    formerly: tuple = ()
+
+    def to_json(self) -> dict:
+        document = {"name": self.name, "definition": self.definition}
+        if self.formerly:
+            document["formerly"] = list(self.formerly)
+        return document
+
+    @classmethod
+    def from_json(cls, document: dict) -> Landmark:
+        """Raises KeyError or TypeError for a document of another shape."""
+        landmark = cls(document["name"], document.get("definition", ""))
+        if not isinstance(landmark.definition, str):
+            what = f"the definition of {quoted(landmark.name)}"
+            raise TypeError(f"{what} is {quoted(landmark.definition)}, no text")
+        formerly = document.get("formerly", ())
+        if not isinstance(formerly, (list, tuple)):
+            what = f"what {quoted(landmark.name)} was called formerly"
+            raise TypeError(f"{what} is {quoted(formerly)}, no list of names")
+        return replace(landmark, formerly=tuple(formerly))
 
 
 @dataclass(frozen=True)
@@ -44,6 +66,7 @@ class LandmarkSet:
     mirror_pairs: pairs of names that swap when the image is mirrored. A landmark in no pair is its
     own mirror image. midline: those of them of which somebody has stated so. measurements: the
     Measurements that are taken of them. skeleton: pairs of names between which a line is drawn.
+    retired: Landmarks that are not annotated any more; what was annotated of them stays readable.
     Raises AnnotationError for duplicate names or impossible pairs.
     """
 
@@ -53,11 +76,13 @@ class LandmarkSet:
     midline: tuple = ()
     measurements: tuple = ()
     skeleton: tuple = ()
+    retired: tuple = ()
 
     def __post_init__(self):
         object.__setattr__(self, "measurements", tuple(self.measurements))
         object.__setattr__(self, "skeleton", tuple(tuple(line) for line in self.skeleton))
         object.__setattr__(self, "landmarks", tuple(self.landmarks))
+        object.__setattr__(self, "retired", tuple(self.retired))
         object.__setattr__(self, "midline", tuple(self.midline))
         object.__setattr__(self, "mirror_pairs", tuple(tuple(p) for p in self.mirror_pairs))
         if not self.landmarks:
@@ -66,13 +91,7 @@ class LandmarkSet:
             raise AnnotationError(
                 f"{len(self.landmarks)} landmarks are too many: {_MOST_LANDMARKS} at the most."
             )
-        for name in self.names:
-            if not isinstance(name, str) or not name.strip():
-                raise AnnotationError(f"A landmark needs a name, got {quoted(name)}.")
-            check_name(name)
-        for name, count in Counter(self.names).items():
-            if count > 1:
-                raise AnnotationError(f"The landmark name '{name}' stands twice in the set.")
+        self._check_names()
         for pair in self.mirror_pairs:
             if len(pair) != 2:
                 raise AnnotationError(f"A mirror pair needs two names, got {quoted(pair)}.")
@@ -93,6 +112,23 @@ class LandmarkSet:
                 )
         check_definitions(self.names, self.measurements, self.skeleton)
 
+    def _check_names(self) -> None:
+        every = (*self.landmarks, *self.retired)
+        used = [name for each in every for name in (each.name, *each.formerly)]
+        for name in used:
+            if not isinstance(name, str) or not name.strip():
+                raise AnnotationError(f"A landmark needs a name, got {quoted(name)}.")
+            check_name(name)
+        for name, count in Counter(used).items():
+            if count == 1:
+                continue
+            if self.names.count(name) > 1:
+                raise AnnotationError(f"The landmark name '{name}' stands twice in the set.")
+            raise AnnotationError(
+                f"'{name}' is, or was, the name of another landmark of the set, too: what was annotated"
+                " under it could be of either. Choose another name."
+            )
+
     def __len__(self) -> int:
         return len(self.landmarks)
 
@@ -105,6 +141,12 @@ class LandmarkSet:
     @property
     def names(self) -> tuple:
         return tuple(landmark.name for landmark in self.landmarks)
+
+    @property
+    def names_ever(self) -> dict:
+        """Every name that a landmark has or had, to the one it has now; None for those retired."""
+        now = {name: m.name for m in self.landmarks for name in (m.name, *m.formerly)}
+        return {**{name: None for m in self.retired for name in (m.name, *m.formerly)}, **now}
 
     def index(self, name: str) -> int:
         """The channel of a landmark. Raises AnnotationError for a name that is not in the set."""
@@ -123,7 +165,7 @@ class LandmarkSet:
     def to_json(self) -> dict:
         document = {
             "name": self.name,
-            "landmarks": [{"name": m.name, "definition": m.definition} for m in self.landmarks],
+            "landmarks": [landmark.to_json() for landmark in self.landmarks],
             "mirror_pairs": [list(pair) for pair in self.mirror_pairs],
         }
         # Most sets state none of these, and then say what they always said.
@@ -133,26 +175,25 @@ class LandmarkSet:
             document["measurements"] = [each.to_json() for each in self.measurements]
         if self.skeleton:
             document["skeleton"] = [list(line) for line in self.skeleton]
+        if self.retired:
+            document["retired"] = [landmark.to_json() for landmark in self.retired]
         return document
 
     @classmethod
     def from_json(cls, document: dict) -> LandmarkSet:
         """Raises KeyError or TypeError for a document of another shape, AnnotationError as above."""
-        landmarks = [Landmark(m["name"], m.get("definition", "")) for m in document["landmarks"]]
+        landmarks = tuple(map(Landmark.from_json, document["landmarks"]))
         name = document.get("name", "")
         if not isinstance(name, str):
             raise TypeError(f"the name of the set is {quoted(name)}, no text")
-        for landmark in landmarks:
-            if not isinstance(landmark.definition, str):
-                what = f"the definition of {quoted(landmark.name)}"
-                raise TypeError(f"{what} is {quoted(landmark.definition)}, no text")
         return cls(
-            tuple(landmarks),
+            landmarks,
             tuple(document.get("mirror_pairs", ())),
             name,
             tuple(document.get("midline", ())),
             measurements=tuple(map(Measurement.from_json, document.get("measurements", ()))),
             skeleton=tuple(document.get("skeleton", ())),
+            retired=tuple(map(Landmark.from_json, document.get("retired", ()))),
         )
 
     def with_definitions(self, document: dict) -> LandmarkSet:
@@ -218,24 +259,6 @@ class Point:
         return f"Point({', '.join(told)})"
 
 
-def check_name(name: str, where: str = "") -> None:
-    """Raises AnnotationError for a landmark's name that no table, file or screen could hold.
-
-    where: what the message begins with.
-    """
-    if len(name) > LONGEST_NAME:
-        raise AnnotationError(
-            f"{where}a landmark's name has {len(name)} letters, '{name[:30]}...'; {LONGEST_NAME} are"
-            " possible at the most. Put the rest into its definition."
-        )
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise AnnotationError(
-            f"{where}the landmark's name {quoted(name)} is no Unicode: it has half a character."
-        ) from error
-
-
 def _floats(values) -> tuple:
     """The values as numbers; empty if one is none, or larger than a computer's."""
     try:
@@ -276,6 +299,18 @@ class Annotation:
                 "state": point.state.value,
             }
             for name, point in self.points.items()
+        )
+
+    def in_names_of(self, landmarks: LandmarkSet) -> Annotation:
+        """The same by the names that the landmarks have now, less those that are retired.
+
+        A name that the set never had stays.
+        """
+        now = {name: landmarks.names_ever.get(name, name) for name in self.points}
+        return Annotation(
+            {now[name]: point for name, point in self.points.items() if now[name] is not None},
+            {now[n]: each for n, each in self.read_as.items() if now[n] is not None},
+            self.unit,
         )
 
     @property

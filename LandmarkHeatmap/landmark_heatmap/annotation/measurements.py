@@ -7,7 +7,7 @@ names). Everything is in mm and degrees, in the image's own coordinates.
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -120,6 +120,14 @@ class Measurement:
     @property
     def unit(self) -> str:
         return KINDS[self.kind][2]
+
+    def renamed(self, named) -> Measurement:
+        """The same, of landmarks whose names `named` gives from those of now."""
+        points = (
+            named(point) if isinstance(point, str) else tuple(map(named, point))
+            for point in self.landmarks
+        )
+        return replace(self, landmarks=tuple(points))
 
     @property
     def names(self) -> tuple:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import difflib
 import re
 
+from ..errors import AnnotationError, quoted
+
+# Names become parts of file names, rows of tables and keys of files.
+LONGEST_NAME = 200
 # What Slicer calls a point of a list with its own default format: LIST-NUMBER, and a copied or second
 # list of the same name is LIST_1.
 _DEFAULT_LABEL = re.compile(
@@ -52,3 +56,21 @@ def told_near(names, others) -> list:
         if found:
             told.append(f"'{name}' may be {' or '.join(repr(other) for other in found)}")
     return told
+
+
+def check_name(name: str, where: str = "") -> None:
+    """Raises AnnotationError for a landmark's name that no table, file or screen could hold.
+
+    where: what the message begins with.
+    """
+    if len(name) > LONGEST_NAME:
+        raise AnnotationError(
+            f"{where}a landmark's name has {len(name)} letters, '{name[:30]}...'; {LONGEST_NAME} are"
+            " possible at the most. Put the rest into its definition."
+        )
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise AnnotationError(
+            f"{where}the landmark's name {quoted(name)} is no Unicode: it has half a character."
+        ) from error

@@ -54,12 +54,15 @@ def add_case(
 
     image: None leaves the image out (the case then cannot be trained from alone). measurements:
     Measurements that are taken of the annotation and written beside it.
-    Raises DatasetError for names that do not fit the dataset, for no points at all, and for a point
-    that is something else than the record says was done to it. Nothing is ever overwritten. What
+    Names of former times become those that the dataset's landmarks have now; what is retired is left
+    out. Raises DatasetError for names that do not fit the dataset, for no points at all, and for a
+    point that is something else than the record says was done to it. Nothing is ever overwritten. What
     earlier exports left that were killed is removed; an image of theirs is used if it is this one.
     """
     folder = Path(folder)
     landmarks = read_landmark_set(folder)
+    annotation, record = annotation.in_names_of(landmarks), record.in_names_of(landmarks)
+    prediction = None if prediction is None else prediction.in_names_of(landmarks)
     _check_points(landmarks, annotation, record, prediction)
     case_folder = folder / "cases" / check_case_name(case)
     _check_same_letters(case_folder)
@@ -114,7 +117,7 @@ def _stored_case(case_folder: Path, revision: Path, landmarks: LandmarkSet):
         raise DatasetError(f"The case '{case_folder.name}' lacks its image '{image_path}'.")
     annotation_path = revision / "landmarks.mrk.json"
     annotation = read_annotation(annotation_path, landmarks)
-    corrected = corrected_names(revision / "record.json")
+    corrected = corrected_names(revision / "record.json", landmarks)
     return StoredCase(case_folder.name, image_path, annotation_path, annotation, corrected)
 
 

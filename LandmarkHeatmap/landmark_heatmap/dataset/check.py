@@ -115,7 +115,9 @@ def _faults_of_revision(revision: Path, landmarks: LandmarkSet, named: dict) -> 
     except LandmarkHeatmapError as error:
         faults.append(Fault(path, str(error)))
     try:
-        annotation = read_annotation(revision / _LANDMARKS, landmarks)
+        # By the names of its time, which are those of the record beside it, once it fits the set.
+        read_annotation(revision / _LANDMARKS, landmarks)
+        annotation = read_annotation(revision / _LANDMARKS)
     except LandmarkHeatmapError as error:
         faults.append(Fault(revision / _LANDMARKS, str(error)))
     if (revision / _PREDICTION).exists():

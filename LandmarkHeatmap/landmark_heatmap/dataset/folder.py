@@ -54,13 +54,13 @@ def suggest_case_name(folder) -> str:
 
 
 def create_dataset(folder, landmarks: LandmarkSet, name: str = "") -> None:
-    """Make `folder` a dataset of these landmarks; one that is there already has to agree.
+    """Make `folder` a dataset of these landmarks; one that is there already has to know them.
 
-    Raises DatasetError if it holds another landmark set or is not ours.
+    Raises DatasetError if it does not, or is not ours.
     """
     folder = Path(folder)
     if (folder / "dataset.json").exists():
-        _check_same_landmarks(folder, read_landmark_set(folder), landmarks)
+        _check_known(folder, read_landmark_set(folder), landmarks)
         return
     if folder.exists() and not folder.is_dir():
         raise DatasetError(f"'{folder}' is a file; a dataset is a folder.")
@@ -105,11 +105,16 @@ def read_landmark_set(folder) -> LandmarkSet:
         ) from error
 
 
-def _check_same_landmarks(folder, existing: LandmarkSet, wanted: LandmarkSet) -> None:
-    if existing.names != wanted.names:
+def _check_known(folder, existing: LandmarkSet, wanted: LandmarkSet) -> None:
+    unknown = [name for name in wanted.names if name not in existing.names_ever]
+    if unknown:
         raise DatasetError(
-            f"The dataset '{folder}' has the landmarks {', '.join(existing.names)}, not"
-            f" {', '.join(wanted.names)}; choose another folder."
+            f"The dataset '{folder}' has the landmarks {', '.join(existing.names)}, and not"
+            f" {', '.join(unknown)}; choose another folder, or add them to the dataset's landmarks."
+        )
+    if all(existing.names_ever[name] is None for name in wanted.names):
+        raise DatasetError(
+            f"In the dataset '{folder}' all of these landmarks are retired: {', '.join(wanted.names)}."
         )
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from enum import Enum
 from pathlib import Path
 
 from .. import __version__
-from ..annotation.landmarks import PointState
+from ..annotation.landmarks import LandmarkSet, PointState
 from ..errors import DatasetError, quoted
 from ..files import sha256_of
 from ..model.description import ModelIdentity
@@ -58,6 +58,18 @@ class CaseRecord:
     def complete(self) -> bool:
         return Review.UNTOUCHED not in self.reviews.values()
 
+    def in_names_of(self, landmarks: LandmarkSet) -> CaseRecord:
+        """The same by the names that the landmarks have now, less those that are retired."""
+        now = {name: landmarks.names_ever.get(name, name) for name in self.reviews}
+        followed = {
+            landmarks.names_ever.get(name, name): tuple(
+                now.get(each, each) for each in led if now.get(each, each) is not None
+            )
+            for name, led in self.followed.items()
+        }
+        reviews = {now[name]: review for name, review in self.reviews.items() if now[name]}
+        return replace(self, reviews=reviews, followed={n: f for n, f in followed.items() if n})
+
 
 def record_document(record, annotation, case_folder, image_name, landmarks) -> dict:
     image = None
@@ -97,9 +109,10 @@ def image_name_in(record_path: Path):
     return name
 
 
-def corrected_names(record_path: Path) -> frozenset:
-    """The names of the landmarks that a record states as corrected."""
+def corrected_names(record_path: Path, landmarks: LandmarkSet) -> frozenset:
+    """The names, as they are now, of the landmarks that a record states as corrected."""
     points = read_document(record_path, RECORD_SCHEMA).get("points")
     if not isinstance(points, dict) or not all(isinstance(p, dict) for p in points.values()):
         raise DatasetError(f"'{record_path}' does not say what was done to the points.")
-    return frozenset(n for n, p in points.items() if p.get("review") == Review.CORRECTED.value)
+    corrected = (n for n, p in points.items() if p.get("review") == Review.CORRECTED.value)
+    return frozenset({landmarks.names_ever.get(name, name) for name in corrected} - {None})

@@ -69,11 +69,13 @@ class Core:
 @dataclass(frozen=True, eq=False)
 class Word:
     """What the others say of a landmark, in mm along i, j (, k) of its heatmap. mean: (D,), from its
-    peak. covariance: (D, D). square: the Mahalanobis distance squared of what its own heatmap says."""
+    peak. covariance: (D, D). square: the Mahalanobis distance squared of what its own heatmap says.
+    mends: by how much the others are expected to get nearer in all if it is placed right."""
 
     mean: np.ndarray
     covariance: np.ndarray
     square: float
+    mends: float = 0.0
 
 
 def core_of(seen: Seen, form: BeliefForm, word: Word = None) -> Core:

@@ -117,7 +117,7 @@ def _told(seen: Seen, landmark: int, form: BeliefForm, word: Word) -> LandmarkPr
 
 
 def _doubt(found: Believed, landmark: int, form: BeliefForm, seen: Seen, word: Word) -> Doubt:
-    level = within = apart = oddness = None
+    level = within = apart = oddness = mends = None
     if form.is_calibrated:
         level = form.claimed(TOLD_LEVEL)
         known, levels = form.held_out.level_of_share(landmark)
@@ -126,8 +126,9 @@ def _doubt(found: Believed, landmark: int, form: BeliefForm, seen: Seen, word: W
     if word is not None:
         moved = (found.position_lps - seen.position_lps) @ seen.heatmap.grid.directions
         apart = float(np.linalg.norm(word.mean - moved[: len(word.mean)]))
-        oddness = math.sqrt(word.square / GATE[len(word.mean)])
-    return Doubt(form.error_scale * found.expected_mm, level, within, apart, oddness, seen.look)
+        oddness, mends = math.sqrt(word.square / GATE[len(word.mean)]), word.mends
+    expected = form.error_scale * found.expected_mm
+    return Doubt(expected, level, within, apart, oddness, seen.look, mends)
 
 
 def words(seen, form: BeliefForm, shape: JointShape, grid: Grid, given=None) -> list:
@@ -158,11 +159,11 @@ def words(seen, form: BeliefForm, shape: JointShape, grid: Grid, given=None) -> 
     if said is None:
         return nothing
     return [
-        Word(turn.T @ (mean - peak), turn.T @ covariance @ turn, float(square))
+        Word(turn.T @ (mean - peak), turn.T @ covariance @ turn, float(square), float(mends))
         if each.is_there and np.isfinite(square)
         else None
-        for each, turn, peak, mean, covariance, square in zip(
-            seen, turns, peaks, said.mean, said.covariance, said.square
+        for each, turn, peak, mean, covariance, square, mends in zip(
+            seen, turns, peaks, said.mean, said.covariance, said.square, said.mends
         )
     ]
 

@@ -13,9 +13,11 @@ import numpy as np
 from ..annotation.doubt import BY_SHAPE, DOUBTED, OTHER_PEAK, SEEN_AGAIN
 from ..images.geometry import Image
 from ..model.heatmap import decode_peak, gaussian_mass, uphill
+from ..model.pose import fit_pose
 from ..model.prior import ShapePrior
 from .agreement import Agreement, Candidate, Places, agree, marked, square_of
 from .belief import squares_of
+from .joint import sure
 from .locate import Found, height_of
 from .seen import seen_at
 
@@ -35,6 +37,8 @@ _ASKEW_LOG = 10.0
 _BEYOND = 4.0
 # Of landmarks that are wrong for one reason the right ones seem wrong; so many times as many may be.
 _WRONG_TOGETHER = 4
+# Few landmarks fit any shape, if it may have any size: this much larger or smaller than usual.
+_MOST_SIZED = 1.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,17 +82,34 @@ class Sight:
         """The landmarks that a person has placed, if they can be right about the others, too; else none.
 
         If few break the shape without them, and many with them, it is these that are odd: as odd anatomy
-        is, or a slip of the hand.
+        is, or a slip of the hand. Not if there are enough of them to tell a pose, in which they lie to
+        each other as in the shape: whoever has placed or confirmed these is right, and the others agree
+        on something wrong.
         """
         if self.places is None or not given:
             return {}
         candidates, placed = self._there(absent), self._in_frame(given)
+        if self._go_together(placed):
+            return given
         start = (0,) * len(candidates)
         without, with_them = (
             self._broken(agree(candidates, start, self.places, each), given)
             for each in ({}, placed)
         )
         return given if with_them <= _WRONG_TOGETHER * without else {}
+
+    def _go_together(self, placed) -> bool:
+        shape, d = self.places.frame.shape, self.places.frame.dimension
+        known = {index: at for index, at in placed.items() if shape.known[index]}
+        positions = np.full(shape.mean.shape, np.nan)
+        positions[list(known)] = list(known.values())
+        pose = fit_pose(shape.mean, positions) if len(known) > d else None
+        if pose is None:
+            return False
+        apart = np.linalg.norm(positions - pose.applied(shape.mean), axis=1)[list(known)]
+        own = np.tile(sure(self.places.frame.grid, d), (len(positions), 1, 1))
+        fits = apart / shape.deviations(own)[list(known)] < np.sqrt(self.places.frame.gate)
+        return bool(fits.all()) and 1 / _MOST_SIZED < pose.scale < _MOST_SIZED
 
     def _broken(self, agreed: Agreement, given) -> int:
         """How many that nobody has placed break the shape."""

@@ -39,11 +39,13 @@ _LEAST_WEIGHT = 1e-3
 class Expected:
     """Where all the others have each landmark. mean: (L, D). covariance: (L, D, D), of that alone.
     square: (L,), the Mahalanobis distance squared of what was given, its own covariance included.
-    All NaN where nothing is known."""
+    All NaN where nothing is known. mends: (L,) mm, by how much the errors of all others together are
+    expected to shrink if a landmark is placed right; 0 for one that is not there."""
 
     mean: np.ndarray
     covariance: np.ndarray
     square: np.ndarray
+    mends: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +82,7 @@ class JointShape:
         if told is None or not given.any() and not (told.square > gate).any():
             return told
         # Half of them may be wrong, or more: begun again with those that agree.
-        pose = agreeing_pose(self.mean, placed, self._deviations(covariances), weights, given)
+        pose = agreeing_pose(self.mean, placed, self.deviations(covariances), weights, given)
         again = self._told(pose, positions, covariances, there, given, in_doubt=True)
         cost, other = (
             truncated(np.nan_to_num(each.square), gate, weights, given) for each in (told, again)
@@ -99,14 +101,15 @@ class JointShape:
             alone = np.einsum("lilj->lij", spread) + own
             more = _unsure(_squares(apart, alone), alone, there & ~given)
         spread = spread + _free(self.mean, size)
-        mean, covariance, square = _robust(apart, spread, own, there, given, more)
+        mean, covariance, square, own = _robust(apart, spread, own, there, given, more)
         return Expected(
             (size * self.mean + mean) @ turn.T + pose.translation,
             np.einsum("ij,ljk,mk->lim", turn, covariance, turn),
             square,
+            _mends(spread, own, there),
         )
 
-    def _deviations(self, covariances) -> np.ndarray:
+    def deviations(self, covariances) -> np.ndarray:
         """(L,): how far from the mean shape, in its pose, a landmark may be found, in any direction."""
         of_shape = self.widening * np.einsum("lili->l", self.covariance)
         return np.sqrt((of_shape + np.einsum("lii->l", covariances)) / self.mean.shape[1])
@@ -127,7 +130,7 @@ def fit_joint_shape(positions) -> JointShape:
         return None
     for _ in range(_ALIGNMENTS):
         # Where landmarks are missing, a case is moved by those that it shares with the mean.
-        turned = np.array([_onto(mean, each) for each in positions])
+        turned = np.array([onto(mean, each) for each in positions])
         turned = np.where(seen[:, None], turned, np.nan)
         mean = _mean(turned)
     best, widening = _best_form(turned, mean)
@@ -154,7 +157,7 @@ def _as(mean, other: JointShape) -> np.ndarray:
     return np.einsum("ij,ajbk,mk->aibm", turn, other.covariance, turn)
 
 
-def _onto(mean, positions) -> np.ndarray:
+def onto(mean, positions) -> np.ndarray:
     """A case moved and turned onto the mean shape; NaN where that cannot be told."""
     both = np.isfinite(mean).all(-1) & np.isfinite(positions).all(-1)
     if both.sum() < mean.shape[1]:
@@ -247,8 +250,9 @@ def _others_say(apart, spread, own, there) -> tuple:
 
 
 def _robust(apart, spread, own, there, given, more) -> tuple:
-    """(mean, covariance, square): as `_others_say`, in which those count less that lie wrong: as if each
-    were known to as much more as its weight says, of all that could part it from the others' word.
+    """(mean, covariance, square, own): as `_others_say`, in which those count less that lie wrong: as if
+    each were known to as much more as its weight says, of all that could part it from the others' word.
+    own: how well each is known, with that.
 
     more: (L, D, D), with which is begun.
     """
@@ -256,8 +260,29 @@ def _robust(apart, spread, own, there, given, more) -> tuple:
         mean, covariance = _others_say(apart, spread, own + more, there)
         covariance = _positive(covariance)
         square = _squares(apart - mean, covariance + own)
-        more = _unsure(square, np.nan_to_num(covariance) + own, there & ~given)
-    return mean, covariance, square
+        last, more = more, _unsure(square, np.nan_to_num(covariance) + own, there & ~given)
+    return mean, covariance, square, own + last
+
+
+def _mends(spread, own, there) -> np.ndarray:
+    """(L,): see Expected. What is known of all of them together has the covariance P; of the others, once
+    one is known, P less what they share with it: the errors are as the roots of the traces."""
+    index = np.flatnonzero(there)
+    count, d = len(index), own.shape[-1]
+    prior = spread[np.ix_(index, range(d), index, range(d))].reshape(count * d, -1)
+    noise = np.zeros((count, d, count, d))
+    noise[range(count), :, range(count), :] = own[index]
+    known = prior - prior @ np.linalg.solve(prior + noise.reshape(prior.shape), prior)
+    known = known.reshape(count, d, count, d)
+    traces = np.einsum("aiai->a", known)
+    mends = np.zeros(len(own))
+    for number, landmark in enumerate(index):
+        shared = known[:, :, number, :]
+        inverse = np.linalg.inv(known[number, :, number, :] + 1e-9 * np.eye(d))
+        less = np.einsum("aij,jk,aik->a", shared, inverse, shared)
+        shrunk = np.sqrt(traces) - np.sqrt(np.maximum(traces - less, 0))
+        mends[landmark] = shrunk.sum() - shrunk[number]
+    return mends
 
 
 def _unsure(square, covariance, doubtful) -> np.ndarray:

@@ -73,6 +73,10 @@ class LandmarkUNet(nn.Module):
             voxels = self.joint(voxels, decoded[self.config.joint_level])
         return Logits(_cut(voxels, image), nowhere.float())
 
+    def features(self, image: torch.Tensor) -> torch.Tensor:
+        """(B, C, *size): what the last layer finds the landmarks in."""
+        return _cut(self._decoded(image)[0][0], image)
+
     def _decoded(self, image: torch.Tensor, condition=None) -> tuple:
         """(decoder features by level, 0 at full resolution; pooled features of the lowest level).
 
@@ -112,9 +116,8 @@ class CropUNet(LandmarkUNet):
             weight = self.local.weight[which].reshape(len(which), -1, *ones)
             voxels = (decoded[0].float() * weight).sum(1, keepdim=True)
             voxels = voxels + self.local.bias[which].reshape(-1, 1, *ones)
-            nowhere = (pooled.float() * self.nowhere.weight[which]).sum(1) + self.nowhere.bias[
-                which
-            ]
+            nowhere = (pooled.float() * self.nowhere.weight[which]).sum(1)
+            nowhere = nowhere + self.nowhere.bias[which]
         return Logits(_cut(voxels, image), nowhere[:, None])
 
 

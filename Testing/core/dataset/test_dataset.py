@@ -300,7 +300,7 @@ def test_making_a_dataset_again_keeps_it(dataset):
 
 
 def test_a_dataset_of_other_landmarks_is_refused(dataset):
-    with pytest.raises(DatasetError, match="has the landmarks Head_L, Head_R, not Knee"):
+    with pytest.raises(DatasetError, match="has the landmarks Head_L, Head_R, and not Knee"):
         create_dataset(dataset, LandmarkSet((Landmark("Knee"),)))
 
 

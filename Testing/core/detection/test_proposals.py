@@ -63,6 +63,23 @@ def test_what_is_wrong_for_the_same_reason_is_proposed_the_farthest_first(dimens
 
 
 @both_dimensions
+def test_what_lies_right_to_each_other_is_believed_against_all_others(dimension):
+    """However many others then break the shape: whoever confirms right ones takes nothing back."""
+    truth, far, kept = turned_case(dimension)
+    right = [name for name in NAMES if name not in far[:8]]
+    given = {name: truth[NAMES.index(name)] for name in [*right, *far[:1]]}
+    at = {each.point.name: each.point.position_lps for each in kept.proposals(given)}
+    # Some lie wrong by so little that they could be right.
+    assert at and set(at) <= set(far[1:8])
+    for name, position in at.items():
+        assert np.linalg.norm(position - truth[NAMES.index(name)]) < 4
+    # A slip of the hand among them is no such thing.
+    slip = {**given, right[0]: given[right[0]] + np.where(np.arange(3) < dimension, 30.0, 0)}
+    indices = {NAMES.index(name): position for name, position in slip.items()}
+    assert not kept.sight._go_together(kept.sight._in_frame(indices))
+
+
+@both_dimensions
 def test_on_ordinary_errors_nothing_follows(dimension):
     for seed in range(3, 8):
         (truth,) = shapes(dimension, 1, seed)

@@ -125,3 +125,23 @@ def test_shapes_of_an_ensemble_are_one_along_the_first_ones_axes():
     one, two = first.expected(case, sure(case)), both.expected(case, sure(case))
     assert np.linalg.norm(one.mean - two.mean, axis=1).max() < 1.0
     assert merged([first, None]) is None
+
+
+@both_dimensions
+def test_placing_an_unsure_landmark_mends_the_unsure_ones_that_go_with_it(dimension):
+    rng = np.random.default_rng(3)
+    made = cases(dimension)
+    # 1 goes where 0 goes, 2 does as it likes, and both vary much.
+    made[:, 0] += 4 * rng.normal(size=(len(made), dimension))
+    made[:, 1] = made[:, 0] + 3 + 0.1 * rng.normal(size=(len(made), dimension))
+    made[:, 2] += 4 * rng.normal(size=(len(made), dimension))
+    shape, case = fit_joint_shape(made), made[0]
+    own = sure(case)
+    own[:3] = 25.0 * np.eye(dimension)
+    case = np.where(np.arange(len(case))[:, None] == 8, np.nan, case)
+    mends = shape.expected(case, own).mends
+    assert mends[8] == 0
+    assert min(mends[0], mends[1]) > 3 * mends[2]
+    # What all are sure of mends little.
+    assert mends[0] > 3 * mends[3:8].max()
+    assert shape.expected(case, sure(case)).mends.max() < 0.1 * mends[0]

@@ -23,7 +23,7 @@ from landmark_training.planning.precision import Choice
 
 def planned(monkeypatch, device, size=(300, 280, 260), config=None):
     monkeypatch.setattr(planning, "device_for", lambda config: torch.device(device))
-    monkeypatch.setattr(planning, "_memory", lambda device: 64 * 2**30)
+    monkeypatch.setattr(planning, "free_memory", lambda device: 64 * 2**30)
     choice = Choice(torch.float32, "no half precision is tried here", {})
     monkeypatch.setattr(planning, "choose_precision", lambda *arguments: choice)
     grids = [Grid(size, np.eye(4))] * 6

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 
 from landmark_heatmap.annotation.landmarks import LandmarkSet, PointState
-from landmark_heatmap.annotation.names import told_near
 from landmark_heatmap.annotation.not_marked import told_conventions
 from landmark_heatmap.detection.prepare import intensity_window, prepare_with_window
 from landmark_heatmap.errors import DatasetError, LandmarkHeatmapError
@@ -20,7 +19,8 @@ from landmark_heatmap.model.model_file import Model
 
 from .. import parallel
 from ..planning.config import TrainConfig
-from ..planning.plan import Plan, device_for, plan_run
+from ..planning.device import device_for
+from ..planning.plan import Plan, plan_run
 from ..progress import doing, each
 from .cases import (
     defined_by,
@@ -34,6 +34,7 @@ from .cases import (
 )
 from .digests import case_digest
 from .feed import TrainingCase
+from .further import Continued, continued
 from .names import check_spelling, some, suspicions
 
 
@@ -50,11 +51,13 @@ class Checked:
 
 @dataclass(frozen=True, eq=False)
 class Planned:
-    """What a run would do, with which cases."""
+    """What a run would do, with which cases. going_on: what it makes of the landmarks of the model that
+    it starts from, if any."""
 
     checked: Checked
     landmarks: LandmarkSet
     plan: Plan
+    going_on: Continued = None
 
 
 def checked(data, left_out=()) -> Checked:
@@ -101,34 +104,21 @@ def planned(data, config: TrainConfig, parent: Model = None, say=print, left_out
         landmarks, dropped = without_never_placed(known, cases.labels)
         if dropped:
             say(f"Left out, since no case has them inside its image: {', '.join(dropped)}.")
+        going_on = before = None
     else:
-        landmarks = with_stated(parent.description.landmarks, *stated)
-        _check_names(cases.cases, cases.labels, landmarks)
+        going_on = continued(parent.description.landmarks, data, cases.cases, cases.labels, say)
+        landmarks = with_stated(going_on.landmarks, *stated)
+        before = going_on.described(parent.description)
     landmarks = defined_by(landmarks, data)
+    labels = [label.in_names_of(landmarks) for label in cases.labels]
+    cases = replace(cases, labels=labels)
     _check_unit(cases, parent)
     _tell_labels(cases.labels, landmarks, say)
     _tell_doubts(data, cases.cases, landmarks, say)
-    before = parent and parent.description
     plan = parallel.team().decided(
         lambda: plan_run(config, cases.grids, cases.labels, landmarks, before)
     )
-    return Planned(cases, landmarks, replace(plan, device=device_for(config)))
-
-
-def _check_names(cases, labels, landmarks) -> None:
-    """That every landmark placed in an image is one of the model's.
-
-    Others may be listed: those that lay outside every image were left out of the model, too.
-    """
-    for case, label in zip(cases, labels):
-        placed = [name for name in label.names if label.state(name) is PointState.PLACED]
-        unknown = [name for name in placed if name not in landmarks.names]
-        if unknown:
-            meant = "".join(f" {told}." for told in told_near(unknown, landmarks.names))
-            raise DatasetError(
-                f"The case '{case.name}' has {', '.join(unknown)}, which the model to start from"
-                f" does not know; train a new model instead.{meant}"
-            )
+    return Planned(cases, landmarks, replace(plan, device=device_for(config)), going_on)
 
 
 def _check_unit(cases: Checked, parent) -> None:

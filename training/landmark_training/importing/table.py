@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from landmark_heatmap.annotation.formats.text import decoded, finite_number, table_rows
-from landmark_heatmap.annotation.landmarks import PointState, check_name
+from landmark_heatmap.annotation.landmarks import PointState
+from landmark_heatmap.annotation.names import check_name
 from landmark_heatmap.annotation.not_marked import is_empty_word
 from landmark_heatmap.errors import DatasetError, quoted
 from landmark_heatmap.files import read_bytes, read_json

@@ -24,6 +24,7 @@ from landmark_heatmap.model.pose import align
 from landmark_heatmap.model.prior import ShapePrior, fit_prior
 
 from ..planning.plan import Plan
+from .growing import with_further
 from .outcome import RunOutcome
 
 MODEL_NAME = "model.safetensors"
@@ -137,10 +138,10 @@ def calibration_sentence(calibration) -> str:
 
 def joint_of_run(cases, parent: Model) -> JointShape:
     """The joint Gaussian of the training cases. That of a parent stays, unless all its cases are here:
-    it is of more of them."""
+    it is of more of them, and these tell it of landmarks that it does not know."""
     if parent is None or parent.joint is None or _are_all_here(_images_of(parent), cases):
         return fit_joint_shape(_positions_mm(cases))
-    return parent.joint
+    return with_further(parent.joint, _positions_mm(cases))
 
 
 def _spacing_source(cases) -> str:
@@ -162,9 +163,24 @@ def prior_of_run(cases, parent: Model, any_pose: bool) -> ShapePrior:
         positions = _positions_mm(cases)
         return fit_prior(positions, align(positions)[1] if any_pose else None)
     new = [case for case in cases if not case.known_as & known]
-    if not new:
-        return parent.prior
-    return parent.prior.merged(fit_prior(_positions_mm(new), parent.prior.shape))
+    prior = parent.prior
+    if new:
+        prior = prior.merged(fit_prior(_positions_mm(new), prior.shape))
+    if (parent.prior.cases == 0).any():
+        prior = _filled(prior, parent.prior, fit_prior(_positions_mm(cases), prior.shape))
+    return prior
+
+
+def _filled(prior: ShapePrior, before: ShapePrior, of_all: ShapePrior) -> ShapePrior:
+    """With what all cases tell of those pairs of which the parent had known nothing."""
+    unknown = before.cases == 0
+    return replace(
+        prior,
+        mean=np.where(unknown[..., None], of_all.mean, prior.mean),
+        covariance=np.where(unknown[..., None, None], of_all.covariance, prior.covariance),
+        cases=np.where(unknown, of_all.cases, prior.cases),
+        limit=max(prior.limit, of_all.limit),
+    )
 
 
 def _images_of(parent: Model) -> set:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-import psutil
 import torch
 
 from landmark_heatmap.errors import DatasetError
@@ -23,6 +22,7 @@ from landmark_heatmap.model.description import (
 
 from ..progress import doing
 from .config import TrainConfig
+from .device import device_for, free_memory, is_gpu
 from .poses import rotation_spread_degrees
 from .precision import Probe, choose_precision
 from .symmetry import off_the_plane
@@ -273,24 +273,6 @@ def _is_any_pose(config: TrainConfig) -> bool:
     return config.rotation_degrees >= ANY_POSE_DEGREES
 
 
-def device_for(config: TrainConfig) -> torch.device:
-    """Of this process. Raises DatasetError if it cannot be used."""
-    wanted = place().device(config.device)
-    if wanted == "auto":
-        wanted = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(wanted)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise DatasetError(f"The device '{wanted}' cannot be used: {error}") from error
-    return device
-
-
-def is_gpu(device: torch.device) -> bool:
-    """Whether it trains so much faster than processors that more is asked of it."""
-    return device.type == "cuda"
-
-
 def _features(config, dimension, grids, spacing, device, reasons) -> tuple:
     """The default features, less the levels at which nothing of the images would be left."""
     longest = max(
@@ -312,19 +294,12 @@ def _batch(config, stage: Stage, grids, device, reasons) -> int:
     voxels = float(np.prod(np.max([_size(grid, stage) for grid in grids], axis=0)))
     kept = sum(f * voxels / 2 ** (d * level) for level, f in enumerate(network.features))
     per_image = 4 * (_KEPT * kept + 8 * network.landmarks * voxels)
-    affordable = int(_MEMORY_SHARE * _memory(device) / per_image)
+    affordable = int(_MEMORY_SHARE * free_memory(device) / per_image)
     wanted = (_BATCH_ANY_POSE if _is_any_pose(config) else _BATCH)[d]
     if affordable < wanted:
         reasons.append(f"an image takes about {per_image / 2**30:.1f} GiB: fewer at a time")
     # Each process has an image at least.
     return max(place().size, min(wanted, affordable))
-
-
-def _memory(device) -> float:
-    """Bytes that are free for a run."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    return psutil.virtual_memory().available
 
 
 def _dimension(grids) -> int:

@@ -6,21 +6,34 @@ from collections import Counter
 from dataclasses import dataclass
 
 from ...errors import AnnotationError
-from ..landmarks import Landmark, LandmarkSet, check_name
+from ..landmarks import Landmark, LandmarkSet
 from ..mirror_pairs import infer_mirror_pairs, one_sided
-from ..names import is_default_label, key_of
+from ..names import check_name, is_default_label, key_of
 
 
 @dataclass(eq=False)
 class DraftRow:
     """One landmark. twin: the DraftRow of its mirror image, or None. is_stated: whether somebody said
-    so, and the names are not asked any more. on_midline: whether it was stated to lie there."""
+    so, and the names are not asked any more. on_midline: whether it was stated to lie there. was: the
+    Landmark that it began as, or None."""
 
     name: str
     definition: str = ""
     twin: object = None
     is_stated: bool = False
     on_midline: bool = False
+    was: Landmark = None
+
+    def names_ever(self, is_kept: bool) -> tuple:
+        mark = self.to_landmark(is_kept)
+        return (mark.name, *mark.formerly)
+
+    def to_landmark(self, is_kept: bool) -> Landmark:
+        """is_kept: whether the name that it began with counts as one of its former names."""
+        was = self.was or Landmark(self.name)
+        formerly = (*was.formerly, was.name) if is_kept else was.formerly
+        formerly = tuple(name for name in dict.fromkeys(formerly) if name != self.name)
+        return Landmark(self.name, self.definition, formerly)
 
 
 class LandmarkSetDraft:
@@ -28,16 +41,18 @@ class LandmarkSetDraft:
     change, until somebody states them.
 
     landmarks: what to begin with, or None. name: of the set. Indices are those of `rows`.
+    is_in_use: whether cases are annotated by it, as in a dataset: then a landmark that is renamed keeps
+    its former names, and one that is removed is retired.
     """
 
-    def __init__(self, landmarks: LandmarkSet = None):
+    def __init__(self, landmarks: LandmarkSet = None, is_in_use: bool = False):
+        self.is_in_use, self._retired = is_in_use, ()
         self.name = "" if landmarks is None else landmarks.name
-        # Measurements and lines, which are kept as far as their landmarks are.
-        self._source = {} if landmarks is None else landmarks.to_json()
-        self.rows = []
+        self._source, self.rows = landmarks, []
         if landmarks is None:
             return
-        self.rows = [DraftRow(mark.name, mark.definition) for mark in landmarks.landmarks]
+        self.rows = [DraftRow(m.name, m.definition, was=m) for m in landmarks.landmarks]
+        self._retired = landmarks.retired
         by_name = dict(zip(landmarks.names, self.rows))
         for left, right in landmarks.mirror_pairs:
             _pair(by_name[left], by_name[right])
@@ -51,6 +66,11 @@ class LandmarkSetDraft:
     def names(self) -> list:
         return [row.name for row in self.rows]
 
+    def shares_with(self, landmarks: LandmarkSet) -> bool:
+        """Whether any of these landmarks has a name there that one here has, or had."""
+        ever = {name for row in self.rows for name in row.names_ever(self.is_in_use)}
+        return not ever.isdisjoint(landmarks.names)
+
     # --- what a person does
 
     def add_lines(self, text: str) -> list:
@@ -62,13 +82,22 @@ class LandmarkSetDraft:
             if not name.strip():
                 raise AnnotationError(f"'{line.strip()}' has no name before the semicolon.")
             check_name(name.strip())
-            new.append(DraftRow(name.strip(), definition.strip()))
+            new.append(self._row_for(name.strip(), definition.strip()))
         for name, count in Counter([*self.names, *(row.name for row in new)]).items():
             if count > 1 and name in [row.name for row in new]:
                 raise AnnotationError(f"There is a landmark '{name}' already.")
         self.rows += new
+        again = [row.was for row in new]
+        self._retired = tuple(mark for mark in self._retired if mark not in again)
         self._propose()
         return list(range(len(self.rows) - len(new), len(self.rows)))
+
+    def _row_for(self, name: str, definition: str) -> DraftRow:
+        """A new one, or one that was retired and is taken up again."""
+        for mark in self._retired:
+            if mark.name == name:
+                return DraftRow(name, definition or mark.definition, was=mark)
+        return DraftRow(name, definition)
 
     def rename(self, index: int, name: str) -> None:
         """Raises AnnotationError for an empty name or that of another landmark."""
@@ -90,6 +119,8 @@ class LandmarkSetDraft:
             if row.twin is not None:
                 row.twin.twin, row.twin.is_stated = None, False
         self.rows = [row for row in self.rows if row not in gone]
+        if self.is_in_use:
+            self._retired += tuple(row.was for row in gone if row.was is not None)
         self._propose()
 
     def move(self, indices, by: int) -> list:
@@ -140,10 +171,26 @@ class LandmarkSetDraft:
         """Raises AnnotationError as LandmarkSet does."""
         if not self.rows:
             raise AnnotationError("There is no landmark yet: add one by its name.")
-        marks = tuple(Landmark(row.name, row.definition) for row in self.rows)
+        marks = tuple(row.to_landmark(self.is_in_use) for row in self.rows)
         midline = tuple(row.name for row in self.rows if row.on_midline)
-        landmarks = LandmarkSet(marks, self._pairs(), self.name.strip(), midline)
-        return landmarks.with_definitions(self._source)
+        landmarks = LandmarkSet(
+            marks, self._pairs(), self.name.strip(), midline, retired=self._retired
+        )
+        return landmarks.with_definitions(self._definitions())
+
+    def _definitions(self) -> dict:
+        """The measurements and lines of before, which are kept as far as their landmarks are."""
+        if self._source is None:
+            return {}
+        now = {row.was.name: row.name for row in self.rows if row.was is not None}
+
+        def named(name):
+            return now.get(name, name)
+
+        return {
+            "measurements": [m.renamed(named).to_json() for m in self._source.measurements],
+            "skeleton": [tuple(map(named, line)) for line in self._source.skeleton],
+        }
 
     def _pairs(self) -> tuple:
         """Left first, where the names tell; else as the rows stand."""
