@@ -28,6 +28,7 @@ from LandmarkHeatmapTests.export_and_scene import ExportAndSceneTests
 from LandmarkHeatmapTests.overlay_and_views import OverlayAndViewsTests
 from LandmarkHeatmapTests.panel_test import PanelTest
 from LandmarkHeatmapTests.review import ReviewTests
+from LandmarkHeatmapTests.training import TrainingTests
 
 PACKAGES = (
     "landmark_heatmap",
@@ -122,6 +123,7 @@ class LandmarkHeatmapTest(
     ByHandTests,
     OverlayAndViewsTests,
     ExportAndSceneTests,
+    TrainingTests,
     PanelTest,
     ScriptedLoadableModuleTest,
 ):

@@ -24,6 +24,7 @@ from .sections.measurements import MeasurementSection
 from .sections.overlay import OverlaySection
 from .sections.review import ReviewSection
 from .sections.surroundings import SurroundingsSection
+from .sections.training import TrainingSection
 from .state import State
 from .texts import FixedText, OnResize
 from .widgets import widgets_of_parameters
@@ -68,6 +69,7 @@ class Desk(VTKObservationMixin):
         self.export = ExportSection(*given)
         self.comparison = CompareSection(*given)
         self.measurements = MeasurementSection(*given)
+        self.training = TrainingSection(*given)
         # In the order in which they follow a change: the journal is there before the review's first
         # step, and the overlay shows what the review chose.
         self.sections = (
@@ -81,6 +83,7 @@ class Desk(VTKObservationMixin):
             self.export,
             self.comparison,
             self.measurements,
+            self.training,
         )
 
     def _connect_sections(self) -> None:
@@ -93,6 +96,8 @@ class Desk(VTKObservationMixin):
         self.landmark_set.begun.connect(self._annotate)
         self.journal.restored.connect(self._show_result)
         self.export.exported.connect(self.journal.settle)
+        self.export.exported.connect(lambda _result: self.training.offer())
+        self.training.trained.connect(self.inputs.add_model)
         self.review.can_ask = self.detection.questions.can_ask
         self.review.asking.connect(self.detection.questions.ask)
         self.detection.answered.connect(self.review.answer)

@@ -16,7 +16,7 @@ from LandmarkHeatmapLib.result import markups
 from LandmarkHeatmapLib.result.detection_result import MODULE_NAME, DetectionResult
 from LandmarkHeatmapLib.volumes import image_of
 
-from .detecting.packages import install_packages, missing_packages
+from .detecting.packages import TRAINING, install_packages, missing_packages
 from .models import ModelList
 from .state import LandmarkHeatmapParameterNode
 
@@ -71,6 +71,14 @@ class LandmarkHeatmapLogic(ScriptedLoadableModuleLogic):
     def installPackages(self, names) -> None:
         """Install these of the required packages. Ask the user first."""
         install_packages(names)
+
+    def missingTrainingPackages(self) -> list:
+        """The same of training, which needs more."""
+        return missing_packages(TRAINING)
+
+    def installTrainingPackages(self, names) -> None:
+        """Install these of what training needs. Ask the user first."""
+        install_packages(names, TRAINING)
 
     # --- results
 

@@ -7,6 +7,7 @@ entered again, Qt 5 lays it out with the height it had before, over its neighbou
 from __future__ import annotations
 
 import qt
+from slicer.i18n import tr as _
 
 
 class OnResize(qt.QObject):
@@ -60,6 +61,17 @@ class FixedText:
             self._label.text = "\n".join(lines)
         if self._on_change:
             self._on_change()
+
+
+def duration(seconds: float) -> str:
+    """'12 s', '3 min 20 s', '2 h 10 min'."""
+    minutes, rest = divmod(round(max(0.0, seconds)), 60)
+    hours, rest_of_minutes = divmod(minutes, 60)
+    if hours:
+        return _("{hours} h {minutes} min").format(hours=hours, minutes=rest_of_minutes)
+    if minutes:
+        return _("{minutes} min {seconds} s").format(minutes=minutes, seconds=rest)
+    return _("{seconds} s").format(seconds=rest)
 
 
 def width_of(text: str, metrics) -> int:

@@ -14,6 +14,7 @@ from importlib import metadata
 
 from . import __version__
 from .errors import LandmarkHeatmapError, explain_missing_package, printable
+from .launch import let_threads_sleep
 
 # A command that ran through and has nothing to show for it was no success, either.
 NOTHING_DONE, BAD_INPUT, INTERRUPTED, TERMINATED = 1, 2, 130, 143
@@ -82,6 +83,7 @@ def run_command(program: str, command, options) -> int:
     and for a package that is not installed; as shells count them, 130 for Ctrl-C and 143 for SIGTERM,
     which ends a command as Ctrl-C does. Each comes with a line on stderr that says why.
     """
+    let_threads_sleep()
     for stream in (sys.stdout, sys.stderr):
         # A file's name may have letters that the terminal has not: no reason to fail.
         if hasattr(stream, "reconfigure"):
@@ -99,7 +101,7 @@ def run_command(program: str, command, options) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        print(f"{program}: {_told(error)}", file=sys.stderr)
+        print(f"{program}: {told(error)}", file=sys.stderr)
     except MemoryError:
         print(f"{program}: There is not enough memory.", file=sys.stderr)
     except KeyboardInterrupt:
@@ -132,7 +134,7 @@ def _ended_as_by_ctrl_c(asked: list):
         signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
 
 
-def _told(error: OSError) -> str:
+def told(error: OSError) -> str:
     """Which file, and why, in words."""
     why = error.strerror or str(error) or type(error).__name__
     why = f"{why}: {_MEANS[error.errno]}" if error.errno in _MEANS else why

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from .errors import LandmarkHeatmapError
 
+# OpenMP's own word, and what GNU's and Intel's libraries of it need beside it.
+_ASLEEP = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
+
 
 @dataclass(frozen=True)
 class Place:
@@ -46,6 +49,18 @@ class Place:
         if self.local_size > 1 and wanted in ("auto", "cuda") and torch.cuda.is_available():
             return f"cuda:{self.local_rank % torch.cuda.device_count()}"
         return wanted
+
+
+def let_threads_sleep(environment=None) -> None:
+    """Threads that wait for each other sleep meanwhile, unless the user has said otherwise.
+
+    By default they keep the cores busy to be quick when it goes on, and where another program has one of
+    the cores, all of them wait for the thread that was put off. To be called before torch is imported,
+    whose libraries of threads read this once.
+    """
+    environment = os.environ if environment is None else environment
+    for name, value in _ASLEEP.items():
+        environment.setdefault(name, value)
 
 
 def place(environment=None) -> Place:

@@ -36,14 +36,15 @@ WINGS = {
     MODULE_FOLDER / "landmark_heatmap": (
         *("errors", "leftovers", "files", "lengths", "locks", "launch", "command_line"),
         *("images", "annotation", "model", "dataset", "detection", "synthetic"),
-        *("judging", "pictures", "worker", "notebook", "cli"),
+        *("judging", "pictures", "worker", "runs", "notebook", "cli"),
     ),
     MODULE_FOLDER / "LandmarkHeatmapLib": (
         *("volumes", "following", "display", "result", "review", "journal"),
         *("measurements", "comparison", "export"),
     ),
     MODULE_FOLDER / PANEL: (
-        *("widgets", "texts", "in_steps", "library", "models", "sample_data", "state", "section"),
+        *("widgets", "texts", "in_steps", "library", "models", "trainings", "sample_data"),
+        *("state", "section"),
         *("detecting", "logic", "reviewing", "sections", "desk"),
     ),
     ROOT / "training" / "landmark_training": (
@@ -51,6 +52,7 @@ WINGS = {
             "outputs",
             "parallel",
             "progress",
+            "live",
             "planning",
             "data",
             "judging",
@@ -439,6 +441,22 @@ def test_reload_reads_every_package_of_the_module_anew():
 def test_the_build_lists_every_file_of_the_module_once():
     listed = listed_files((MODULE_FOLDER / "CMakeLists.txt").read_text(encoding="utf-8"))
     assert sorted(listed) == sorted(files_in(MODULE_FOLDER))
+
+
+def training_files_listed(cmake: str) -> list:
+    """The files that the training's CMakeLists.txt lists, as paths in its folder."""
+    return re.search(r"set\(TRAINING_PYTHON_SCRIPTS\s+([^)]*)\)", cmake)[1].split()
+
+
+def test_the_build_lists_every_file_that_trains_once():
+    """The panel starts them: an extension that was built without one could not train."""
+    folder = ROOT / "training"
+    cmake = (folder / "CMakeLists.txt").read_text(encoding="utf-8")
+    there = [p.relative_to(folder).as_posix() for p in (folder / "landmark_training").rglob("*.py")]
+    assert sorted(training_files_listed(cmake)) == sorted(there)
+    assert "add_subdirectory(training)" in (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
+    # So the installation has it where the panel looks: beside the module's own packages.
+    assert "INSTALL_DIR ${Slicer_INSTALL_QTSCRIPTEDMODULES_LIB_DIR}" in cmake
 
 
 def test_a_file_that_the_build_leaves_out_is_seen(tmp_path):

@@ -52,7 +52,7 @@ def panel(host, client):
     panel = host.open()
     panel.detection.queue.client.close()
     panel.detection.queue.client = client
-    panel.logic.missingPackages = list
+    panel.logic.missingPackages = panel.logic.missingTrainingPackages = list
     return panel
 
 

@@ -8,14 +8,16 @@ import time
 from pathlib import Path
 
 from landmark_heatmap.command_line import INTERRUPTED, Parser, add_version, run_command
-from landmark_heatmap.errors import DatasetError
+from landmark_heatmap.errors import DatasetError, explain_missing_package
 from landmark_heatmap.launch import place
+from landmark_heatmap.runs.live import CANCELLED
 
-from .commands import calibrating, carding, checking
+from .commands import calibrating, carding, checking, planning
 from .commands.cross_validate import add_cross_validation
 from .commands.importing import add_import
 from .commands.judging import add_commands
-from .commands.settings import add_settings, config_of
+from .commands.settings import add_fit_options, config_of
+from .live import told_in
 from .outputs import new_folder
 from .progress import doing, shown
 
@@ -37,25 +39,13 @@ def _parser() -> argparse.ArgumentParser:
     fit = commands.add_parser(
         "fit", help="train a model, or continue from one, and write a model file"
     )
-    fit.add_argument(
-        "--data",
-        action="extend",
-        nargs="+",
-        metavar="DATASET",
-        help="exported dataset folders, or folders of images with .mrk.json files of the same name",
-    )
     fit.add_argument("--output", metavar="RUN", help="a new folder for the run")
     fit.add_argument(
         "--resume", metavar="RUN", help="go on with an interrupted run; no other option"
     )
-    fit.add_argument(
-        "--from",
-        dest="parent",
-        metavar="MODEL",
-        help="the model to continue from, a file or the name of one that comes along",
-    )
-    add_settings(fit)
+    add_fit_options(fit)
     fit.set_defaults(command=_fit)
+    planning.add_command(commands)
     add_cross_validation(commands)
     add_import(commands)
     hips = commands.add_parser(
@@ -83,7 +73,10 @@ def _fit(options) -> int:
             )
     elif not options.data or not options.output:
         raise DatasetError("fit needs --data and --output, or --resume.")
-    with shown(hidden=not place().is_first):
+    is_first = place().is_first
+    folder = (options.resume or options.output) if is_first else None
+    told = told_in(folder, bool(options.resume))
+    with told as live, shown(not is_first, live), explain_missing_package():
         doing("loading torch")
         from landmark_heatmap.model.shipped import model_path
 
@@ -98,6 +91,7 @@ def _fit(options) -> int:
                 config = config_of(options)
                 model = fit(options.data, options.output, config, parent, started=started)
         except Stopped:
+            live.end(CANCELLED)
             return INTERRUPTED  # all was said
     team().voice(print)(f"The model: {model}")
     return 0

@@ -19,7 +19,7 @@ from landmark_heatmap.model.network import network_for
 from . import parallel, progress
 from .data.cases import Case, find_cases, split_cases, told_apart
 from .data.digests import changes
-from .data.prepare import planned, training_case
+from .data.prepare import model_to_start_from, planned, training_case
 from .judging.comparison import compare
 from .judging.judge import How, judge
 from .judging.runs import RUN_RECORD, RunFolder, read_run
@@ -73,6 +73,7 @@ def fit(
         # Made so late, the folder is not in the way if the data have to be mended first.
         if team.is_first:
             new_folder(output)
+            progress.settled()
         with alone_in(output, team.is_first):
             if team.is_first:
                 write_json(Path(output) / RUN_RECORD, _record_of(job, ready))
@@ -107,6 +108,7 @@ def resume(output, say=print, started=None) -> Path:
     run = read_run(output)
     with progress.shown(hidden=not team.is_first), alone_in(output, team.is_first):
         progress.anew()
+        progress.settled()
         # In full: what was measured when it began might be measured differently now.
         config = _config_of(run)
         job = Job(list(run.data), config, run.started_from, run.left_out)
@@ -181,12 +183,7 @@ class Ready:
 def get_ready(job: Job, output: Path, say) -> Ready:
     config = job.config
     check_losses(config.losses, config.head)
-    parent = None if job.parent is None else read_model(job.parent)
-    if parent is not None and parent.description.members > 1:
-        raise DatasetError(
-            f"'{job.parent}' is an ensemble of {parent.description.members} models; start from one of"
-            " those it was made of."
-        )
+    parent = None if job.parent is None else model_to_start_from(job.parent)
     cases, landmarks, plan, digests, going_on = prepared(job, parent, say)
     parent = parent if going_on is None else grown(parent, going_on)
     chosen, held_out = split_cases(len(cases), config.validation_share, config.seed)
@@ -331,6 +328,7 @@ def prepared(job: Job, parent: Model, say) -> tuple:
     not the first alone."""
     ready = planned(job.data, job.config, parent, say, job.left_out)
     landmarks, plan = ready.landmarks, ready.plan
+    progress.note(reasons=plan.reasons)
     for reason in plan.reasons:
         say(f"  {reason}")
     labelled = list(zip(ready.checked.cases, ready.checked.labels))

@@ -6,14 +6,21 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from landmark_heatmap.errors import DatasetError
+from landmark_heatmap.runs.live import FOLDER
 
 _LOCK = ".lock"
 
 
-def check_free(path) -> None:
-    """Raises DatasetError if there is anything at `path` but an empty folder."""
+def is_free(path) -> bool:
+    """Whether there is nothing at `path` but an empty folder, or one in which a run was begun that is not
+    there yet."""
     path = Path(path)
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    return not path.exists() or path.is_dir() and {each.name for each in path.iterdir()} <= {FOLDER}
+
+
+def check_free(path) -> None:
+    """Raises DatasetError for what is not free."""
+    if not is_free(path):
         raise DatasetError(f"'{path}' is not an empty folder; nothing in it is overwritten.")
 
 

@@ -23,9 +23,10 @@ _shown = None
 class _Line:
     """What is known now, drawn by a thread of its own: a step or a file may take its time."""
 
-    def __init__(self):
+    def __init__(self, live=None):
         from tqdm import tqdm
 
+        self.live = live
         self.what, self.share, self.ends = "", 0.0, None
         self.started = self.heard = time.monotonic()
         self.bar = tqdm(total=100, bar_format=_BAR, leave=False, disable=not sys.stderr.isatty())
@@ -36,6 +37,9 @@ class _Line:
     def _keep_drawing(self) -> None:
         while not self.over.wait(_TERMINAL_SECONDS):
             self.draw()
+            if self.live is not None:
+                left = None if self.ends is None else max(0.0, self.ends - time.monotonic())
+                self.live.tell(self.what, self.share, left)
 
     def draw(self) -> None:
         now = time.monotonic()
@@ -59,13 +63,16 @@ class _Line:
 
 
 @contextmanager
-def shown(hidden: bool = False):
-    """While it lasts, the line is shown; one within another shows nothing of its own."""
+def shown(hidden: bool = False, live=None):
+    """While it lasts, the line is shown; one within another shows nothing of its own.
+
+    live: a Live, which tells the same to others.
+    """
     global _shown
     if hidden or _shown is not None:
         yield
         return
-    _shown = _Line()
+    _shown = _Line(live)
     try:
         yield
     finally:
@@ -98,6 +105,23 @@ def anew() -> None:
     """Something else begins, of which nothing is done yet."""
     if _shown is not None:
         _shown.share, _shown.ends, _shown.what = 0.0, None, ""
+
+
+def settled() -> None:
+    """The run's folder is its own from now on: others may be told there."""
+    if _shown is not None and _shown.live is not None:
+        _shown.live.settle()
+
+
+def note(**facts) -> None:
+    """What those who look from elsewhere see beside the line: fields of a LiveState."""
+    if _shown is not None and _shown.live is not None:
+        _shown.live.note(**facts)
+
+
+def folder_of_pictures():
+    """Where pictures of how it goes are looked for; None if nobody is told."""
+    return None if _shown is None or _shown.live is None else _shown.live.folder
 
 
 def voice(say):

@@ -18,6 +18,7 @@ from ..detecting.packages import ensure_packages
 from ..detecting.questions import Questions
 from ..detecting.queue import DetectionQueue
 from ..section import Section, Signal
+from ..texts import duration
 from ..widgets import showing_errors
 
 
@@ -111,7 +112,7 @@ class DetectionSection(Section):
         self.ui.progressBar.value = round(100 * status.fraction)
         left = ""
         if status.seconds_left is not None:
-            left = " - " + _("{time} left").format(time=_duration(status.seconds_left))
+            left = " - " + _("{time} left").format(time=duration(status.seconds_left))
         self.ui.progressBar.setFormat(f"%p%{left}")
         self.told.emit(f"{status.text}...")
 
@@ -240,11 +241,3 @@ def _new_item(widget: qt.QListWidget, text: str):
 def _sentence(word: str) -> str:
     """Files are named before it elsewhere; here it stands alone."""
     return word[:1].upper() + word[1:]
-
-
-def _duration(seconds: float) -> str:
-    """'12 s', '3 min 20 s'."""
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes:
-        return _("{minutes} min {seconds} s").format(minutes=minutes, seconds=rest)
-    return _("{seconds} s").format(seconds=rest)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
-import subprocess
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,7 +12,7 @@ from slicer.i18n import tr as _
 
 from landmark_heatmap.dataset.record import Review
 from landmark_heatmap.errors import LandmarkHeatmapError
-from landmark_heatmap.model.shipped import shipped_models
+from landmark_heatmap.runs.command import Fit
 from LandmarkHeatmapLib.export import export_case, suggest_case
 
 from ..section import Section, Signal
@@ -156,14 +154,7 @@ def completeness(result) -> str:
 
 
 def retraining_command(folder, model_path=None, windows: bool = os.name == "nt") -> str:
-    """The command that trains from a dataset, as this system's shell reads it.
-
-    A model that comes along goes by its name: where it lies is a matter of this computer.
-    """
+    """The command that trains from a dataset, as this system's shell reads it."""
     folder = Path(folder)
-    words = ["landmark-train", "fit", "--data", str(folder)]
-    if model_path is not None:
-        names = {path: name for name, path in shipped_models().items()}
-        words += ["--from", names.get(Path(model_path), str(model_path))]
-    words += ["--output", str(folder.with_name(folder.name + "-run"))]
-    return subprocess.list2cmdline(words) if windows else shlex.join(words)
+    output = folder.with_name(folder.name + "-run")
+    return Fit(str(folder), str(output), str(model_path or "")).told(windows)

@@ -50,7 +50,7 @@ class ContactSheet:
         positions = annotation.positions_lps(annotation.names)
         placed = np.isfinite(positions).all(1)
         inside = placed & image.grid.contains(np.where(placed[:, None], positions, 0.0))
-        view = _view(image.grid, positions[inside])
+        view = view_of_points(image.grid, positions[inside], _PIXELS)
         picture(axes, view.picture(image, _INTENSITY))
         draw_scale(axes, view)
         numbered = list(enumerate(annotation.names, 1))
@@ -66,14 +66,14 @@ class ContactSheet:
         return pdf(self._figure)
 
 
-def _view(grid: Grid, positions) -> View:
+def view_of_points(grid: Grid, positions, pixels: int) -> View:
     """The plane of a 3D image in which the points are spread most, through their middle."""
     if grid.is_2d or not len(positions):
-        return view_of(grid, None if grid.is_2d else "coronal", pixels=_PIXELS)
+        return view_of(grid, None if grid.is_2d else "coronal", pixels=pixels)
     middle = np.median(positions, axis=0)
     spread = np.ptp(positions, axis=0) if len(positions) > 1 else np.array([1.0, 0.0, 1.0])
     plane = max(PLANES, key=lambda name: spread[list(PLANES[name])].sum())
-    return view_of(grid, plane, middle, pixels=_PIXELS)
+    return view_of(grid, plane, middle, pixels=pixels)
 
 
 def _draw_points(axes, view: View, numbered) -> None:

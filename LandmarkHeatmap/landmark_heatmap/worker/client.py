@@ -6,8 +6,6 @@ most. There are no threads, because in Slicer those run only while Python code d
 
 from __future__ import annotations
 
-import shutil
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +17,7 @@ from ..images.geometry import Image
 from . import arrays, protocol
 from .events import Cancelled, Failed, Finished, Progress, Proposed
 from .folder import OwnedFolder, clear_dead
-from .process import WorkerProcess
+from .process import WorkerProcess, interpreter
 
 SERVER = Path(__file__).with_name("server.py")
 # An image goes into the shared file in chunks, for so long at a time.
@@ -38,7 +36,7 @@ class WorkerClient:
     """
 
     def __init__(self, python: str = None, server=SERVER):
-        self.python = python or shutil.which("PythonSlicer") or sys.executable
+        self.python = python or interpreter()
         self.server = str(server)
         self._process, self._owned, self._job, self._number = None, None, None, 0
         self._events, self._kept = [], None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,26 +15,56 @@ _STDERR_KEPT = 20_000
 _READ, _READS = 1 << 16, 64
 
 
+def interpreter() -> str:
+    """Of processes that are started: Slicer's, or this one."""
+    return shutil.which("PythonSlicer") or sys.executable
+
+
+def environment(*folders) -> dict:
+    """Of this process, in which Python finds this package and what lies in these folders, too."""
+    package = str(Path(__file__).resolve().parents[2])
+    paths = [package, *map(str, folders), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+
+def apart() -> dict:
+    """What makes a process of its own of it, which gets no Ctrl-C of this one and shows no window."""
+    if os.name == "nt":
+        flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+        return {"creationflags": flags}
+    return {"start_new_session": True}
+
+
+def end_with_all(process: subprocess.Popen) -> None:
+    """End a process that was started `apart`, with all that it started, at once."""
+    if process.poll() is None:
+        try:
+            if os.name == "nt":
+                subprocess.run(
+                    ["taskkill", "/F", "/T", "/PID", str(process.pid)],
+                    capture_output=True,
+                    check=False,
+                )
+            else:
+                os.killpg(process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            process.kill()
+    process.wait()
+
+
 class WorkerProcess:
     """Lines to it and from it, its errors, and its end. longest_line: bytes of one from it."""
 
     def __init__(self, command, longest_line: int):
         self._longest_line = longest_line
-        package = str(Path(__file__).resolve().parents[2])
-        paths = [package, os.environ.get("PYTHONPATH", "")]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-        apart = {"start_new_session": True}
-        if os.name == "nt":
-            flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
-            apart = {"creationflags": flags}
         self._process = subprocess.Popen(
             command,
             bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=environment,
-            **apart,
+            env=environment(),
+            **apart(),
         )
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             os.set_blocking(pipe.fileno(), False)
@@ -81,19 +113,7 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """With all that it started."""
-        if self.is_alive():
-            try:
-                if os.name == "nt":
-                    subprocess.run(
-                        ["taskkill", "/F", "/T", "/PID", str(self._process.pid)],
-                        capture_output=True,
-                        check=False,
-                    )
-                else:
-                    os.killpg(self._process.pid, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):
-                self._process.kill()
-        self._process.wait()
+        end_with_all(self._process)
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             with suppress(OSError):
                 pipe.close()

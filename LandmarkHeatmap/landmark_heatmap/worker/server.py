@@ -17,6 +17,7 @@ if __package__ in (None, ""):  # run by its path; the package is two folders up
 
 from landmark_heatmap.errors import LandmarkHeatmapError, PredictionError
 from landmark_heatmap.images.geometry import Image
+from landmark_heatmap.launch import let_threads_sleep
 from landmark_heatmap.worker import arrays, protocol
 
 # More jobs than any client asks for ahead: it does not wait for answers, and is no client of ours.
@@ -39,7 +40,7 @@ class Server:
     def __init__(self, folder: Path, output, make_predictor=None):
         self.folder, self.output = folder, output
         self.make_predictor = make_predictor or _predictor
-        self.loaded, self.kept = {}, None
+        self.loaded, self.kept, self.threads = {}, None, None
         self.waiting = queue.Queue(_MOST_WAITING)
         self.unwanted = set()
         self._speaking = threading.Lock()
@@ -129,6 +130,7 @@ class Server:
 
         progress("Loading the model", 0.0)
         predictor, note = self._loaded(request["model"], request["device"])
+        self._fit_threads(predictor)
         ready = time.monotonic()
 
         def on_predicting(stage, fraction):
@@ -177,6 +179,15 @@ class Server:
         note = "The GPU's memory is too small for this image: computed on the processor."
         return predictor.predict(image, progress, keep), predictor, note
 
+    def _fit_threads(self, predictor) -> None:
+        """As many as the machine has free: other programs may have come or gone."""
+        if "torch" not in sys.modules or str(getattr(predictor, "device", "")) != "cpu":
+            return
+        from landmark_heatmap.detection.threads import Threads
+
+        self.threads = self.threads or Threads()
+        self.threads.fit()
+
     def _loaded(self, model: str, device: str) -> tuple:
         """(predictor, which device it took and why). The last one stays, unless its file changed."""
         stat = Path(model).stat() if Path(model).is_file() else None
@@ -189,14 +200,8 @@ class Server:
 
 
 def _predictor(model: str, device: str):
-    import torch
-
     from landmark_heatmap.detection.predict import Predictor
 
-    # The machine is the worker's: nobody else in this process wants its cores.
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(usable or 1)
     return Predictor(model, device)
 
 
@@ -247,6 +252,7 @@ def main(arguments=None, make_predictor=None) -> None:
     folder = Path((sys.argv[1:] if arguments is None else arguments)[0])
     code = _BROKEN
     try:
+        let_threads_sleep()
         _leave_on_signals(folder)
         # Standard output is the client's; whatever prints gets standard error instead.
         output = os.fdopen(os.dup(1), "wb")

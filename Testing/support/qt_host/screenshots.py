@@ -21,6 +21,7 @@ import numpy as np
 from headless.scene import slicer
 from headless.views import add_surface
 from landmark_heatmap.synthetic.hip import make_synthetic_hip
+from landmark_training.cli import main as train_main
 from LandmarkHeatmapLib.volumes import add_volume
 
 from .application import ROOT, the_host
@@ -94,6 +95,7 @@ class Session:
         self.shoot("compare", self.ui.measureTab)
         self.measure(hip.annotation.names)
         self.shoot("measure", self.ui.measureTab)
+        self.shoot_while_training()
         self.come_back_after_a_crash(hip.image)
         self.shoot("restore", self.ui.imageTab)
 
@@ -127,6 +129,26 @@ class Session:
         self.ui.measureThirdComboBox.setCurrentText(names[2])
         self.host.click(self.ui.addDistanceButton)
         self.host.click(self.ui.addAngleButton)
+
+    def shoot_while_training(self) -> None:
+        """A true training of a minute on small hips, after its first validation; then it is ended."""
+        with tempfile.TemporaryDirectory(prefix="landmarks-") as folder:
+            hips = Path(folder) / "hips"
+            size = ("--size", "32", "--spacing", "8")
+            train_main(["synthetic-hips", "--output", str(hips), "--cases", "12", *size])
+            self.ui.trainDatasetPathLineEdit.currentPath = str(hips)
+            self.ui.trainFromComboBox.setCurrentIndex(0)
+            self.ui.trainMinutesSpinBox.value = 3
+            self.ui.trainDeviceComboBox.setCurrentIndex(1)
+            self.host.click(self.ui.trainButton)
+            shown = self.ui.trainStateLabel
+            self.host.wait_until(lambda: "poch 3" in shown.toolTip, seconds=170)
+            self.shoot("train", self.ui.trainTab)
+            bar = self.ui.trainScrollArea.verticalScrollBar()
+            bar.setValue(bar.maximum)
+            self.shoot("train-pictures", self.ui.trainTab)
+            self.host.click(self.ui.trainCancelButton)
+            self.host.wait_until(lambda: self.ui.trainResumeButton.enabled, seconds=60)
 
     def come_back_after_a_crash(self, image) -> None:
         """What was done since the export is lost with the scene."""

@@ -12,6 +12,24 @@ from landmark_heatmap.files import read_text
 from ..planning.config import TrainConfig
 
 
+def add_fit_options(parser: argparse.ArgumentParser) -> None:
+    """What is asked of a training: the data, the model to begin with, and all settings."""
+    parser.add_argument(
+        "--data",
+        action="extend",
+        nargs="+",
+        metavar="DATASET",
+        help="exported dataset folders, or folders of images with .mrk.json files of the same name",
+    )
+    parser.add_argument(
+        "--from",
+        dest="parent",
+        metavar="MODEL",
+        help="the model to continue from, a file or the name of one that comes along",
+    )
+    add_settings(parser)
+
+
 def add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", help="a JSON file with settings")
     parser.add_argument("--epochs", type=int, metavar="N", help="how many epochs")

@@ -15,7 +15,7 @@ from landmark_heatmap.images.geometry import MM, PX
 from landmark_heatmap.images.identity import ids_of, image_id
 from landmark_heatmap.images.imageio import read_image
 from landmark_heatmap.model.description import IntensityNormalisation
-from landmark_heatmap.model.model_file import Model
+from landmark_heatmap.model.model_file import Model, read_model
 
 from .. import parallel
 from ..planning.config import TrainConfig
@@ -92,6 +92,17 @@ def _is_one_of(case, ids) -> bool:
         return not ids_of(case.image_path).isdisjoint(ids)
     except LandmarkHeatmapError:
         return False
+
+
+def model_to_start_from(path) -> Model:
+    """Raises ModelFileError, or DatasetError for one that cannot be trained further."""
+    model = read_model(path)
+    if model.description.members > 1:
+        raise DatasetError(
+            f"'{path}' is an ensemble of {model.description.members} models; start from one of those it"
+            " was made of."
+        )
+    return model
 
 
 def planned(data, config: TrainConfig, parent: Model = None, say=print, left_out=()) -> Planned:

@@ -65,6 +65,19 @@ def learning_curves(progress, kept_epoch=None, unit="mm") -> bytes:
     return png(figure)
 
 
+def error_curve(progress, unit="mm") -> bytes:
+    """The mean error on the held-out cases alone, small enough for a panel."""
+    figure = new_figure(3.6, 1.4)
+    axes = plain(figure.subplots(), f"error on the held-out cases, {unit}")
+    axes.set_yscale("log")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _curve(axes, progress, "mre_mm", MODEL_COLOURS[0], "mean")
+    for line in axes.lines:
+        line.set(marker="o", markersize=2.5)  # of a single epoch there is no line
+    _plain_numbers(axes.yaxis)
+    return png(figure)
+
+
 def _anything(progress, key: str) -> bool:
     """Whether there is a curve to draw: numbers, and not all zero."""
     return any(isinstance(row.get(key), float) and row[key] != 0 for row in progress)

@@ -66,7 +66,7 @@ def read_run(path) -> RunFolder:
             f"'{path / RUN_RECORD}' is damaged: {', '.join(wrong) or 'config'} is missing or of"
             " another kind. Its model file can still be used, and trained on with --from."
         )
-    return RunFolder(path, progress=_progress(path / PROGRESS), **fields)
+    return RunFolder(path, progress=progress_of(path), **fields)
 
 
 def read_record(path, what: str) -> dict:
@@ -139,8 +139,10 @@ def _texts(record: dict, name: str, default=_WRONG):
     return tuple(value)
 
 
-def _progress(path: Path) -> tuple:
-    return tuple({k: _number(v) for k, v in row.items()} for row in read_rows(path))
+def progress_of(run) -> tuple:
+    """See RunFolder. Raises DatasetError for a damaged progress.csv."""
+    rows = read_rows(Path(run) / PROGRESS)
+    return tuple({k: _number(v) for k, v in row.items()} for row in rows)
 
 
 def _number(text: str):

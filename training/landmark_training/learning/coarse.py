@@ -34,6 +34,8 @@ class CoarseTask:
     def __init__(self, plan: Plan, network, cases, held_out, writer: ModelWriter):
         self.plan, self.stage, self.network = plan, plan.stage, network
         self.held_out, self.writer = held_out, writer
+        # What was found in them at the last validation: of each a Seen for each landmark.
+        self.seen = []
         generator = torch.Generator().manual_seed(plan.config.seed)
         self.feed = Feed(cases, plan, writer.landmarks.mirror_permutation(), generator)
 
@@ -55,8 +57,8 @@ class CoarseTask:
     def judged(self, found, stage) -> dict:
         """The same, of what was found in each held-out case."""
         names, prior = self.writer.landmarks.names, self.writer.prior
-        points = [located(names, each, choose(each, prior)) for each in found]
-        return metrics_of(self.held_out, points, self.writer.landmarks)
+        self.seen = [located(names, each, choose(each, prior)) for each in found]
+        return metrics_of(self.held_out, self.seen, self.writer.landmarks)
 
     def save(self, network, stage, metrics: dict, outcome: RunOutcome) -> None:
         self.writer.write([stage], [network], metrics, outcome)

@@ -68,7 +68,7 @@ class FineTask:
     def __init__(self, coarse: CoarseTask, coarse_network, coarse_stage, network, cases, images):
         self.plan, self.stage, self.network = coarse.plan, coarse.plan.fine, network
         self.coarse_network, self.coarse_stage = coarse_network, coarse_stage
-        self.writer, self.held_out = coarse.writer, coarse.held_out
+        self.writer, self.held_out, self.seen = coarse.writer, coarse.held_out, []
         # A crop is always around some landmark.
         cases = [case for case in cases if not torch.isnan(case.centred_mm).any(1).all()]
         generator = torch.Generator().manual_seed(coarse.plan.config.seed)
@@ -175,11 +175,11 @@ class FineTask:
         """As in detection: from the whole image, through both stages."""
         refiner = Refiner(network, stage, self.plan.device)
         names, prior = self.writer.landmarks.names, self.writer.prior
-        points = [
+        self.seen = [
             refiner.refine(names, found, choose(found, prior), source, prior)
             for found, source in each(zip(self.found, self.sources), "validating")
         ]
-        return metrics_of(self.held_out, points, self.writer.landmarks)
+        return metrics_of(self.held_out, self.seen, self.writer.landmarks)
 
     def save(self, network, stage, metrics: dict, outcome: RunOutcome) -> None:
         stages, networks = [self.coarse_stage, stage], [self.coarse_network, network]

@@ -12,7 +12,7 @@ from landmark_heatmap.errors import LandmarkHeatmapError, ModelFileError, Traini
 
 from .. import parallel
 from ..planning.plan import Plan
-from ..progress import doing, duration, reached
+from ..progress import doing, duration, note, reached
 from .checkpoint import read_checkpoint, refused, write_checkpoint
 from .choice import Choice
 from .clock import Clock
@@ -29,6 +29,7 @@ from .outcome import (
     figures,
 )
 from .record import Record
+from .showing import show
 
 # Steps after which it is said how long all will take.
 _MEASURED = 3
@@ -180,6 +181,7 @@ class Run:
                 self._keep_if_good(metrics, metrics.pop("score_of_cases", ()))
             figures_now = {"loss": loss, "sigma_mm": self.learner.shape.sigma_mm, **(metrics or {})}
             self._record_or_tell(record, figures_now)
+            self._show_others(metrics)
             self._checkpoint_or_tell()
         self.choice = self.team.decided(lambda: self.choice)
 
@@ -234,6 +236,16 @@ class Run:
             record.add(self.role, self.epoch, self.clock.elapsed(), row)
         except OSError as error:
             self.say(f"'{record.path}' cannot be written: {error.strerror}. Training goes on.")
+
+    def _show_others(self, metrics) -> None:
+        """What those who look from elsewhere are told of an epoch, and see of a validation."""
+        note(stage=self.role, epoch=self.epoch, unit=self.before.unit)
+        if metrics:
+            mre = metrics.get("mre_mm")
+            note(mre=mre, kept_epoch=self.choice.kept_epoch)
+            if self.choice.kept_epoch == self.epoch:
+                note(kept_mre=mre)
+            show(self.output, self.task, self.before.unit)
 
     def _checkpoint_or_tell(self) -> None:
         try:
