@@ -52,8 +52,9 @@ class LandmarkHeatmap(ScriptedLoadableModule):
         self.parent.helpText = _(
             "Finds anatomical landmarks in 2D and 3D images with a U-Net, shows what the network"
             " believes as heatmaps and contours, and turns your corrections into training data. Landmarks"
-            " that no model knows are named under 'Landmarks of my own' and placed by hand. Not a"
-            ' medical device. See <a href="{homepage}#readme">the documentation</a>.<br>Keys while the'
+            " that no model knows are named under 'Landmarks of my own' and placed by hand, and a model"
+            " is trained from them under 'Train'. Not a medical device. See"
+            ' <a href="{homepage}#readme">the documentation</a>.<br>Keys while the'
             " module is open: N and Shift+N next and previous"
             " landmark, U next unreviewed, C confirm, A mark absent, X back to the prediction, K"
             " snap to the peak, D place by click, Z and Shift+Z undo and redo, E close up and back, S"

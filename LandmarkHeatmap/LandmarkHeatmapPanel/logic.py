@@ -48,7 +48,8 @@ class LandmarkHeatmapLogic(ScriptedLoadableModuleLogic):
         return self._models.all()
 
     def addModel(self, path) -> str:
-        """Add a model file to the user's list; returns its key. Raises ModelFileError."""
+        """Add a model file, or a dataset folder whose cases are registered, to the user's list; returns
+        its key. Raises ModelFileError or DatasetError."""
         return self._models.add(path)
 
     def shareModels(self, folder) -> int:
@@ -141,8 +142,9 @@ class LandmarkHeatmapLogic(ScriptedLoadableModuleLogic):
     def detect(self, volumeNode, modelPath, progress=None) -> DetectionResult:
         """Detect the landmarks of a volume and publish them beside it; earlier results stay.
 
-        modelPath: a model file, or a key of `models`. progress: called with (what is being done,
-        fraction 0 to 1). Needs torch. Raises ModelFileError, GeometryError or PredictionError.
+        modelPath: a model file, a dataset folder, or a key of `models`. progress: called with (what is
+        being done, fraction 0 to 1). A model file needs torch. Raises ModelFileError, DatasetError,
+        GeometryError or PredictionError.
         """
         progress = progress or (lambda stage, fraction: None)
         progress(_("Loading the model"), 0.0)
@@ -181,11 +183,12 @@ class LandmarkHeatmapLogic(ScriptedLoadableModuleLogic):
         """Loading a model takes a moment, so the last one stays loaded; unless its file changed."""
         if self._makePredictor:
             return self._makePredictor(path)
-        from landmark_heatmap.detection.predict import Predictor
+        from landmark_heatmap.registering.models import load
+        from landmark_heatmap.registering.stamp import stamp
 
-        changed = path.stat().st_mtime_ns if path.is_file() else None
+        changed = stamp(path)
         if (path, changed) not in self._predictors:
-            self._predictors = {(path, changed): Predictor(path)}
+            self._predictors = {(path, changed): load(path)}
         return self._predictors[path, changed]
 
 

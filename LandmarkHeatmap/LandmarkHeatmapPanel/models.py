@@ -1,4 +1,5 @@
-"""The models that can be chosen: those that ship, those the user added, and those of a shared folder."""
+"""The models that can be chosen: those that ship, those the user added, those of a shared folder, and the
+dataset that is exported to, whose cases are registered."""
 
 from __future__ import annotations
 
@@ -6,9 +7,11 @@ import json
 import logging
 from pathlib import Path
 
-from landmark_heatmap.errors import ModelFileError
-from landmark_heatmap.model.model_file import read_description
+from slicer.i18n import tr as _
+
+from landmark_heatmap.errors import LandmarkHeatmapError
 from landmark_heatmap.model.shipped import shipped_models
+from landmark_heatmap.registering.models import describe, is_registered
 
 from .library import has_changed, remember, share, shared_models
 from .widgets import keep_setting, setting
@@ -22,7 +25,7 @@ class ModelList:
 
     def all(self) -> list:
         """(key, path, ModelDescription) of each model that can be read: shipped first, then added, then
-        those of the shared folder.
+        those of the shared folder, then the dataset folder that is exported to, once it has a case.
 
         The key of a shipped model is its file's name, so that a scene means the same model on
         another computer; that of an added one is its path. A file is read again when it changed.
@@ -30,16 +33,20 @@ class ModelList:
         shipped = [(path.name, path) for path in shipped_models().values()]
         found = []
         added = self._added()
-        shared = [str(path) for path in shared_models() if str(path) not in added]
-        for key, path in shipped + [(text, Path(text)) for text in added + shared]:
+        added += [str(path) for path in shared_models() if str(path) not in added]
+        dataset = setting("DatasetFolder")
+        if dataset and dataset not in added and is_registered(dataset):
+            added.append(dataset)
+        for key, path in shipped + [(text, Path(text)) for text in added]:
             description = self._description(path)
             if description is not None:
                 found.append((key, path, description))
         return found
 
     def add(self, path) -> str:
-        """Add a model file to the user's list; returns its key. Raises ModelFileError."""
-        read_description(path)
+        """Add a model file, or a dataset folder, to the user's list; returns its key. Raises
+        ModelFileError or DatasetError."""
+        describe(path)
         remember(path)
         self._changed = {}
         key = str(Path(path))
@@ -71,11 +78,14 @@ class ModelList:
 
     def _description(self, path):
         try:
-            changed = path.stat().st_mtime_ns
+            # A case that is added to a dataset changes the folder of its cases.
+            changed = (path / "cases" if is_registered(path) else path).stat().st_mtime_ns
             if self._read.get(path, (None,))[0] != changed:
-                self._read[path] = (changed, read_description(path))
-        except (OSError, ModelFileError) as error:
-            if path not in self._read or self._read[path][0] is not None:
+                self._read[path] = (changed, describe(path))
+        except (OSError, LandmarkHeatmapError) as error:
+            # Nothing is wrong with a dataset that has no case yet.
+            is_new = path not in self._read or self._read[path][0] is not None
+            if is_new and not is_registered(path):
                 logging.warning("The model '%s' is left out: %s", path, error)
             self._read[path] = (None, None)
         return self._read[path][1]
@@ -83,3 +93,12 @@ class ModelList:
     @staticmethod
     def _added() -> list:
         return json.loads(setting("AddedModels", "[]"))
+
+
+def told(description) -> str:
+    """What stands in the list for a model: its name, and its landmarks or its cases."""
+    if description.dimension is None:
+        return f"{description.name} ({description.version})"
+    return _("{name} ({count} landmarks)").format(
+        name=description.name, count=len(description.landmarks)
+    )

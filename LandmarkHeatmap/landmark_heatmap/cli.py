@@ -11,7 +11,10 @@ from .command_line import NOTHING_DONE, Parser, add_thresholds, add_version, run
 from .errors import LandmarkHeatmapError, printable
 from .files import write_json
 
-_MODEL = "the model file, or the name of one that comes along: synthetic_hip, mouse_skull"
+_MODEL = (
+    "the model file, or the name of one that comes along: synthetic_hip, mouse_skull; or a dataset"
+    " folder, whose cases are registered to the images"
+)
 
 
 def main(arguments=None) -> int:
@@ -147,7 +150,7 @@ def _convert(options) -> int:
 
 def _detect(options) -> int:
     from .detection.batch import detect
-    from .model.shipped import model_path
+    from .registering.models import load, model_path
 
     failures = detect(
         options.images,
@@ -158,6 +161,7 @@ def _detect(options) -> int:
         options.device,
         options.format,
         spacing_mm=options.spacing,
+        load=load,
     )
     return NOTHING_DONE if failures else 0
 
@@ -198,10 +202,9 @@ def _describe(options) -> int:
     import json
 
     from .model.cards.card_text import markdown
-    from .model.model_file import read_description
-    from .model.shipped import model_path
+    from .registering.models import describe, model_path
 
-    description = read_description(model_path(options.model))
+    description = describe(model_path(options.model))
     if options.markdown:
         text = markdown(description)
     else:

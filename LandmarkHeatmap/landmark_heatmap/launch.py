@@ -44,9 +44,11 @@ class Place:
 
     def device(self, wanted: str) -> str:
         """'auto' and 'cuda' with several processes: each takes a GPU of its own, where there are any."""
+        if self.local_size == 1 or wanted not in ("auto", "cuda"):
+            return wanted
         import torch
 
-        if self.local_size > 1 and wanted in ("auto", "cuda") and torch.cuda.is_available():
+        if torch.cuda.is_available():
             return f"cuda:{self.local_rank % torch.cuda.device_count()}"
         return wanted
 

@@ -20,21 +20,20 @@ from .images.geometry import Image
 from .judging import evaluation
 from .judging.evaluation import Evaluation
 from .judging.pairing import pair_annotations
-from .model.shipped import model_path
+from .registering.models import load, model_path
 
 
 def load_model(model, device: str = "auto"):
     """A Predictor: a loaded model, which `detect` applies to one image after another.
 
-    model: the path of a model file, or the name of one that comes along (`shipped_models()`).
+    model: the path of a model file, or the name of one that comes along (`shipped_models()`); or a
+    dataset folder, whose cases are registered to the images, which needs no torch.
     device: 'auto' takes a GPU where there is one; or a name that torch knows. Its `description`
     says what the model is for. Raises ModelFileError, PredictionError for a device that cannot be
     used, MissingPackageError without torch.
     """
     with explain_missing_package():
-        from .detection.predict import Predictor
-
-        return Predictor(model_path(model), device)
+        return load(model_path(model), device)
 
 
 def detect(image, model, device: str = "auto"):

@@ -35,8 +35,8 @@ FORBIDDEN = {
 WINGS = {
     MODULE_FOLDER / "landmark_heatmap": (
         *("errors", "leftovers", "files", "lengths", "locks", "launch", "command_line"),
-        *("images", "annotation", "model", "dataset", "detection", "synthetic"),
-        *("judging", "pictures", "worker", "runs", "notebook", "cli"),
+        *("images", "annotation", "model", "dataset", "detection", "registering"),
+        *("synthetic", "judging", "pictures", "worker", "runs", "notebook", "cli"),
     ),
     MODULE_FOLDER / "LandmarkHeatmapLib": (
         *("volumes", "following", "display", "result", "review", "journal"),

@@ -76,7 +76,7 @@ def _fit(options) -> int:
     is_first = place().is_first
     folder = (options.resume or options.output) if is_first else None
     told = told_in(folder, bool(options.resume))
-    with told as live, shown(not is_first, live), explain_missing_package():
+    with told as live, explain_missing_package(), shown(not is_first, live):
         doing("loading torch")
         from landmark_heatmap.model.shipped import model_path
 

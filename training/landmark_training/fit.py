@@ -188,6 +188,11 @@ def get_ready(job: Job, output: Path, say) -> Ready:
     parent = parent if going_on is None else grown(parent, going_on)
     chosen, held_out = split_cases(len(cases), config.validation_share, config.seed)
     say(f"{len(chosen)} cases to train on, {len(held_out)} to judge by while training.")
+    if not held_out:
+        say(
+            "None is held out, so nothing tells how good the model becomes: landmark-train starts tells"
+            " what the cases alone reach, each with the others laid over it."
+        )
     training = [cases[i] for i in chosen]
     # Whatever drew at random before, the weights start alike, in every process.
     torch.manual_seed(config.seed)

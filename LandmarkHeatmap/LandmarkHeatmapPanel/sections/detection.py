@@ -11,6 +11,7 @@ from slicer.i18n import tr as _
 
 from landmark_heatmap.errors import LandmarkHeatmapError
 from landmark_heatmap.images.imageio import is_image_file
+from landmark_heatmap.registering.models import is_registered
 from landmark_heatmap.worker.client import WorkerClient
 
 from ..detecting.jobs import Job
@@ -80,7 +81,9 @@ class DetectionSection(Section):
     def detect(self, jobs) -> None:
         """Detect in these; asks for packages first, and tells what is wrong."""
         with showing_errors(_("The detection failed."), self.told.emit):
-            if not ensure_packages(self.logic):
+            path = self.logic.modelPath(self.state.node.model)
+            # Cases are registered without torch.
+            if not is_registered(path) and not ensure_packages(self.logic):
                 self.told.emit(
                     _(
                         "Detection needs torch, which is not installed. Review, export and"
@@ -94,7 +97,7 @@ class DetectionSection(Section):
             self.queue.start(
                 slicer.mrmlScene,
                 jobs,
-                self.logic.modelPath(self.state.node.model),
+                path,
                 self.state.device,
             )
         self.update()

@@ -12,6 +12,7 @@ from slicer.i18n import tr as _
 
 from landmark_heatmap.dataset.record import Review
 from landmark_heatmap.errors import LandmarkHeatmapError
+from landmark_heatmap.registering.models import is_registered
 from landmark_heatmap.runs.command import Fit
 from LandmarkHeatmapLib.export import export_case, suggest_case
 
@@ -91,7 +92,9 @@ class ExportSection(Section):
         known = {key: d.landmarks.names for key, _path, d in self.logic.models()}
         is_of_others = result is not None and known.get(node.model) != result.landmarks.names
         is_by_hand = is_of_others and not all(result.asked())
-        return None if is_by_hand else self.logic.modelPath(node.model)
+        path = self.logic.modelPath(node.model)
+        # Nor does one from cases that were registered: they are no network.
+        return None if is_by_hand or is_registered(path) else path
 
     def _on_annotator_edited(self):
         keep_setting("Annotator", self.ui.annotatorLineEdit.text)

@@ -14,6 +14,7 @@ from landmark_heatmap.model.cards.card_text import card_sections, error_told
 from landmark_heatmap.model.model_file import MODEL_SUFFIX
 from LandmarkHeatmapLib.volumes import component_note, grid_of, size_ijk, unit_of
 
+from ..models import told
 from ..section import Section
 from ..state import DEVICES
 from ..texts import FixedText
@@ -40,11 +41,7 @@ class InputSection(Section):
 
     def update(self) -> None:
         node, models = self.state.node, self.logic.models()
-        items = [
-            (_("{name} ({count} landmarks)").format(name=d.name, count=len(d.landmarks)), key)
-            for key, _path, d in models
-        ]
-        fill(self.ui.modelComboBox, items)
+        fill(self.ui.modelComboBox, [(told(d), key) for key, _path, d in models])
         select(self.ui.modelComboBox, node.model)
         chosen = next((d for key, _path, d in models if key == node.model), None)
         self._show_model(chosen, node.model)
@@ -109,11 +106,11 @@ class InputSection(Section):
             self._model_info.show(_("No model: add one (a file that ends in .safetensors)."))
             self.ui.modelDetailsTextBrowser.html = ""
             return
-        facts = [
-            _("{count} landmarks, {dimension}D").format(
-                count=len(description.landmarks), dimension=description.dimension
-            )
-        ]
+        facts = [_("{count} landmarks").format(count=len(description.landmarks))]
+        if description.dimension is None:
+            facts.append(_("cases laid over the image"))
+        else:
+            facts[0] = f"{facts[0]}, {description.dimension}D"
         error = _expected_error(description)
         if error:
             facts.append(_("mean error {error}").format(error=error))

@@ -125,26 +125,26 @@ def detect(
     device="auto",
     form=None,
     spacing_mm=None,
+    load=None,
 ) -> int:
     """Detect the landmarks of image files and of all images below folders; as the command does.
 
     form: of dataset/convert.py, in which all results are written as well. spacing_mm: the size of a
-    voxel, where the files do not state it or are not to be believed. Returns how many of this
-    process's images could not be done; each is named on stderr. If no landmark was found in any of
-    them, that is all.
-    Raises LandmarkHeatmapError before any work is done if the model or the device cannot be used,
+    voxel, if files do not state it or are wrong. load: makes a Predictor of the model and a device.
+    Returns how many of this process's images could not be done, each of them told; all of them if no
+    landmark was found. Raises LandmarkHeatmapError before any work if model or device cannot be used,
     or anything but results of this model is in the way.
     """
-    from .predict import Predictor
+    if load is None:
+        from .predict import Predictor as load
 
     here = place()
     if form is not None and here.size > 1:
-        raise LandmarkHeatmapError(
-            "--format needs all results in one process; run landmark-heatmap convert afterwards."
-        )
+        told = "--format needs all results in one process; run landmark-heatmap convert afterwards."
+        raise LandmarkHeatmapError(told)
     jobs = find_jobs(paths, Path(output))
     here.set_threads()
-    batch = Batch(Predictor(model, here.device(device)), heatmaps, overwrite, spacing_mm)
+    batch = Batch(load(model, here.device(device)), heatmaps, overwrite, spacing_mm)
     mine = list(enumerate(jobs, 1))[here.rank :: here.size]
     for folder in {job.results.annotation.parent for _, job in mine}:
         tidy(folder)
@@ -202,10 +202,10 @@ class Batch:
                 _warn(printable(f"The same of {count - 1} more: {note}"))
         if skipped:
             print(f"{skipped} of {len(numbered)} images were done before.", flush=True)
-        if self.empty and self.empty == len(numbered) - failures:
-            _warn("No landmark was found in any image.")
-            failures += self.empty
-        return failures
+        if not self.empty or self.empty != len(numbered) - failures:
+            return failures
+        _warn("No landmark was found in any image.")
+        return failures + self.empty
 
     def _tell(self, job: Job, notes) -> None:
         """What has to be known of an image or its result; the same of many images only once."""

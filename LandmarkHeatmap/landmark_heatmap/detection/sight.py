@@ -101,9 +101,11 @@ class Sight:
     def _go_together(self, placed) -> bool:
         shape, d = self.places.frame.shape, self.places.frame.dimension
         known = {index: at for index, at in placed.items() if shape.known[index]}
+        if len(known) <= d:
+            return False
         positions = np.full(shape.mean.shape, np.nan)
         positions[list(known)] = list(known.values())
-        pose = fit_pose(shape.mean, positions) if len(known) > d else None
+        pose = fit_pose(shape.mean, positions)
         if pose is None:
             return False
         apart = np.linalg.norm(positions - pose.applied(shape.mean), axis=1)[list(known)]

@@ -25,17 +25,21 @@ _PRIOR_SPREAD = 0.2
 _MOST_DISAGREEMENT = 30.0
 _ROUNDS = 10
 _PLAUSIBLE_PERCENT = 99
+# Fewer cases are alike by chance: what is plausible is then told by each of them without itself, and what
+# they have not shown yet is this much over their number.
+_ENOUGH_CASES = 20
+_NOT_SHOWN = 3.0
 
 
 @dataclass(frozen=True, eq=False)
 class ShapePrior:
     """Statistics of the vectors between landmarks, along the axes of the model's grid, in mm.
 
-    mean: (L, L, D), the vector from landmark a to landmark b at [b, a]. covariance: (L, L, D, D),
-    mm squared, over the cases. cases: (L, L), how many have both. limit: the implausibility that
-    99 % of the cases stay below. shape: (L, D) mm, the mean shape of cases in arbitrary poses, NaN for
-    landmarks that no case has; mean and covariance are along its axes then. None for cases that lie
-    alike.
+    mean: (L, L, D), the vector from landmark a to landmark b at [b, a]. covariance: (L, L, D, D), mm
+    squared, over the cases. cases: (L, L), how many have both. limit: the implausibility that 99 % of
+    all cases stay below, as far as those seen can tell; infinite where one alone cannot. shape: (L, D)
+    mm, the mean shape of cases in arbitrary poses, NaN for landmarks that no case has; mean and
+    covariance are along its axes then. None for cases that lie alike.
     """
 
     mean: np.ndarray
@@ -101,10 +105,20 @@ def fit_prior(positions_mm, shape=None) -> ShapePrior:
     if shape is not None:
         turned = np.array([_turned_back(each, fit_pose(shape, each)) for each in positions_mm])
     prior = _statistics(turned, shape)
-    seen = [prior.implausibility(each) for each in positions_mm]
+    return replace(prior, limit=_limit(prior, positions_mm, turned))
+
+
+def _limit(prior: ShapePrior, positions_mm, turned) -> float:
+    """turned: the positions along the axes of the prior."""
+    count = len(positions_mm)
+    if count >= _ENOUGH_CASES:
+        seen, more = [prior.implausibility(each) for each in positions_mm], 1.0
+    else:
+        others = [_statistics(np.delete(turned, i, axis=0), prior.shape) for i in range(count)]
+        seen = [other.implausibility(each) for other, each in zip(others, positions_mm)]
+        more = 1 + _NOT_SHOWN / count
     seen = [value for value in seen if np.isfinite(value)]
-    limit = float(np.percentile(seen, _PLAUSIBLE_PERCENT)) if seen else np.inf
-    return replace(prior, limit=limit)
+    return more * float(np.percentile(seen, _PLAUSIBLE_PERCENT)) if seen else np.inf
 
 
 def _turned_back(positions, pose: Pose) -> np.ndarray:

@@ -60,8 +60,8 @@ def prior_from(arrays: dict) -> ShapePrior:
     if not arrays:
         return None
     mean, covariance, cases = (arrays[PREFIX + name] for name in _PARTS)
-    # Files from before there was a limit have none.
-    limit = float(arrays.get(PREFIX + "limit", np.inf))
+    # Files from before there was a limit have none; those of one case once had zero.
+    limit = float(arrays.get(PREFIX + "limit", np.inf)) or np.inf
     shape = arrays.get(PREFIX + "shape")
     _check_values(mean, covariance, cases, limit, shape)
     return ShapePrior(mean, covariance, cases, limit, shape)

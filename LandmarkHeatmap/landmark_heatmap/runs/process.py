@@ -16,7 +16,8 @@ _ROOT = Path(__file__).resolve().parents[2]
 # Where the extension is installed it lies beside this package; in a checkout where it is written.
 _PLACES = (_ROOT, _ROOT.parent / "training")
 
-_NICE = 10
+# How far behind this process, and the last that there is.
+_BEHIND, _LAST = 10, 19
 # At once, and in letters that whoever reads it expects.
 _SPEAKING = {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
 
@@ -71,4 +72,5 @@ def _let_others_go_first(pid: int) -> None:
     """Who reviews meanwhile needs the processor for moments only, and then at once."""
     if hasattr(os, "setpriority"):
         with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, pid, _NICE)
+            own = os.getpriority(os.PRIO_PROCESS, 0)
+            os.setpriority(os.PRIO_PROCESS, pid, min(own + _BEHIND, _LAST))

@@ -18,6 +18,7 @@ if __package__ in (None, ""):  # run by its path; the package is two folders up
 from landmark_heatmap.errors import LandmarkHeatmapError, PredictionError
 from landmark_heatmap.images.geometry import Image
 from landmark_heatmap.launch import let_threads_sleep
+from landmark_heatmap.registering.stamp import stamp
 from landmark_heatmap.worker import arrays, protocol
 
 # More jobs than any client asks for ahead: it does not wait for answers, and is no client of ours.
@@ -189,9 +190,8 @@ class Server:
         self.threads.fit()
 
     def _loaded(self, model: str, device: str) -> tuple:
-        """(predictor, which device it took and why). The last one stays, unless its file changed."""
-        stat = Path(model).stat() if Path(model).is_file() else None
-        key = (model, device, stat and (stat.st_mtime_ns, stat.st_size))
+        """(predictor, which device it took and why). The last one stays, unless its files changed."""
+        key = (model, device, stamp(model))
         if key not in self.loaded:
             self.loaded = {}
             predictor = self.make_predictor(model, device)
@@ -200,12 +200,14 @@ class Server:
 
 
 def _predictor(model: str, device: str):
-    from landmark_heatmap.detection.predict import Predictor
+    from landmark_heatmap.registering import models
 
-    return Predictor(model, device)
+    return models.load(model, device)
 
 
 def _why(predictor, wanted: str) -> str:
+    if getattr(predictor, "why", ""):
+        return predictor.why
     device = str(getattr(predictor, "device", "cpu"))
     if wanted != "auto":
         return ""

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sights import NAMES, Eye, grid_of, shapes, sight_of, stages, to_lps
 
+from landmark_heatmap.detection.agreement import Places
 from landmark_heatmap.detection.proposals import Kept
 from landmark_heatmap.errors import PredictionError
 from landmark_heatmap.images.geometry import PX, Image
@@ -77,6 +78,16 @@ def test_what_lies_right_to_each_other_is_believed_against_all_others(dimension)
     slip = {**given, right[0]: given[right[0]] + np.where(np.arange(3) < dimension, 30.0, 0)}
     indices = {NAMES.index(name): position for name, position in slip.items()}
     assert not kept.sight._go_together(kept.sight._in_frame(indices))
+
+
+@both_dimensions
+def test_a_landmark_of_which_the_shape_knows_nothing_can_be_placed_too(dimension):
+    truth, far, kept = turned_case(dimension)
+    frame = kept.sight.places.frame
+    mean = np.where(np.arange(len(NAMES))[:, None] == 0, np.nan, frame.shape.mean)
+    places = Places(replace(frame, shape=replace(frame.shape, mean=mean)))
+    kept = kept_of(replace(kept.sight, places=places), dimension)
+    assert NAMES[0] not in {each.point.name for each in kept.proposals({NAMES[0]: truth[0]})}
 
 
 @both_dimensions

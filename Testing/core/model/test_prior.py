@@ -112,3 +112,20 @@ def test_plausibility_is_told_from_the_landmarks_that_are_there():
 def test_moving_the_whole_configuration_changes_nothing():
     prior, found = fit_prior(cases(40)), cases(1, seed=5)[0]
     assert prior.implausibility(found + 100) == pytest.approx(prior.implausibility(found))
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 10])
+def test_of_few_cases_nearly_all_others_are_plausible_and_a_displaced_landmark_is_not(count):
+    right, wrong = [], []
+    for seed in range(20):
+        prior, unseen = fit_prior(cases(count, seed)), cases(20, seed=100 + seed)
+        right += [prior.is_plausible(each) for each in unseen]
+        unseen[:, 2] += [0, -200, 0]
+        wrong += [prior.is_plausible(each) for each in unseen]
+    assert np.mean(right) > 0.95
+    assert np.mean(wrong) < 0.05
+
+
+def test_one_case_does_not_say_what_is_plausible():
+    assert fit_prior(cases(1)).limit == np.inf
+    assert fit_prior(cases(1)).is_plausible(cases(1, seed=3)[0])

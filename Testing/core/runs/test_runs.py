@@ -97,7 +97,8 @@ def test_it_outlives_who_began_it(tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="there it is given with the start")
 def test_it_lets_others_go_first(start):
     run = start("slow")
-    assert os.getpriority(os.PRIO_PROCESS, run.begun.pid) > os.getpriority(os.PRIO_PROCESS, 0)
+    own, last = os.getpriority(os.PRIO_PROCESS, 0), 19
+    assert own < os.getpriority(os.PRIO_PROCESS, run.begun.pid) or own == last
 
 
 def test_it_is_cancelled_also_where_ctrl_c_is_ignored(start):

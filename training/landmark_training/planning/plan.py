@@ -261,6 +261,10 @@ def _rotation(config, grids, labels, landmarks, dimension, reasons) -> float:
         return config.rotation_degrees
     spread = rotation_spread_degrees(positions_along(grids, labels, landmarks.names, dimension))
     if spread is None:
+        reasons.append(
+            f"rotated by up to {_ROTATION_DEGREES:.0f} degrees: too few cases to tell how differently"
+            " they lie. If specimens lie in any pose, add --set rotation_degrees=180"
+        )
         return _ROTATION_DEGREES
     degrees = max(_ROTATION_DEGREES, spread)
     if degrees > _TOO_DIFFERENT_DEGREES:

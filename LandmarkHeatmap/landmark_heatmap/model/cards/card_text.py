@@ -42,7 +42,9 @@ def markdown(model: ModelDescription) -> str:
     lines = [f"# {_line(model.name)} {_line(model.version)}", ""]
     if model.text:
         lines += [model.text, ""]
-    lines += [f"{len(model.landmarks)} landmarks, {model.dimension}D, lengths in {model.unit}.", ""]
+    # What stands for a model may have no dimension: the cases of a dataset.
+    kind = f", {model.dimension}D" if model.dimension else ""
+    lines += [f"{len(model.landmarks)} landmarks{kind}, lengths in {model.unit}.", ""]
     for title, said in card_sections(model) or [("Licence of the weights", [model.licence or "-"])]:
         lines += [f"## {title}", ""]
         lines += [f"- {_line(each)}" for each in said] if len(said) > 1 else said
