@@ -2,6 +2,7 @@
 
 python3 dev.py demo    the whole loop on a synthetic hip: detect, see, correct, export, retrain
 python3 dev.py test    the checks and the tests
+python3 dev.py check   the checks and the tests of the house alone, as pre-commit does
 python3 dev.py screenshots    the panel in its main states, without Slicer
 python3 dev.py robustness    break files, exports and disks on purpose (--long: at length)
 python3 dev.py setup   only set up
@@ -99,11 +100,22 @@ def screenshots(arguments) -> int:
     return run("-m", "qt_host.screenshots", *arguments)
 
 
+# Before anything is tested; `check` runs these and the tests of the house alone.
+CHECKS = (("ruff", "check", "."), ("ruff", "format", "--check", "."))
+
+
+def check(arguments) -> int:
+    return _first_failure((*CHECKS, ("pytest", "Testing/house", *arguments)))
+
+
 def test(arguments) -> int:
     # The networks of the tests are small: several threads would only wait for each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    checks = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("pytest", *arguments))
-    return next((code for check in checks if (code := run("-m", *check))), 0)
+    return _first_failure((*CHECKS, ("pytest", *arguments)))
+
+
+def _first_failure(commands) -> int:
+    return next((code for command in commands if (code := run("-m", *command))), 0)
 
 
 def robustness(arguments) -> int:
@@ -122,6 +134,7 @@ def environment() -> dict:
 
 
 JOBS = {
+    "check": check,
     "demo": demo,
     "test": test,
     "screenshots": screenshots,

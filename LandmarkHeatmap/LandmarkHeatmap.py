@@ -43,6 +43,8 @@ class LandmarkHeatmap(ScriptedLoadableModule):
     """What Slicer lists."""
 
     def __init__(self, parent):
+        from landmark_heatmap import HOMEPAGE
+
         ScriptedLoadableModule.__init__(self, parent)
         self.parent.title = _("Landmark Heatmap")
         self.parent.categories = [translate("qSlicerAbstractCoreModule", "Quantification")]
@@ -52,15 +54,15 @@ class LandmarkHeatmap(ScriptedLoadableModule):
             "Finds anatomical landmarks in 2D and 3D images with a U-Net, shows what the network"
             " believes as heatmaps and contours, and turns your corrections into training data. Landmarks"
             " that no model knows are named under 'Landmarks of my own' and placed by hand, and a model"
-            " is trained from them under 'Train'. Not a"
-            ' medical device. See <a href="https://github.com/LandmarkHeatmap/LandmarkHeatmap#readme">the'
-            " documentation</a>.<br>Keys while the module is open: N and Shift+N next and previous"
+            " is trained from them under 'Train'. Not a medical device. See"
+            ' <a href="{homepage}#readme">the documentation</a>.<br>Keys while the'
+            " module is open: N and Shift+N next and previous"
             " landmark, U next unreviewed, C confirm, A mark absent, X back to the prediction, K"
             " snap to the peak, D place by click, Z and Shift+Z undo and redo, E close up and back, S"
             " names of all landmarks or of a few. What would follow a landmark that you dragged: Y let"
             " all of it, J only this one, O leave it. Of the list of cases: Ctrl+Return exports this one"
             " and opens the next."
-        )
+        ).format(homepage=HOMEPAGE)
         self.parent.acknowledgementText = _(
             "Made by the LandmarkHeatmap contributors; under the MIT licence."
         )

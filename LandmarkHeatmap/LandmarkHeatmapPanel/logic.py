@@ -52,6 +52,15 @@ class LandmarkHeatmapLogic(ScriptedLoadableModuleLogic):
         its key. Raises ModelFileError or DatasetError."""
         return self._models.add(path)
 
+    def shareModels(self, folder) -> int:
+        """Take the models of a folder that is shared onto the list; returns how many. Raises
+        ModelFileError if there is none."""
+        return self._models.share(folder)
+
+    def modelHasChanged(self, key) -> bool:
+        """Whether a model's file is another than when it was added."""
+        return self._models.has_changed(key)
+
     def modelPath(self, key) -> Path:
         """The file of a key of `models`; any other text is taken for a path."""
         return self._models.path(key)

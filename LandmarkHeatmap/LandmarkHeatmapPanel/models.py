@@ -1,5 +1,5 @@
-"""The models that can be chosen: those that ship, those the user added, and the dataset that is exported
-to, whose cases are registered."""
+"""The models that can be chosen: those that ship, those the user added, those of a shared folder, and the
+dataset that is exported to, whose cases are registered."""
 
 from __future__ import annotations
 
@@ -10,35 +10,34 @@ from pathlib import Path
 from slicer.i18n import tr as _
 
 from landmark_heatmap.errors import LandmarkHeatmapError
-from landmark_heatmap.model.model_file import MODEL_SUFFIX
-from landmark_heatmap.model.shipped import shipped_folder
+from landmark_heatmap.model.shipped import shipped_models
 from landmark_heatmap.registering.models import describe, is_registered
 
+from .library import has_changed, remember, share, shared_models
 from .widgets import keep_setting, setting
-
-_SHIPPED = shipped_folder()
 
 
 class ModelList:
     """The models that ship with the extension, and those the user added, kept in the settings."""
 
     def __init__(self):
-        self._read = {}
+        self._read, self._changed = {}, {}
 
     def all(self) -> list:
         """(key, path, ModelDescription) of each model that can be read: shipped first, then added, then
-        the dataset folder that is exported to, once it has a case.
+        those of the shared folder, then the dataset folder that is exported to, once it has a case.
 
         The key of a shipped model is its file's name, so that a scene means the same model on
         another computer; that of an added one is its path. A file is read again when it changed.
         """
-        shipped = [(path.name, path) for path in sorted(_SHIPPED.glob(f"*{MODEL_SUFFIX}"))]
+        shipped = [(path.name, path) for path in shipped_models().values()]
         found = []
-        added = [(text, Path(text)) for text in self._added()]
+        added = self._added()
+        added += [str(path) for path in shared_models() if str(path) not in added]
         dataset = setting("DatasetFolder")
-        if dataset and dataset not in self._added() and is_registered(dataset):
-            added.append((dataset, Path(dataset)))
-        for key, path in shipped + added:
+        if dataset and dataset not in added and is_registered(dataset):
+            added.append(dataset)
+        for key, path in shipped + [(text, Path(text)) for text in added]:
             description = self._description(path)
             if description is not None:
                 found.append((key, path, description))
@@ -48,11 +47,30 @@ class ModelList:
         """Add a model file, or a dataset folder, to the user's list; returns its key. Raises
         ModelFileError or DatasetError."""
         describe(path)
+        remember(path)
+        self._changed = {}
         key = str(Path(path))
         if key not in self._added():
             # As JSON: a list setting of one element would come back as a plain string.
             keep_setting("AddedModels", json.dumps([*self._added(), key]))
         return key
+
+    def share(self, folder) -> int:
+        """Take the models of a folder that is shared onto the list; see library.share."""
+        count, self._changed = share(folder), {}
+        return count
+
+    def has_changed(self, key) -> bool:
+        """Whether the file of a model is another than when it was added; looked at once for each time
+        that it is written."""
+        path = self.path(key)
+        written = self._read.get(path, (None,))[0]
+        if self._changed.get(path, (None,))[0] != written:
+            try:
+                self._changed[path] = (written, has_changed(path))
+            except OSError:
+                return False
+        return self._changed.get(path, (None, False))[1]
 
     def path(self, key) -> Path:
         """The file of a key of `all`; any other text is taken for a path."""

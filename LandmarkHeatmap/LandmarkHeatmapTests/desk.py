@@ -22,6 +22,14 @@ class DeskTests:
         volume, _truth = put_synthetic_hip()
         self.waitFor(lambda: panel.ui.inputVolumeSelector.currentNode() is volume)
 
+    def test_the_card_of_a_model_is_shown_and_what_it_cannot_notice(self):
+        panel = self.openPanel()
+        models = panel.ui.modelComboBox
+        models.setCurrentIndex(models.findData("mouse_skull.safetensors"))
+        slicer.app.processEvents()
+        self.assertIn("What it is not for", panel.ui.modelDetailsTextBrowser.plainText)
+        self.assertIn("mirrored images are not noticed", panel.ui.modelInfoLabel.toolTip)
+
     def test_only_the_points_of_the_chosen_volume_are_seen(self):
         volumes, truths = zip(*[put_synthetic_hip() for _number in range(2)])
         panel = self.openPanel(*truths)

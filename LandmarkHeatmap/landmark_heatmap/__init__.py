@@ -17,6 +17,9 @@ Positions and affines are in mm in the LPS frame of ITK and DICOM unless a name 
 """
 
 __version__ = "0.1.0"
+# STILL TO BE DECIDED: where the repository will lie. What has to spell it out, because its format asks
+# for that, is compared with this by Testing/house/test_index.py, which names every such place.
+HOMEPAGE = "https://github.com/LandmarkHeatmap/SlicerLandmarkHeatmap"
 
 # Each name that stands here, and the module that it comes from on its first use.
 _HOMES = {

@@ -12,8 +12,8 @@ from .errors import LandmarkHeatmapError, printable
 from .files import write_json
 
 _MODEL = (
-    "the model file, or the name of one that comes along: synthetic_hip; or a dataset folder, whose cases"
-    " are registered to the images"
+    "the model file, or the name of one that comes along: synthetic_hip, mouse_skull; or a dataset"
+    " folder, whose cases are registered to the images"
 )
 
 
@@ -79,6 +79,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_convert(commands)
     describe = commands.add_parser("describe", help="print what a model file says of itself")
     describe.add_argument("model", help=_MODEL)
+    describe.add_argument(
+        "--markdown", action="store_true", help="its card as a document; without it, all as JSON"
+    )
     describe.set_defaults(command=_describe)
     dataset = commands.add_parser("dataset", help="look after a dataset folder")
     actions = dataset.add_subparsers(required=True, metavar="ACTION")
@@ -198,10 +201,15 @@ def _evaluate(options) -> int:
 def _describe(options) -> int:
     import json
 
+    from .model.cards.card_text import markdown
     from .registering.models import describe, model_path
 
-    document = describe(model_path(options.model)).to_json()
-    print(printable(json.dumps(document, indent=1, ensure_ascii=False), lines=True))
+    description = describe(model_path(options.model))
+    if options.markdown:
+        text = markdown(description)
+    else:
+        text = json.dumps(description.to_json(), indent=1, ensure_ascii=False)
+    print(printable(text, lines=True))
     return 0
 
 

@@ -43,7 +43,8 @@ WINGS = {
         *("measurements", "comparison", "export", "case_at_work", "second_reading"),
     ),
     MODULE_FOLDER / PANEL: (
-        *("widgets", "texts", "in_steps", "models", "trainings", "sample_data", "state", "section"),
+        *("widgets", "texts", "in_steps", "library", "models", "trainings", "sample_data"),
+        *("state", "section"),
         *("detecting", "logic", "reviewing", "working", "sections", "desk"),
     ),
     ROOT / "training" / "landmark_training": (
@@ -59,7 +60,8 @@ WINGS = {
             "learning",
             "importing",
         ),
-        *("ensemble", "recalibrate", "folds", "starts", "fit", "crossval", "commands", "cli"),
+        *("ensemble", "recalibrate", "carding", "folds", "starts", "fit", "crossval"),
+        *("commands", "cli"),
     ),
 }
 # What runs inside Slicer only, and is not installed elsewhere.

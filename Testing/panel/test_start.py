@@ -11,7 +11,10 @@ from places import MODULE_FOLDER, ROOT
 # What importing the module file brings in of ours; the panel comes when it is opened.
 OURS = {
     "LandmarkHeatmap",
-    *(f"LandmarkHeatmapPanel{each}" for each in ("", ".logic", ".models", ".sample_data")),
+    *(
+        f"LandmarkHeatmapPanel{each}"
+        for each in ("", ".logic", ".library", ".models", ".sample_data")
+    ),
     *(f"LandmarkHeatmapPanel{each}" for each in (".state", ".widgets", ".detecting")),
     "LandmarkHeatmapPanel.detecting.packages",
 }

@@ -16,7 +16,8 @@ class ScriptedClient:
 
     waits: hold at half of the work until `go` is called, and keep answers to questions back. failures:
     what makes an image fail when its first voxel has this value. can_propose: whether it has the last
-    image. moves: name to by how much (3,), LPS, mm, what is not given would move.
+    image. words: of each prediction. moves: name to by how much (3,), LPS, mm, what is not given would
+    move.
     """
 
     def __init__(self, waits=False):
@@ -25,6 +26,7 @@ class ScriptedClient:
         self.failures = {}  # value of the first voxel: message
         self.is_closed = False
         self.can_propose, self.moves, self.questions = False, {}, []
+        self.words = ()
         self._events, self._image, self._points = [], None, ()
 
     @property
@@ -36,7 +38,7 @@ class ScriptedClient:
         self._image = image
         first = float(image.array.flat[0])
         end = Finished(
-            prediction=make_prediction(image),
+            prediction=replace(make_prediction(image), words=self.words),
             device="cpu",
             device_note="no GPU was found",
             seconds={"all": 0.5},

@@ -96,6 +96,7 @@ def test_the_model_file_says_where_it_comes_from(trained, faces):
     assert description.landmarks.mirror_pairs == (("Eye_L", "Eye_R"),)
     assert description.training["data"] == [faces.name]
     assert description.training["cases"] == 10
+    assert -1 < description.training["brightness"]["darkest"] < 1
     assert len(set(description.training["training_images"])) == 10
     assert description.training["config"]["learning_rate"] == QUICK.learning_rate
     assert description.metrics["validation_mre_mm"] < 3

@@ -10,6 +10,7 @@ from landmark_heatmap.images.geometry import canonical_grid
 from landmark_heatmap.images.identity import ids_of
 from landmark_heatmap.images.imageio import read_grid
 from landmark_heatmap.model.description import ModelDescription
+from landmark_heatmap.model.handedness import symmetry_record
 from landmark_heatmap.model.joint_shape import JointShape, fit_joint_shape
 from landmark_heatmap.model.model_file import read_model, write_model
 
@@ -46,6 +47,7 @@ def write_calibrated(path, data, output, device: str = "auto", shape_data=()) ->
     chosen = {i for each in ids.values() for i in each} | set(
         training.get("validation_images") or ()
     )
+    training.update(symmetry_record(model.joint))
     training.update({CALIBRATION: told_of(belief), "validation_images": sorted(chosen)})
     description = replace(model.description, training=training)
     write_model(output, description, model.networks, model.prior, model.joint, belief)

@@ -37,7 +37,8 @@ class Status:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one job: a result or an error, a sentence each. details: for the log."""
+    """What came of one job: a result or an error, a sentence each. words: what has to be said of a result
+    as a whole. details: for the log."""
 
     name: str
     result: DetectionResult = None
@@ -46,3 +47,4 @@ class Outcome:
     seconds: float = 0.0
     device: str = ""
     device_note: str = ""
+    words: tuple = ()

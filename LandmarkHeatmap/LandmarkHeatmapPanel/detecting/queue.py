@@ -209,6 +209,7 @@ class DetectionQueue:
                 seconds=time.monotonic() - self._began,
                 device=self._found_event.device,
                 device_note=self._found_event.device_note,
+                words=prediction.words,
             )
         )
 

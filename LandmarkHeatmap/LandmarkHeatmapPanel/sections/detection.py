@@ -157,6 +157,8 @@ class DetectionSection(Section):
                 name=whole[0].name,
                 seconds=whole[0].seconds,
             )
+            # The first thing to know, if there is one.
+            text = " ".join([*map(_sentence, whole[0].words), text])
         self.told.emit(text)
         self._let_go_of_finished_files(outcomes)
         self.ended.emit([outcome.result for outcome in whole])
@@ -166,6 +168,7 @@ class DetectionSection(Section):
 
     def _report(self, outcome) -> None:
         text = f"{outcome.name}: {outcome.error or _('done')}"
+        text = " ".join([text, *map(_sentence, outcome.words)])
         _new_item(self.ui.batchReportList, text)
 
     def _let_go_of_finished_files(self, outcomes) -> None:
@@ -255,3 +258,8 @@ def _new_item(widget: qt.QListWidget, text: str):
     item = widget.item(widget.count - 1)
     item.setToolTip(text)
     return item
+
+
+def _sentence(word: str) -> str:
+    """Files are named before it elsewhere; here it stands alone."""
+    return word[:1].upper() + word[1:]

@@ -8,9 +8,12 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from landmark_heatmap.detection.suits import told_before, told_symmetric
+from landmark_heatmap.lengths import number
+from landmark_heatmap.model.cards.card_text import card_sections, error_told
 from landmark_heatmap.model.model_file import MODEL_SUFFIX
 from landmark_heatmap.registering.start_file import START_SUFFIX
-from LandmarkHeatmapLib.volumes import component_note
+from LandmarkHeatmapLib.volumes import component_note, grid_of, size_ijk, unit_of
 
 from ..models import told
 from ..section import Section
@@ -24,7 +27,7 @@ class InputSection(Section):
 
     def __init__(self, ui, state, logic):
         super().__init__(ui, state, logic)
-        self._shown = None
+        self._shown, self._noted = None, ()
         self._image_note = FixedText(self.ui.imageNoteLabel)
         self._model_info = FixedText(self.ui.modelInfoLabel)
         self._device_note = FixedText(self.ui.deviceNoteLabel)
@@ -33,6 +36,7 @@ class InputSection(Section):
         select(self.ui.deviceComboBox, state.device)
         self.ui.modelComboBox.connect("currentIndexChanged(int)", self._on_model_chosen)
         self.ui.addModelButton.connect("clicked(bool)", self._on_add_button)
+        self.ui.shareModelsButton.connect("clicked(bool)", self._on_share_button)
         self.ui.sampleButton.connect("clicked(bool)", self._on_sample_button)
         self.ui.deviceComboBox.connect("currentIndexChanged(int)", self._on_device_chosen)
 
@@ -40,13 +44,20 @@ class InputSection(Section):
         node, models = self.state.node, self.logic.models()
         fill(self.ui.modelComboBox, [(told(d), key) for key, _path, d in models])
         select(self.ui.modelComboBox, node.model)
-        self._show_model(next((d for key, _path, d in models if key == node.model), None))
-        note = component_note(node.inputVolume) if node.inputVolume else ""
-        self._image_note.show(_("Used: {part}.").format(part=note) if note else "")
-        self.ui.imageNoteLabel.setVisible(bool(note))
+        chosen = next((d for key, _path, d in models if key == node.model), None)
+        self._show_model(chosen, node.model)
+        self._note_image(node.inputVolume, chosen)
         self.ui.deviceNoteLabel.setVisible(bool(self._device_note.text))
         self._hide_overlays_from_selector()
         self._show_next_step()
+
+    def _note_image(self, volume, description) -> None:
+        """Once for each change: a file's header is read for it."""
+        noted = volume and (volume.GetID(), volume.GetMTime(), description)
+        if noted != self._noted:
+            self._noted = noted
+            self._image_note.show(_image_note(volume, description) if volume else "")
+        self.ui.imageNoteLabel.setVisible(bool(self._image_note.text))
 
     def _show_next_step(self) -> None:
         """One line: where one is on the way from an image to a dataset."""
@@ -80,10 +91,18 @@ class InputSection(Section):
             self.state.node.model = self.logic.addModel(path)
             self.changed.emit()
 
-    def _show_model(self, description) -> None:
-        if description is self._shown and description is not None:
+    def share_models(self, folder) -> None:
+        """Take the models of a folder onto the list."""
+        with showing_errors(_("The folder could not be taken."), self.told.emit):
+            count = self.logic.shareModels(folder)
+            self.changed.emit()
+            self.told.emit(_("{count} models of '{folder}'.").format(count=count, folder=folder))
+
+    def _show_model(self, description, key) -> None:
+        has_changed = description is not None and self.logic.modelHasChanged(key)
+        if description is not None and self._shown == (id(description), has_changed):
             return
-        self._shown = description
+        self._shown = id(description), has_changed
         if description is None:
             self._model_info.show(_("No model: add one (a file that ends in .safetensors)."))
             self.ui.modelDetailsTextBrowser.html = ""
@@ -93,9 +112,15 @@ class InputSection(Section):
             facts.append(_("cases laid over the image"))
         else:
             facts[0] = f"{facts[0]}, {description.dimension}D"
-        error = description.metrics.get("validation_mre_mm")
-        if isinstance(error, (int, float)):
-            facts.append(_("mean error {error:.1f} mm").format(error=error))
+        error = _expected_error(description)
+        if error:
+            facts.append(_("mean error {error}").format(error=error))
+        if told_symmetric(description):
+            facts.append(_("mirrored images are not noticed"))
+        if has_changed:
+            facts.insert(
+                0, _("this file has changed since it was added; add it again if that is right")
+            )
         self._model_info.show("; ".join(facts))
         self.ui.modelDetailsTextBrowser.html = describe(description)
 
@@ -128,9 +153,35 @@ class InputSection(Section):
         if path:
             self.add_model(path)
 
+    def _on_share_button(self, checked=False):
+        folder = qt.QFileDialog.getExistingDirectory(
+            slicer.util.mainWindow(), _("A folder of models that is shared"), ""
+        )
+        if folder:
+            self.share_models(folder)
+
+
+def _image_note(volume, description) -> str:
+    """Which part of a volume is used, and what makes it unlike the model's images."""
+    part = component_note(volume)
+    said = [_("Used: {part}.").format(part=part)] if part else []
+    if description is not None and 0 not in size_ijk(volume):
+        before = told_before(grid_of(volume, unit_of(volume)), description)
+        said += [_("Beware: {word}").format(word=word) for word in before]
+    return " ".join(said)
+
+
+def _expected_error(description) -> str:
+    """On cases that it had not seen, by its card; without one, on those held out of its training."""
+    if description.card is not None:
+        return error_told(description.card.errors[0], is_short=True)
+    error = description.metrics.get("validation_mre_mm")
+    is_number = isinstance(error, (int, float))
+    return f"{number(error)} {description.unit}" if is_number else ""
+
 
 def describe(description) -> str:
-    """What is known of a model, as HTML: facts, training, errors, landmarks with definitions."""
+    """What is known of a model, as HTML: card, facts, training, errors, landmarks with definitions."""
     facts = [
         (_("Name"), description.name),
         (_("Version"), description.version),
@@ -146,7 +197,15 @@ def describe(description) -> str:
         f"<li><b>{escape(mark.name)}</b> {escape(mark.definition)}</li>"
         for mark in description.landmarks.landmarks
     )
-    return f"<p>{escape(description.text)}</p><ul>{rows}</ul><ol>{marks}</ol>"
+    card = "".join(
+        f"<p><b>{escape(_(title))}</b></p><ul>{_items(said)}</ul>"
+        for title, said in card_sections(description)
+    )
+    return f"<p>{escape(description.text)}</p>{card}<ul>{rows}</ul><ol>{marks}</ol>"
+
+
+def _items(texts) -> str:
+    return "".join(f"<li>{escape(text)}</li>" for text in texts)
 
 
 # What a model file calls its metrics, word by word, and what the user reads.

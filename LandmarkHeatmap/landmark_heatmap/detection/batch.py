@@ -29,7 +29,7 @@ from ..launch import Place, place
 from ..leftovers import tidy
 from ..lengths import number as told_number
 from .result_files import MadeBy, Results
-from .suits import told_unusual
+from .suits import told_before, told_symmetric
 
 # Of more images than these, nobody reads where every point is.
 _FEW_IMAGES = 5
@@ -98,19 +98,18 @@ def detect(
     """Detect the landmarks of image files and of all images below folders; as the command does.
 
     form: of dataset/convert.py, in which all results are written as well. spacing_mm: the size of a
-    voxel, where the files do not state it or are not to be believed. load: what makes a Predictor of
-    the model and a device. Returns how many of this process's images could not be done, each of them
-    told; all of them if no landmark was found. Raises LandmarkHeatmapError before any work if the model
-    or the device cannot be used, or anything but results of this model is in the way.
+    voxel, if files do not state it or are wrong. load: makes a Predictor of the model and a device.
+    Returns how many of this process's images could not be done, each of them told; all of them if no
+    landmark was found. Raises LandmarkHeatmapError before any work if model or device cannot be used,
+    or anything but results of this model is in the way.
     """
     if load is None:
         from .predict import Predictor as load
 
     here = place()
     if form is not None and here.size > 1:
-        raise LandmarkHeatmapError(
-            "--format needs all results in one process; run landmark-heatmap convert afterwards."
-        )
+        told = "--format needs all results in one process; run landmark-heatmap convert afterwards."
+        raise LandmarkHeatmapError(told)
     jobs = find_jobs(paths, Path(output))
     here.set_threads()
     batch = Batch(load(model, here.device(device)), heatmaps, overwrite, spacing_mm)
@@ -119,11 +118,13 @@ def detect(
         tidy(folder)
     for _, job in mine:
         job.results.check_free(batch.predictor.model.identity, heatmaps, overwrite)
+    if here.is_first and told_symmetric(batch.predictor.description):
+        _warn(printable(told_symmetric(batch.predictor.description)))
     failures = batch.do(mine, len(jobs))
     if form is not None and failures < len(jobs):
         _write_as(form, jobs, Path(output), overwrite)
     if failures:
-        print(f"{failures} of {len(mine)} images could not be done.", file=sys.stderr, flush=True)
+        _warn(f"{failures} of {len(mine)} images could not be done.")
     _wait_for_the_others(here, failures)
     return failures
 
@@ -140,51 +141,46 @@ class Batch:
 
     def do(self, numbered, count: int) -> int:
         """numbered: (number, Job) pairs, of `count` in all. Returns how many failed."""
-        failures, skipped = 0, 0
+        failures = skipped = 0
         for left, ((number, job), reading) in enumerate(_read_ahead(numbered, self._read)):
-            left = len(numbered) - left
-            start = time.monotonic()
+            left, start = len(numbered) - left, time.monotonic()
+            which = f"[{number}/{count}] {printable(job.image)}"
             try:
                 work = reading.result()
                 if work is None:
                     skipped += 1
                     continue
-                print(
-                    f"[{number}/{count}] {printable(job.image)}{self._time_left(left)}", flush=True
-                )
-                self._tell(job, work.image)
+                print(f"{which}{self._time_left(left)}", flush=True)
+                before = told_before(work.image.grid, self.predictor.description)
+                self._tell(job, [work.image.note, *before])
                 prediction = self._done(job, work)
+                self._tell(job, [word for word in prediction.words if word not in before])
                 self.computed += 1
                 if all(point.is_absent for point in prediction.points):
                     self.empty += 1
-                    told = f"  no landmark was found in {printable(job.image)}"
-                    print(told, file=sys.stderr, flush=True)
+                    _warn(f"  no landmark was found in {printable(job.image)}")
                 self.seconds += time.monotonic() - start
                 if len(numbered) <= _FEW_IMAGES:
                     _print_points(prediction)
             except LandmarkHeatmapError as error:
-                told = f"[{number}/{count}] {printable(job.image)} failed: {error}"
-                print(told, file=sys.stderr, flush=True)
+                _warn(f"{which} failed: {error}")
                 failures += 1
         for note, count in self._told.items():
             if count > 1:
-                told = printable(f"The same of {count - 1} more: {note}")
-                print(told, file=sys.stderr, flush=True)
+                _warn(printable(f"The same of {count - 1} more: {note}"))
         if skipped:
             print(f"{skipped} of {len(numbered)} images were done before.", flush=True)
-        if self.empty and self.empty == len(numbered) - failures:
-            print("No landmark was found in any image.", file=sys.stderr, flush=True)
-            failures += self.empty
-        return failures
+        if not self.empty or self.empty != len(numbered) - failures:
+            return failures
+        _warn("No landmark was found in any image.")
+        return failures + self.empty
 
-    def _tell(self, job: Job, image: Image) -> None:
-        """What has to be known of how the image was read; the same of many images only once."""
-        unusual = told_unusual(image.grid, self.predictor.description)
-        for note in filter(None, (image.note, unusual)):
+    def _tell(self, job: Job, notes) -> None:
+        """What has to be known of an image or its result; the same of many images only once."""
+        for note in filter(None, notes):
             self._told[note] += 1
             if self._told[note] == 1:
-                told = printable(f"{job.image}: {note}")
-                print(told, file=sys.stderr, flush=True)
+                _warn(printable(f"{job.image}: {note}"))
 
     def _read(self, numbered) -> _Work:
         """What there is to do, or None. Runs beside the network."""
@@ -265,6 +261,10 @@ def _read_ahead(items, read):
         finally:
             for _, future in waiting:
                 future.cancel()
+
+
+def _warn(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _print_points(prediction) -> None:

@@ -22,12 +22,16 @@ _NEIGHBOURS = np.array([step for step in product((-1, 0, 1), repeat=3) if any(st
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What a coarse stage says: heatmaps (L, K, J, I) on `grid`, and presences (L,)."""
+    """What a coarse stage says: heatmaps (L, K, J, I) on `grid`, and presences (L,).
+
+    brightness: the mean of what it saw, -1 to 1; None if nobody asks.
+    """
 
     heatmaps: np.ndarray
     presences: np.ndarray
     grid: Grid
     stage: Stage
+    brightness: float = None
 
 
 @dataclass(frozen=True, eq=False)

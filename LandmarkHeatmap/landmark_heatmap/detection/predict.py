@@ -24,7 +24,8 @@ from .prepare import prepare_with_window, stage_grid
 from .proposals import Kept
 from .refine import Look, Refiner, Source, batch_on
 from .sight import Sight
-from .suits import check_unit
+from .suits import check_unit, told_before, told_brightness
+from .unlike import told_implausible
 
 
 class Predictor:
@@ -70,14 +71,18 @@ class Predictor:
         sight = self.sighted(image, progress)
         if keep is not None:
             keep(Kept(self, sight, placed))
-        prediction = self._predicted(sight, progress)
+        prediction = self._predicted(sight, image, progress)
         return moved(prediction, placed.ijk_to_lps, image.ijk_to_lps)
 
-    def _predicted(self, sight: Sight, progress) -> Prediction:
+    def _predicted(self, sight: Sight, image: Image, progress) -> Prediction:
         points = self.told(self.answered(sight), sight)
+        found, model = sight.found, self.description
+        words = [*told_before(image.grid, model), told_brightness(found.brightness, model)]
+        words.append(told_implausible(points, self.model.joint, found.grid))
         if progress is not None:
             progress("Done", 1.0)
-        return Prediction(self.description.landmarks, points, sight.found.grid, self.model.identity)
+        identity, words = self.model.identity, tuple(filter(None, words))
+        return Prediction(model.landmarks, points, found.grid, identity, words=words)
 
     def told(self, seen, sight: Sight) -> tuple:
         """A LandmarkPrediction for each Seen."""
@@ -156,7 +161,8 @@ class Predictor:
         progress("Detecting", 0.2)
         heatmaps, presences = run_network(self.model.networks[0], prepared, coarse, self.device)
         progress("Locating", 0.5)
-        return self.sight_of(Found(heatmaps, presences, prepared.grid, coarse), source)
+        brightness = float(prepared.array.mean())
+        return self.sight_of(Found(heatmaps, presences, prepared.grid, coarse, brightness), source)
 
     def sight_of(self, found: Found, source: Source) -> Sight:
         """What the fine stage, if there is one, sees of what the coarse one has found."""

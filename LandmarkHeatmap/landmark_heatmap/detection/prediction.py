@@ -59,7 +59,8 @@ class Prediction:
     """All landmarks of one image, in the order of the landmark set.
 
     grid: the coarse grid over the whole image. combined: the maximum over the heatmaps on that grid,
-    where it is known from coarse ones; without it, it is put together from those of the points.
+    where it is known from coarse ones; without it, it is put together from those of the points. words:
+    what has to be said of the image and the result as a whole, a sentence each; none for most.
     """
 
     landmarks: LandmarkSet
@@ -67,6 +68,7 @@ class Prediction:
     grid: Grid
     model: ModelIdentity
     combined: Image = None
+    words: tuple = ()
 
     def __repr__(self) -> str:
         absent = sum(point.is_absent for point in self.points)

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from ..annotation.landmarks import LandmarkSet
 from ..errors import AnnotationError, ModelFileError, quoted
 from ..images.geometry import MM, UNITS
+from .cards.card import ModelCard
 from .values import length, number, record, sequence, text, whole
 
 MODEL_SCHEMA = "landmark-heatmap-model"
@@ -163,7 +164,7 @@ class ModelDescription:
     stages: coarse first. members: how many networks each stage has; of several, the mean of what they
     say counts. training, metrics: free-form records of where the weights came from and
     what they reached, JSON data. unit: of all lengths, 'mm'; or 'px', of
-    images that do not state how large their voxels are.
+    images that do not state how large their voxels are. card: a ModelCard, or None.
     """
 
     name: str
@@ -178,6 +179,7 @@ class ModelDescription:
     training: dict = field(default_factory=dict)
     metrics: dict = field(default_factory=dict)
     unit: str = MM
+    card: ModelCard = None
 
     def __post_init__(self):
         object.__setattr__(self, "stages", tuple(self.stages))
@@ -241,6 +243,7 @@ class ModelDescription:
             "stages": [asdict(stage) for stage in self.stages],
             "training": self.training,
             "metrics": self.metrics,
+            "card": None if self.card is None else self.card.to_json(),
         }
 
     @classmethod
@@ -265,6 +268,8 @@ class ModelDescription:
                 members=document.get("members", 1),
                 # Nor do files from before there were units.
                 unit=document.get("unit", MM),
+                # Most models are nobody's but their maker's, and have none.
+                card=_card(document.get("card")),
                 training=document["training"],
                 metrics=document["metrics"],
                 **{key: document[key] for key in _LONGEST},
@@ -275,6 +280,10 @@ class ModelDescription:
             raise ModelFileError(f"Its description has no {quoted(error.args[0])}.") from error
         except (TypeError, ValueError, AttributeError) as error:
             raise ModelFileError(f"Its description is damaged ({quoted(error, 200)}).") from error
+
+
+def _card(document) -> ModelCard:
+    return None if document is None else ModelCard.from_json(document)
 
 
 def _landmarks(document) -> LandmarkSet:

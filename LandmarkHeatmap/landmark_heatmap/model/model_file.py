@@ -77,12 +77,14 @@ def read_model(path) -> Model:
 
 
 def write_model(
-    path, description: ModelDescription, networks, prior=None, joint=None, belief=None
+    path, description: ModelDescription, networks, prior=None, joint=None, belief=None, half=False
 ) -> ModelIdentity:
     """Write a model file, atomically: what `read_model` would refuse takes no good model's place.
 
-    networks: one torch module for each stage, in order. prior, joint, belief: as in Model. Raises
-    ModelFileError for what makes no model, weights that are not finite among it.
+    networks: one torch module for each stage, in order. prior, joint, belief: as in Model. half: the
+    networks' weights as float16, in a file of half the size, for models that are given away; they are
+    read as float32, and what the shapes and the belief say stays exact. Raises ModelFileError for what
+    makes no model, weights that are not finite among it.
     """
     import torch
     from safetensors import SafetensorError
@@ -92,7 +94,7 @@ def write_model(
     if path.suffix != MODEL_SUFFIX:
         raise ModelFileError(f"'{path}': a model file's name has to end in {MODEL_SUFFIX}.")
     tensors = {
-        f"{stage.role}.{name}": tensor.detach().cpu().contiguous()
+        f"{stage.role}.{name}": _stored(tensor, half)
         for stage, network in zip(description.stages, networks)
         for name, tensor in network.state_dict().items()
     }
@@ -114,6 +116,13 @@ def write_model(
         with _refusing(path, "is not written"):
             _model(temporary)
     return ModelIdentity(description.name, description.version, sha256_of(path))
+
+
+def _stored(tensor, half: bool):
+    """A weight as it stands in the file. One that is too large for a float16 becomes infinite there,
+    and is refused when the file is read back."""
+    tensor = tensor.detach().cpu().contiguous()
+    return tensor.half() if half else tensor
 
 
 @contextmanager

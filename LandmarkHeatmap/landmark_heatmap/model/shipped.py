@@ -11,6 +11,8 @@ from .model_file import MODEL_SUFFIX
 _INSTALLED = Path(__file__).resolve().parent / "shipped_models"
 # In Slicer and in a checkout they are resources of the module.
 _IN_MODULE = Path(__file__).resolve().parents[2] / "Resources" / "Models"
+# Of the sample data that come along: it is the one that a newcomer tries.
+_FIRST = "synthetic_hip"
 
 
 def shipped_folder() -> Path:
@@ -19,8 +21,9 @@ def shipped_folder() -> Path:
 
 
 def shipped_models() -> dict:
-    """Name to path of each model that comes along, by name."""
-    return {path.stem: path for path in sorted(shipped_folder().glob(f"*{MODEL_SUFFIX}"))}
+    """Name to path of each model that comes along: the one of the sample data first, then by name."""
+    paths = shipped_folder().glob(f"*{MODEL_SUFFIX}")
+    return {path.stem: path for path in sorted(paths, key=lambda p: (p.stem != _FIRST, p.name))}
 
 
 def model_path(model) -> Path:

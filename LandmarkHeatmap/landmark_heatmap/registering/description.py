@@ -23,6 +23,8 @@ class RegisteredDescription:
     metrics: dict = field(default_factory=dict)
     unit: str = MM
     dimension: int = None
+    # A dataset has no card; ModelDescriptions may have one.
+    card: object = None
 
     def told(self) -> str:
         return f"'{self.name}', {self.version}, landmarks: {len(self.landmarks)}"

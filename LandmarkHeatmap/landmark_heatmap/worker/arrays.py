@@ -20,6 +20,7 @@ from .protocol import ProtocolError, a_dict, finite, fraction, text, whole
 # Booleans, whole numbers, real ones, complex ones: no objects, which would be addresses.
 _KINDS = "biufc"
 _AXES = 3
+_LONGEST_WORD, _MOST_WORDS = 1000, 10
 # Whatever a document of another shape leads to; LandmarkHeatmapError: of what places nothing.
 _SENSELESS = (
     *(ValueError, KeyError, TypeError, AttributeError, OverflowError),
@@ -75,6 +76,7 @@ def prediction_to_json(prediction: Prediction, path: Path) -> dict:
         "unit": prediction.grid.unit,
         "model": prediction.model.to_json(),
         "combined": combined,
+        "words": list(prediction.words),
     }
 
 
@@ -134,6 +136,7 @@ def _prediction(document: dict, folder: Path) -> Prediction:
         ),
         ModelIdentity(*(text(document["model"][key]) for key in ("name", "version", "sha256"))),
         None if combined is None else _heatmap(combined, folder),
+        tuple(text(word, _LONGEST_WORD) for word in document["words"][:_MOST_WORDS]),
     )
 
 

@@ -7,7 +7,7 @@ machine's byte order) in a folder that the client makes, and messages name them 
 
 client to worker                        worker to client
 ----------------                        ----------------
-                                        {"message": "ready", "version": 3}
+                                        {"message": "ready", "version": 4}
 {"message": "detect", "job": 7,
  "image": ARRAY, "model": PATH,
  "device": "auto"}
@@ -28,8 +28,9 @@ ARRAY: {"file": name in the folder, "offset": bytes, "dtype": "<i2", "shape": [K
 "ijk_to_lps": 4 x 4, "unit": "mm" or "px"}. A job's number is never used twice, so what comes late
 belongs to nobody. The worker does one job at a time.
 
-A prediction has the landmark set, the coarse grid, the model, "combined" (ARRAY or null), and of each
-landmark: {"name": ..., "position_lps": [L, P, S], "presence": 0 to 1, "confidence": 0 to 1,
+A prediction has the landmark set, the coarse grid, the model, "combined" (ARRAY or null), "words" (what
+has to be said of it as a whole, a list of sentences), and of each landmark: {"name": ...,
+"position_lps": [L, P, S], "presence": 0 to 1, "confidence": 0 to 1,
 "heatmap": ARRAY, "belief": ARRAY or null, "doubt": {"expected_mm": ..., "level": ..., "within_mm": ...,
 "apart_mm": ..., "oddness": ..., "look": ...} or null}, where what is not known of a doubt is null.
 
@@ -49,7 +50,7 @@ from __future__ import annotations
 import json
 import math
 
-VERSION = 3
+VERSION = 4
 # A request is a few hundred bytes; an answer holds landmark names and definitions, but no arrays.
 LONGEST_REQUEST = 2**18
 LONGEST_ANSWER = 2**25

@@ -249,3 +249,27 @@ def test_a_failed_write_leaves_the_old_model(model_path, network, monkeypatch):
         write_model(model_path, DESCRIPTION, [network])
     assert sha256_of(model_path) == before
     assert list(model_path.parent.iterdir()) == [model_path]
+
+
+def test_weights_in_half_precision_take_half_and_are_read_as_full_ones(
+    tmp_path, network, model_path
+):
+    path = tmp_path / "half.safetensors"
+    write_model(path, DESCRIPTION, [network], half=True)
+    read, full = (read_model(each).networks[0].state_dict() for each in (path, model_path))
+    for name, weight in full.items():
+        assert read[name].dtype == torch.float32
+        torch.testing.assert_close(read[name], weight.half().float(), rtol=0, atol=0)
+    taken = 2 * sum(weight.numel() for weight in full.values())
+    assert model_path.stat().st_size - path.stat().st_size == pytest.approx(taken, abs=1000)
+
+
+def test_a_weight_that_is_too_large_for_half_precision_is_told_and_nothing_is_written(
+    tmp_path, network
+):
+    with torch.no_grad():
+        next(network.parameters()).fill_(1e6)
+    path = tmp_path / "half.safetensors"
+    with pytest.raises(ModelFileError, match="not all finite"):
+        write_model(path, DESCRIPTION, [network], half=True)
+    assert not path.exists()

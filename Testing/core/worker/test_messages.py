@@ -190,6 +190,7 @@ def document_of(folder) -> dict:
         "unit": "mm",
         "model": {"name": "", "version": "", "sha256": ""},
         "combined": None,
+        "words": ["It is odd."],
     }
 
 
@@ -207,11 +208,14 @@ def document_of(folder) -> dict:
         {"landmark_set": {"landmarks": []}},
         {"combined": {"file": "gone"}},
         {"combined": 3},
+        {"words": [3]},
+        {"words": None},
     ],
 )
 def test_a_prediction_of_wrong_kinds_is_refused(tmp_path, change):
     document = document_of(tmp_path)
     assert arrays.prediction_from_json(document, tmp_path).landmarks.names == ("A",)
+    assert arrays.prediction_from_json(document, tmp_path).words == ("It is odd.",)
     with pytest.raises(protocol.ProtocolError):
         arrays.prediction_from_json({**document, **change}, tmp_path)
 

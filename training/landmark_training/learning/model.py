@@ -12,11 +12,12 @@ import torch
 
 from landmark_heatmap import __version__
 from landmark_heatmap.annotation.landmarks import LandmarkSet
-from landmark_heatmap.detection.suits import EXTENTS, extents_of
+from landmark_heatmap.detection.suits import BRIGHTNESS, EXTENTS, brightness_of, extents_of
 from landmark_heatmap.files import real_path
 from landmark_heatmap.images.geometry import PX
 from landmark_heatmap.model.belief_form import BeliefForm
 from landmark_heatmap.model.description import ModelDescription
+from landmark_heatmap.model.handedness import symmetry_record
 from landmark_heatmap.model.joint_shape import JointShape, fit_joint_shape
 from landmark_heatmap.model.model_file import Model, read_model, write_model
 from landmark_heatmap.model.pose import align
@@ -52,6 +53,7 @@ class ModelWriter:
     def write(self, stages, networks, metrics: dict, outcome: RunOutcome) -> None:
         """metrics: of the validation. outcome: of the run so far."""
         training = {**self.description.training, "outcome": outcome.to_json(metrics)}
+        training.update(symmetry_record(self.joint))
         judged = {f"{_JUDGED}{k}": v for k, v in metrics.items() if k != "score"}
         description = replace(
             self.description, stages=tuple(stages), training=training, metrics=judged
@@ -90,6 +92,7 @@ def description_of_run(
         "started_from": None if parent is None else parent.identity.to_json(),
         "spacing_source": _spacing_source(cases),
         EXTENTS: extents_of(case.grid for case in cases),
+        BRIGHTNESS: brightness_of(case.prepared.array for case in cases),
         "config": plan.config.to_json(),
         "software": f"LandmarkHeatmap {__version__}, torch {torch.__version__},"
         f" Python {platform.python_version()}",
