@@ -56,7 +56,10 @@ def _models_in(folder) -> list:
 
 
 def remember(path) -> None:
-    """From now on a file counts as changed if it is not what it is now; an unreadable one does not."""
+    """From now on a file counts as changed if it is not what it is now; an unreadable one does not, nor a
+    dataset, whose cases are meant to become more."""
+    if Path(path).is_dir():
+        return
     # As JSON: settings of Qt cannot hold paths as names.
     with suppress(OSError):
         keep_setting("ModelSums", json.dumps({**_sums(), str(Path(path)): sha256_of(path)}))

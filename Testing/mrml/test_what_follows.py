@@ -7,10 +7,12 @@ import pytest
 import slicer
 
 from landmark_heatmap.annotation.landmarks import PointState
+from landmark_heatmap.annotation.sets.draft import LandmarkSetDraft
 from landmark_heatmap.dataset.record import Review
 from LandmarkHeatmapLib.export import export_case
 from LandmarkHeatmapLib.journal.journals import ReviewJournals
 from LandmarkHeatmapLib.result import markups
+from LandmarkHeatmapLib.review.by_hand import begin_by_hand, take_over
 from LandmarkHeatmapLib.review.proposals import Found
 from LandmarkHeatmapLib.review.session import ReviewSession
 from mrml_examples import IMAGES, LANDMARKS, linear_transform
@@ -114,6 +116,17 @@ def test_taking_all_is_one_step_and_judges_nothing(scene, asked, kind, is_under_
     review.session.redo()
     assert set(review.result.followed()) == {"Head_L", "Head_R"}
     assert len(review.questions) == 1
+
+
+def test_who_has_followed_whom_is_known_under_the_names_of_now(answered):
+    answered.session.follow()
+    draft = LandmarkSetDraft(answered.result.landmarks, is_in_use=True)
+    draft.rename(NAMES.index("Tip"), "Apex")
+    draft.rename(NAMES.index("Head_L"), "Caput_L")
+    result = begin_by_hand(answered.result.volume_node, draft.to_set(), answered.result)
+    take_over(result, answered.result)
+    assert result.followed() == {"Caput_L": ("Apex",), "Head_R": ("Apex",)}
+    assert result.review("Apex") is Review.CORRECTED
 
 
 def test_who_follows_hears_of_all_that_is_taken_once(answered):

@@ -6,10 +6,10 @@ DATA: a folder of images with their annotations, which are the truth. A simulate
 after another into a dataset. By hand each landmark costs one click (or one key, where it is absent). With
 the loop the user gets the landmarks of the detector that is best at the moment, drags those that are off
 by more than MM, takes or leaves what is proposed to follow (one key), and confirms the rest with one key.
-The detectors are the product's: the registered cases from the first exported case on, and a network that
-is trained anew on all exported cases for some minutes after every third, going on from the one before;
-which of the two is asked is decided on cases that were corrected since, as the user sees it: the one that
-left fewer to correct on the last case. Writes clicks.csv and clicks.png.
+The detectors are the product's: the registered cases from the first exported case on; a network that is
+trained on all exported cases for some minutes after every third, going on from the one before; and both
+together, with which the first case after a training begins. Later ones begin with what left the least to
+correct on the cases since, as `landmark-train starts` would tell. Writes clicks.csv and clicks.png.
 """
 
 from __future__ import annotations
@@ -33,17 +33,22 @@ from landmark_heatmap.annotation.mirror_pairs import infer_mirror_pairs
 from landmark_heatmap.dataset.cases import add_case
 from landmark_heatmap.dataset.folder import create_dataset
 from landmark_heatmap.dataset.record import CaseRecord, Review
+from landmark_heatmap.detection.predict import Predictor
+from landmark_heatmap.images.geometry import in_pixels
 from landmark_heatmap.images.imageio import read_image
 from landmark_heatmap.pictures.drawing import GREEN, INK, PURPLE, legend, new_figure, plain, png
-from landmark_heatmap.registering.models import load
+from landmark_heatmap.registering.registrar import RegisteredStart
+from landmark_heatmap.registering.together import Together
 from landmark_training.data.cases import find_cases, told_apart
 from landmark_training.fit import fit
 from landmark_training.planning.config import TrainConfig
+from landmark_training.starts import BOTH, NETWORK, REGISTERED
 
 # What a simulated user is taken to need, in seconds: to find and click a place; to drag a point that is
 # nearly there; to look at one that is right; to press a key. They are assumed, not measured.
 PLACE, DRAG, LOOK, KEY = 8.0, 5.0, 1.5, 1.0
-REGISTERED, NETWORK = "registered", "network"
+# Of a training on so few, what is held out is the next case.
+_QUIET = {"say": lambda line: None}
 
 
 @dataclass
@@ -59,7 +64,7 @@ class Spent:
 
 @dataclass
 class Loop:
-    """The user's dataset and detectors. wrong: of each detector, landmarks off on the last case."""
+    """The user's dataset and network. wrong: of each start, landmarks off on the cases since."""
 
     dataset: Path
     names: tuple
@@ -68,15 +73,10 @@ class Loop:
     network: Path = None
     wrong: dict = field(default_factory=dict)
 
-    def detectors(self) -> dict:
-        if not self.wrong and self.network is None:
-            return {REGISTERED: self.dataset}
-        return {REGISTERED: self.dataset, **({NETWORK: self.network} if self.network else {})}
-
     def best(self) -> str:
-        """The one that left least to correct on the last case; a new network is given a try."""
-        known = self.detectors()
-        return min(known, key=lambda each: (self.wrong.get(each, -1), each == REGISTERED))
+        if self.network is None:
+            return REGISTERED
+        return min(self.wrong, key=self.wrong.get) if self.wrong else BOTH
 
 
 def main() -> None:
@@ -133,28 +133,31 @@ def export(case, dataset, name) -> None:
 def train(loop: Loop, output: Path) -> None:
     config = TrainConfig(minutes=loop.minutes)
     parent = None if loop.network is None else str(loop.network)
-    loop.network = fit([loop.dataset], output, config, parent, say=lambda line: None)
-    loop.wrong.pop(NETWORK, None)
+    loop.network, loop.wrong = fit([loop.dataset], output, config, parent, **_QUIET), {}
 
 
 def corrected(case, loop: Loop) -> Spent:
-    """The user corrects what the best detector says; the others are judged by what came of it."""
-    image, best, begun = read_image(case.image_path), loop.best(), time.perf_counter()
-    spent = corrections(case, load(str(loop.detectors()[best]), "cpu"), image, loop.tolerance)
-    spent.detector, spent.waited = best, time.perf_counter() - begun
-    loop.wrong[best] = spent.wrong
-    for other, path in loop.detectors().items():
-        if other != best:
-            predictor = load(str(path), "cpu")
-            loop.wrong[other] = len(
-                off(case, predictor.predict(image).annotation(), loop.tolerance)
-            )
+    """The user corrects what the best start says; the others are judged by what came of it."""
+    image, begun = in_pixels(read_image(case.image_path)), time.perf_counter()
+    start, kept = RegisteredStart(loop.dataset), []
+    found = {REGISTERED: start.predict(image)}
+    if loop.network is not None:
+        network = Predictor(loop.network, "cpu")
+        found[NETWORK] = network.predict(image, keep=kept.append)
+        found[BOTH] = Together(network, start).joined(found[NETWORK], found[REGISTERED], image)
+    best, waited = loop.best(), time.perf_counter() - begun
+    for name, prediction in found.items():
+        count = len(off(case, prediction.annotation(), loop.tolerance))
+        loop.wrong[name] = loop.wrong.get(name, 0) + count
+    spent = corrections(
+        case, found[best].annotation(), kept[0] if best == NETWORK else None, loop.tolerance
+    )
+    spent.detector, spent.waited = best, waited
     return spent
 
 
-def corrections(case, predictor, image, tolerance: float) -> Spent:
-    kept = []
-    found = predictor.predict(image, keep=kept.append).annotation()
+def corrections(case, found, kept, tolerance: float) -> Spent:
+    """kept: what can tell what follows, or None."""
     wrong = off(case, found, tolerance)
     spent = Spent(wrong=len(wrong), seconds=LOOK * len(tuple(judged(case))))
     given, absent = {}, set()
@@ -166,7 +169,8 @@ def corrections(case, predictor, image, tolerance: float) -> Spent:
             given[name] = case.annotation.position_lps(name)
         else:
             absent.add(name)
-        found = followed(case, found, kept[0], given, absent, name, spent)
+        if kept is not None:
+            found = followed(case, found, kept, given, absent, name, spent)
         wrong = {
             n: mm for n, mm in off(case, found, tolerance).items() if n not in {*given, *absent}
         }
@@ -238,9 +242,10 @@ def picture(hand, loop) -> bytes:
     numbers = np.arange(1, len(hand) + 1)
     axes.plot(numbers, [each.clicks for each in hand], color=INK, label="by hand")
     axes.plot(numbers, [each.clicks for each in loop], color=GREEN, label="with the loop")
-    trained = [n for n, each in zip(numbers, loop) if each.detector == NETWORK]
-    clicks = [each.clicks for each in loop if each.detector == NETWORK]
-    axes.plot(trained, clicks, "o", color=PURPLE, label="detected by the trained network")
+    with_network = [(n, each) for n, each in zip(numbers, loop) if each.detector in (NETWORK, BOTH)]
+    at = [n for n, _ in with_network]
+    clicks = [each.clicks for _, each in with_network]
+    axes.plot(at, clicks, "o", color=PURPLE, label="with the network that was trained")
     plain(axes, x="case", y="clicks and keys")
     axes.set_ylim(0)
     legend(axes)

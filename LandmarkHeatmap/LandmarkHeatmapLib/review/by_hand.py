@@ -76,8 +76,9 @@ def _taken(result, source, before: Snapshot) -> Snapshot:
         if theirs_name in their_said:
             said[name] = their_said[theirs_name]
         if theirs_name in their_followed:
-            led = (ever.get(each, each) for each in their_followed[theirs_name])
-            followed[name] = tuple(each for each in led if each is not None)
+            entry = their_followed[theirs_name]
+            led = [ever.get(each, each) for each in entry["because_of"]]
+            followed[name] = {**entry, "because_of": [each for each in led if each is not None]}
     size = tuple(size_ijk(volume))
     affine = ijk_to_ras(volume)
     return Snapshot(positions, positions, tuple(statuses), said, affine, size, followed)

@@ -274,7 +274,7 @@ def _mends(spread, own, there) -> np.ndarray:
     noise[range(count), :, range(count), :] = own[index]
     known = prior - prior @ np.linalg.solve(prior + noise.reshape(prior.shape), prior)
     known = known.reshape(count, d, count, d)
-    traces = np.einsum("aiai->a", known)
+    traces = np.maximum(np.einsum("aiai->a", known), 0)
     mends = np.zeros(len(own))
     for number, landmark in enumerate(index):
         shared = known[:, :, number, :]
