@@ -21,6 +21,7 @@ from .sections.inputs import InputSection, ModelDrop
 from .sections.journal import JournalSection
 from .sections.landmark_set import LandmarkSetSection
 from .sections.measurements import MeasurementSection
+from .sections.mistakes import MistakesSection
 from .sections.overlay import OverlaySection
 from .sections.review import ReviewSection
 from .sections.second_reader import SecondReaderSection
@@ -72,6 +73,7 @@ class Desk(VTKObservationMixin):
         self.comparison = CompareSection(*given)
         self.measurements = MeasurementSection(*given)
         self.worklist = WorklistSection(*given)
+        self.mistakes = MistakesSection(*given)
         self.second_reader = SecondReaderSection(*given)
         self.training = TrainingSection(*given)
         # In the order in which they follow a change: the journal is there before the review's first
@@ -88,6 +90,7 @@ class Desk(VTKObservationMixin):
             self.comparison,
             self.measurements,
             self.worklist,
+            self.mistakes,
             self.second_reader,
             self.training,
         )
@@ -124,8 +127,21 @@ class Desk(VTKObservationMixin):
         self.export.revision_before = at_work.revision_before
         self.export.exported.connect(self.worklist.exported)
         self.detection.ended.connect(self.worklist.foresee)
+        self.mistakes.wanted.connect(self._open_at)
         self.second_reader.case_of = at_work.case_of
         self.export.exported.connect(self.second_reader.look_again)
+
+    def _open_at(self, case: str, landmark: str) -> None:
+        """Open a case of the dataset in the review, at a landmark; empty: wherever that begins."""
+        if self.worklist.at_work.worklist is None:
+            self.worklist.look_again()
+        self.worklist.open(case)
+        work, result = self.worklist.at_work.current, self.state.result()
+        if work is None or work.case != case or result is None:
+            return
+        self.ui.deskTabs.setCurrentWidget(self.ui.reviewTab)
+        if self.review.session is not None and landmark in result.landmarks.names:
+            self.review.session.select(landmark)
 
     def _take_worker(self, volume, queue) -> None:
         """Of the case that is shown, if that is what the other worker has looked at: it can be asked then

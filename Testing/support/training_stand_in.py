@@ -1,8 +1,8 @@
 """A landmark-train that trains nothing: it tells, and ends, as the name of the dataset says.
 
 Run as the real one is (`command=[STAND_IN]`); needs no torch. 'quick' is done at once, 'slow' goes on
-until it is asked to stop, 'bad' cannot be used, 'crash' ends without a word. A run that is resumed is
-done at once, whatever it was.
+until it is asked to stop, 'bad' cannot be used (nor looked at), 'crash' ends without a word. A run that
+is resumed is done at once, whatever it was.
 """
 
 from __future__ import annotations
@@ -38,6 +38,23 @@ def plan(words) -> int:
     return 0
 
 
+def check(words) -> int:
+    """Of each case of the dataset its first landmark is off; 'whole' has none that is."""
+    dataset = Path(words[2])
+    if "bad" in dataset.name:
+        print("landmark-train: No case can be looked at.", file=sys.stderr)
+        return 2
+    off = [] if "whole" in dataset.name else sorted((dataset / "cases").iterdir())
+    findings = [
+        {"kind": "off", "reason": f"In {case.name} the tip is off.", "case": case.name}
+        | {"landmarks": ["Tip"], "size": 12.0, "unit": "mm"}
+        for case in off
+    ]
+    document = {"cases": 2, "findings": findings, "notes": ["No model was asked."]}
+    Path(words[words.index("--json") + 1]).write_text(json.dumps(document), encoding="utf-8")
+    return 1 if findings else 0
+
+
 def fit(words) -> int:
     goes_on = "--resume" in words
     run = Path(words[-1])
@@ -67,6 +84,6 @@ def train(run: Path, live) -> None:
 
 if __name__ == "__main__":
     try:
-        sys.exit({"plan": plan, "fit": fit}[sys.argv[1]](sys.argv))
+        sys.exit({"plan": plan, "check": check, "fit": fit}[sys.argv[1]](sys.argv))
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,0 +1,118 @@
+"""Mistakes in a dataset, looked for before they are learnt; each is opened in the review."""
+
+from __future__ import annotations
+
+import qt
+from slicer.i18n import tr as _
+
+from landmark_heatmap.errors import LandmarkHeatmapError
+from landmark_heatmap.lengths import rough
+from landmark_heatmap.runs.mistakes import MistakeSearch
+
+from ..detecting.packages import ensure_training_packages
+from ..section import Section, Signal
+from ..texts import FixedText
+from ..widgets import give_columns, show_cell, showing_errors
+
+_EVERY_MS = 500
+HEADERS = ("Case", "Landmark", "Off by", "What")
+# Of many landmarks, so many are named in a row; the line below names all.
+_NAMED = 2
+
+
+class MistakesSection(Section):
+    """wanted(case, landmark): somebody wants to look at it; landmark: empty where it is of a whole case.
+
+    how: of the process (runs/process.py), for tests.
+    """
+
+    def __init__(self, ui, state, logic):
+        super().__init__(ui, state, logic)
+        self.wanted, self.how = Signal(), {}
+        self._search, self._found = None, ()
+        self._info = FixedText(ui.mistakesInfoLabel, lines=3)
+        give_columns(ui.mistakesTable, [_(header) for header in HEADERS])
+        self._timer = qt.QTimer()
+        self._timer.setInterval(_EVERY_MS)
+        self._timer.connect("timeout()", self._follow)
+        ui.findMistakesButton.connect("clicked(bool)", self._on_find_button)
+        ui.mistakesTable.connect("itemSelectionChanged()", self._show_reason)
+        ui.mistakesTable.connect("cellDoubleClicked(int,int)", self._on_opened)
+
+    @property
+    def is_busy(self) -> bool:
+        return self._search is not None
+
+    def close(self) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        self._timer.stop()
+        if self._search is not None:
+            self._search.close()
+            self._search = None
+        self.ui.findMistakesButton.text = _("Look for mistakes in the dataset")
+
+    def _on_find_button(self, checked=False):
+        """The same button ends it."""
+        if self.is_busy:
+            self._stop()
+            self._info.show(_("It was cancelled."))
+            return
+        with showing_errors(_("Mistakes were not looked for."), self._info.show):
+            dataset = self.ui.casesDatasetPathLineEdit.currentPath
+            if not dataset:
+                raise LandmarkHeatmapError(_("Choose a dataset first."))
+            if not ensure_training_packages(self.logic):
+                raise LandmarkHeatmapError(_("It needs packages that are not installed."))
+            self._search = MistakeSearch(dataset, **self.how)
+            self._timer.start()
+            self._show(())
+            self._info.show(_("Looking at all cases..."))
+            self.ui.findMistakesButton.text = _("Cancel")
+
+    def _follow(self):
+        with showing_errors(_("Mistakes could not be looked for."), self._info.show):
+            try:
+                found = self._search.poll()
+            except LandmarkHeatmapError:
+                self._stop()
+                raise
+            if found is not None:
+                self._stop()
+                self._tell(found)
+
+    def _tell(self, found) -> None:
+        self._show(found.mistakes)
+        told = _("{count} cases were looked at; each finding is a reason to look, not a proof.")
+        if not found.mistakes:
+            told = _("Nothing was found in {count} cases.")
+        self._info.show(" ".join([told.format(count=found.cases), *found.notes]))
+
+    def _show(self, mistakes) -> None:
+        self._found, table = mistakes, self.ui.mistakesTable
+        table.clearSelection()
+        table.setRowCount(len(mistakes))
+        for row, each in enumerate(mistakes):
+            more = "..." if len(each.landmarks) > _NAMED else ""
+            size = "" if each.size is None else f"{rough(each.size)} {each.unit}"
+            names = ", ".join(each.landmarks[:_NAMED]) + more
+            for column, text in enumerate((each.case, names, size, each.kind)):
+                show_cell(table, row, column, text, each.reason)
+
+    def _chosen(self):
+        row = self.ui.mistakesTable.currentRow()
+        return self._found[row] if 0 <= row < len(self._found) else None
+
+    def _show_reason(self):
+        if self._chosen() is not None:
+            self._info.show(self._chosen().reason)
+
+    def _on_opened(self, row: int, column: int):
+        mistake = self._found[row]
+        if not mistake.case:
+            self._info.show(
+                _("This is of no case that could be opened. {why}").format(why=mistake.reason)
+            )
+            return
+        self.wanted.emit(mistake.case, mistake.landmarks[0] if mistake.landmarks else "")
