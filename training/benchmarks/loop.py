@@ -8,8 +8,9 @@ the loop the user gets the landmarks of the detector that is best at the moment,
 by more than MM, takes or leaves what is proposed to follow (one key), and confirms the rest with one key.
 The detectors are the product's: the registered cases from the first exported case on; a network that is
 trained on all exported cases for some minutes after every third, going on from the one before; and both
-together, with which the first case after a training begins. Later ones begin with what left the least to
-correct on the cases since, as `landmark-train starts` would tell. Writes clicks.csv and clicks.png.
+together. A case begins with what left the least to correct on the cases since the last training, which
+that network has not seen, as `landmark-train starts` would tell; the first one after a training with what
+was best before it. Writes clicks.csv and clicks.png.
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ class Spent:
 
 @dataclass
 class Loop:
-    """The user's dataset and network. wrong: of each start, landmarks off on the cases since."""
+    """The user's dataset and network. wrong: of each start, landmarks off on the cases since the last
+    training. trusted: the start that was best before it."""
 
     dataset: Path
     names: tuple
@@ -72,11 +74,10 @@ class Loop:
     minutes: float
     network: Path = None
     wrong: dict = field(default_factory=dict)
+    trusted: str = REGISTERED
 
     def best(self) -> str:
-        if self.network is None:
-            return REGISTERED
-        return min(self.wrong, key=self.wrong.get) if self.wrong else BOTH
+        return min(self.wrong, key=self.wrong.get) if self.wrong else self.trusted
 
 
 def main() -> None:
@@ -133,6 +134,7 @@ def export(case, dataset, name) -> None:
 def train(loop: Loop, output: Path) -> None:
     config = TrainConfig(minutes=loop.minutes)
     parent = None if loop.network is None else str(loop.network)
+    loop.trusted = loop.best()
     loop.network, loop.wrong = fit([loop.dataset], output, config, parent, **_QUIET), {}
 
 
