@@ -120,4 +120,8 @@ def _synthetic_hips(options) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    # Only a training has brought it along.
+    if f"{__package__}.parallel" in sys.modules:
+        sys.modules[f"{__package__}.parallel"].leave(code)
+    sys.exit(code)

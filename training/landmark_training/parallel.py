@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import atexit
 import datetime
-from contextlib import contextmanager
+import os
+import sys
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 
 import torch
@@ -89,6 +91,22 @@ def team() -> Team:
             raise LandmarkHeatmapError(f"The other processes are not found: {error}") from error
         atexit.register(distributed.destroy_process_group)
     return Team(here)
+
+
+def leave(code: int) -> None:
+    """End a process that has joined a team, at once; does nothing in one by itself.
+
+    Where the interpreter ends first, a thread of torch's that still waits for the others now and then
+    aborts a process that has done all it had to, and the launcher calls the whole run a failure.
+    """
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return
+    with suppress(RuntimeError):
+        distributed.destroy_process_group()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 @contextmanager
