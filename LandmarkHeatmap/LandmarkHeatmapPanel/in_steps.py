@@ -1,10 +1,18 @@
-"""What takes long and is made for the views, in steps between which the window lives."""
+"""What takes long, in steps between which the window lives; and what threads need for theirs."""
 
 from __future__ import annotations
+
+import time
 
 import qt
 
 from LandmarkHeatmapLib.following import is_there
+
+
+def let_threads_run() -> None:
+    """Whoever waits for a thread calls this from its timer: while the window waits for events, Python's
+    other threads stand still."""
+    time.sleep(0.001)
 
 
 class InSteps:

@@ -559,3 +559,16 @@ def wings_on_the_map(text: str, package: Path) -> set:
 def test_a_wing_that_the_map_lacks_is_seen():
     text = "| `training/a/` | pure |\n|---|---|\n| `b/`, `c.py` | uses `d.py` |\n\n| `e/` | f |"
     assert wings_on_the_map(text, ROOT / "training" / "a") == {"b/", "c.py"}
+
+
+def test_whoever_waits_for_a_thread_in_the_panel_lets_it_run():
+    """While Slicer's window waits for events, Python's other threads stand still; the host shows none of
+    that."""
+    waiting = [
+        path
+        for path in sorted((MODULE_FOLDER / PANEL).rglob("*.py"))
+        if "ThreadPoolExecutor" in path.read_text(encoding="utf-8")
+    ]
+    assert waiting
+    for path in waiting:
+        assert "let_threads_run()" in path.read_text(encoding="utf-8"), path

@@ -24,6 +24,7 @@ from LandmarkHeatmapLib.result.detection_result import DetectionResult
 from LandmarkHeatmapLib.result.publishing import PublishingSteps
 from LandmarkHeatmapLib.volumes import add_volume, ijk_to_ras, image_of
 
+from ..in_steps import let_threads_run
 from .jobs import Job, Outcome, Status
 from .questions import LastImage
 
@@ -97,8 +98,7 @@ class DetectionQueue:
             self._step = self._read
 
     def _look_in(self) -> None:
-        # While the window waits for events Python's other threads stand still: let them run.
-        time.sleep(0.001)
+        let_threads_run()
         if self.is_busy:
             self._trying(self._step)
 

@@ -15,6 +15,7 @@ from LandmarkHeatmapLib.case_at_work import image_to_open, open_case
 
 from ..detecting.jobs import Job
 from ..detecting.queue import DetectionQueue
+from ..in_steps import let_threads_run
 from ..section import Signal
 from .in_hand import release
 
@@ -91,6 +92,7 @@ class Ahead:
         self.queue.close()
 
     def _look_in(self) -> None:
+        let_threads_run()
         if self._reading is None or not self._reading.done():
             return
         try:

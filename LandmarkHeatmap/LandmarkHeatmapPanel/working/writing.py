@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import qt
+
+from ..in_steps import let_threads_run
 
 _INTERVAL_MS = 20
 
@@ -37,8 +38,7 @@ class Writing:
         self._threads.shutdown(wait=False)
 
     def _look_in(self) -> None:
-        # While the window waits for events Python's other threads stand still: let them run.
-        time.sleep(0.001)
+        let_threads_run()
         if self._future is not None and self._future.done():
             self._end()
 
