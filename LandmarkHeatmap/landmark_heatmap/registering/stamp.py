@@ -9,16 +9,22 @@ from .start_file import is_start_file, read_start
 
 
 def stamp(model):
-    """Another one when the file was written again, or a case of the dataset added or revised; None where
-    there is neither file nor dataset. Raises ModelFileError for a start file that cannot be read."""
+    """Another one when the file was written again, a case of the dataset added or revised, or its
+    landmarks changed; None where there is neither file nor dataset. Raises ModelFileError for a start
+    file that cannot be read."""
     path = Path(model)
     if is_dataset(path):
-        return tuple((case.name, revision.name) for case, revision in newest_revisions(path))
+        cases = ((case.name, revision.name) for case, revision in newest_revisions(path))
+        return _written(path / "dataset.json"), *cases
     if not path.is_file():
         return None
-    stat = path.stat()
-    own = stat.st_mtime_ns, stat.st_size
+    own = _written(path)
     if not is_start_file(path):
         return own
     named = read_start(path)
     return own, stamp(named.model), stamp(named.dataset)
+
+
+def _written(path: Path) -> tuple:
+    status = path.stat()
+    return status.st_mtime_ns, status.st_size

@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 from shapes import LANDMARKS, NAMES, SPACING, add_shape, errors_mm, quarter_turn, shape_image
 
+from landmark_heatmap.annotation.sets.draft import LandmarkSetDraft
+from landmark_heatmap.dataset.folder import read_landmark_set
+from landmark_heatmap.dataset.landmark_changes import change_landmarks
 from landmark_heatmap.errors import DatasetError, LandmarkHeatmapError, PredictionError
 from landmark_heatmap.registering import models, pairs
 from landmark_heatmap.registering.registrar import RegisteredStart
@@ -139,6 +142,15 @@ def test_another_case_is_another_model(dataset):
     add_shape(dataset, "two", bend=2)
     assert stamp(dataset) != before[0]
     assert RegisteredStart(dataset).atlas.identity.sha256 != before[1]
+
+
+def test_other_names_of_the_landmarks_are_another_model_too(dataset):
+    before = stamp(dataset)
+    draft = LandmarkSetDraft(read_landmark_set(dataset), is_in_use=True)
+    draft.rename(0, "Renamed")
+    change_landmarks(dataset, draft.to_set())
+    assert stamp(dataset) != before
+    assert RegisteredStart(dataset).atlas.landmarks.names[0] == "Renamed"
 
 
 def test_where_a_model_is_asked_for_a_dataset_will_do(dataset, tmp_path):
