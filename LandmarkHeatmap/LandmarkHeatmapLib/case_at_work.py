@@ -9,7 +9,7 @@ import numpy as np
 from landmark_heatmap.annotation.annotation_files import read_annotation
 from landmark_heatmap.annotation.landmarks import Annotation, LandmarkSet, PointState
 from landmark_heatmap.annotation.on_image import moved
-from landmark_heatmap.dataset.folder import read_landmark_set
+from landmark_heatmap.dataset.folder import read_landmark_set, revision_folder
 from landmark_heatmap.dataset.record import CaseRecord, Review, read_record
 from landmark_heatmap.errors import DatasetError
 from landmark_heatmap.images.geometry import Image, apply_affine
@@ -81,7 +81,7 @@ def reopened(volume_node, dataset, case: str, revision: int) -> DetectionResult:
 
     Raises DatasetError or AnnotationError for one that cannot be read.
     """
-    folder = Path(dataset) / "cases" / case / f"revision-{revision:03d}"
+    folder = revision_folder(Path(dataset) / "cases" / case, revision)
     landmarks = read_landmark_set(dataset)
     record = read_record(folder / "record.json").in_names_of(landmarks)
     annotation = in_volume(volume_node, read_annotation(folder / "landmarks.mrk.json", landmarks))

@@ -48,8 +48,6 @@ from landmark_training.starts import BOTH, NETWORK, REGISTERED
 # What a simulated user is taken to need, in seconds: to find and click a place; to drag a point that is
 # nearly there; to look at one that is right; to press a key. They are assumed, not measured.
 PLACE, DRAG, LOOK, KEY = 8.0, 5.0, 1.5, 1.0
-# Of a training on so few, what is held out is the next case.
-_QUIET = {"say": lambda line: None}
 
 
 @dataclass
@@ -135,7 +133,10 @@ def train(loop: Loop, output: Path) -> None:
     config = TrainConfig(minutes=loop.minutes)
     parent = None if loop.network is None else str(loop.network)
     loop.trusted = loop.best()
-    loop.network, loop.wrong = fit([loop.dataset], output, config, parent, **_QUIET), {}
+    loop.network, loop.wrong = (
+        fit([loop.dataset], output, config, parent, say=lambda line: None),
+        {},
+    )
 
 
 def corrected(case, loop: Loop) -> Spent:

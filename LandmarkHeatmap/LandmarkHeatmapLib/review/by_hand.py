@@ -77,8 +77,8 @@ def _taken(result, source, before: Snapshot) -> Snapshot:
             said[name] = their_said[theirs_name]
         if theirs_name in their_followed:
             entry = their_followed[theirs_name]
-            led = [ever.get(each, each) for each in entry["because_of"]]
-            followed[name] = {**entry, "because_of": [each for each in led if each is not None]}
+            led = result.landmarks.by_names_now(dict.fromkeys(entry["because_of"]))
+            followed[name] = {**entry, "because_of": list(led)}
     size = tuple(size_ijk(volume))
     affine = ijk_to_ras(volume)
     return Snapshot(positions, positions, tuple(statuses), said, affine, size, followed)

@@ -281,11 +281,12 @@ class TrainingSection(Section):
             select(self.ui.trainRunComboBox, str(run.folder))
         is_busy = any(s.goes_on for _r, s in looked_at)
         self.ui.trainRunComboBox.enabled = bool(looked_at)
-        self.ui.trainButton.enabled = bool(self._fit()) and not is_busy
+        is_asked = bool(self.ui.trainDatasetPathLineEdit.currentPath)
+        self.ui.trainButton.enabled = is_asked and not is_busy
         hint = _("Begin the training, in a process of its own. Go on working: it does not disturb.")
         if is_busy:
             hint = _("A training is going on: wait for its end, or cancel it.")
-        elif not self._fit():
+        elif not is_asked:
             hint = _("Choose a dataset folder first.")
         self.ui.trainButton.toolTip = hint
         self._show_buttons(run, state)

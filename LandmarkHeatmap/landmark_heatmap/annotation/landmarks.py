@@ -148,6 +148,13 @@ class LandmarkSet:
         now = {name: m.name for m in self.landmarks for name in (m.name, *m.formerly)}
         return {**{name: None for m in self.retired for name in (m.name, *m.formerly)}, **now}
 
+    def by_names_now(self, values: dict) -> dict:
+        """Values by name, by the names of now, less those of what is retired. A name that the set never
+        had stays."""
+        ever = self.names_ever
+        now = {name: ever.get(name, name) for name in values}
+        return {now[name]: value for name, value in values.items() if now[name] is not None}
+
     def index(self, name: str) -> int:
         """The channel of a landmark. Raises AnnotationError for a name that is not in the set."""
         if name not in self.names:
@@ -302,16 +309,9 @@ class Annotation:
         )
 
     def in_names_of(self, landmarks: LandmarkSet) -> Annotation:
-        """The same by the names that the landmarks have now, less those that are retired.
-
-        A name that the set never had stays.
-        """
-        now = {name: landmarks.names_ever.get(name, name) for name in self.points}
-        return Annotation(
-            {now[name]: point for name, point in self.points.items() if now[name] is not None},
-            {now[n]: each for n, each in self.read_as.items() if now[n] is not None},
-            self.unit,
-        )
+        """The same as LandmarkSet.by_names_now has it."""
+        points, read_as = map(landmarks.by_names_now, (self.points, self.read_as))
+        return Annotation(points, read_as, self.unit)
 
     @property
     def names(self) -> tuple:

@@ -16,7 +16,13 @@ from ..files import new_folder, rename_new, sha256_of, write_json
 from ..images.geometry import Image
 from ..images.imageio import read_image, storable_array, write_image
 from ..leftovers import temporary_prefix, tidy
-from .folder import check_case_name, newest_revision, newest_revisions, read_landmark_set
+from .folder import (
+    check_case_name,
+    newest_revision,
+    newest_revisions,
+    read_landmark_set,
+    revision_folder,
+)
 from .record import (
     STATES_OF_REVIEW,
     CaseRecord,
@@ -79,7 +85,7 @@ def add_case(
     while True:
         check_not_revised(case_folder, after)
         number = newest_revision(case_folder) if after is None else after
-        revision = case_folder / f"revision-{number + 1:03d}"
+        revision = revision_folder(case_folder, number + 1)
         try:
             with new_folder(revision) as temporary:
                 write_annotation(temporary / "landmarks.mrk.json", annotation)
@@ -163,7 +169,7 @@ def check_not_revised(case_folder: Path, after: int) -> None:
     newest = newest_revision(case_folder)
     if after is None or newest <= after:
         return
-    revision = case_folder / f"revision-{newest:03d}"
+    revision = revision_folder(case_folder, newest)
     who, when = read_by_whom(revision / "record.json")
     raise RevisedMeanwhileError(
         f"{who or 'Somebody'} has exported '{case_folder.name}' meanwhile ({revision.name},"

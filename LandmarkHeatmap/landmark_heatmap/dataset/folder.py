@@ -113,13 +113,14 @@ def read_landmark_set(folder) -> LandmarkSet:
 
 
 def _check_known(folder, existing: LandmarkSet, wanted: LandmarkSet) -> None:
-    unknown = [name for name in wanted.names if name not in existing.names_ever]
+    ever = existing.names_ever
+    unknown = [name for name in wanted.names if name not in ever]
     if unknown:
         raise DatasetError(
             f"The dataset '{folder}' has the landmarks {', '.join(existing.names)}, and not"
             f" {', '.join(unknown)}; choose another folder, or add them to the dataset's landmarks."
         )
-    if all(existing.names_ever[name] is None for name in wanted.names):
+    if all(ever[name] is None for name in wanted.names):
         raise DatasetError(
             f"In the dataset '{folder}' all of these landmarks are retired: {', '.join(wanted.names)}."
         )
@@ -129,6 +130,10 @@ def revision_number(path: Path) -> int:
     """The number of a revision by its folder's name, 0 if it is none."""
     named = _REVISION.fullmatch(path.name)
     return int(named[1]) if named else 0
+
+
+def revision_folder(case_folder: Path, number: int) -> Path:
+    return Path(case_folder) / f"revision-{number:03d}"
 
 
 def newest_revision(case_folder: Path) -> int:
@@ -142,4 +147,4 @@ def newest_revisions(folder):
     for case_folder in sorted(cases.iterdir()) if cases.is_dir() else ():
         number = newest_revision(case_folder)
         if number:
-            yield case_folder, case_folder / f"revision-{number:03d}"
+            yield case_folder, revision_folder(case_folder, number)

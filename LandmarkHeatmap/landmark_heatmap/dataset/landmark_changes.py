@@ -63,9 +63,10 @@ def change_landmarks(folder, landmarks: LandmarkSet) -> Changes:
 
 def _with_names_of_its_own(landmarks: LandmarkSet, before: LandmarkSet) -> LandmarkSet:
     """Without former names that this dataset never had: they would be taken for nothing."""
+    ever = before.names_ever
 
     def kept(marks) -> tuple:
-        formerly = (tuple(n for n in mark.formerly if n in before.names_ever) for mark in marks)
+        formerly = (tuple(n for n in mark.formerly if n in ever) for mark in marks)
         return tuple(replace(mark, formerly=each) for mark, each in zip(marks, formerly))
 
     return replace(landmarks, landmarks=kept(landmarks.landmarks), retired=kept(landmarks.retired))

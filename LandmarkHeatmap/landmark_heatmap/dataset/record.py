@@ -59,16 +59,12 @@ class CaseRecord:
         return Review.UNTOUCHED not in self.reviews.values()
 
     def in_names_of(self, landmarks: LandmarkSet) -> CaseRecord:
-        """The same by the names that the landmarks have now, less those that are retired."""
-        now = {name: landmarks.names_ever.get(name, name) for name in self.reviews}
+        """The same as LandmarkSet.by_names_now has it."""
         followed = {
-            landmarks.names_ever.get(name, name): tuple(
-                now.get(each, each) for each in led if now.get(each, each) is not None
-            )
-            for name, led in self.followed.items()
+            name: tuple(landmarks.by_names_now(dict.fromkeys(led)))
+            for name, led in landmarks.by_names_now(self.followed).items()
         }
-        reviews = {now[name]: review for name, review in self.reviews.items() if now[name]}
-        return replace(self, reviews=reviews, followed={n: f for n, f in followed.items() if n})
+        return replace(self, reviews=landmarks.by_names_now(self.reviews), followed=followed)
 
 
 def record_document(record, annotation, case_folder, image_name, landmarks) -> dict:
@@ -114,8 +110,8 @@ def corrected_names(record_path: Path, landmarks: LandmarkSet) -> frozenset:
     points = read_document(record_path, RECORD_SCHEMA).get("points")
     if not isinstance(points, dict) or not all(isinstance(p, dict) for p in points.values()):
         raise DatasetError(f"'{record_path}' does not say what was done to the points.")
-    corrected = (n for n, p in points.items() if p.get("review") == Review.CORRECTED.value)
-    return frozenset({landmarks.names_ever.get(name, name) for name in corrected} - {None})
+    now = landmarks.by_names_now(points)
+    return frozenset(n for n, p in now.items() if p.get("review") == Review.CORRECTED.value)
 
 
 def read_record(record_path: Path) -> CaseRecord:

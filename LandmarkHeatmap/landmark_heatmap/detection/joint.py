@@ -10,7 +10,7 @@ import numpy as np
 from ..annotation.doubt import BY_SHAPE
 from ..images.geometry import Grid, Image
 from ..model.belief_form import BeliefForm, uncalibrated
-from ..model.joint_shape import GATE, JointShape
+from ..model.joint_shape import GATE, Expected, JointShape
 from .belief import (
     Core,
     Word,
@@ -163,9 +163,35 @@ def words(seen, form: BeliefForm, shape: JointShape, grid: Grid, given=None) -> 
         if each.is_there and np.isfinite(square)
         else None
         for each, turn, peak, mean, covariance, square, mends in zip(
-            seen, turns, peaks, said.mean, said.covariance, said.square, said.mends
+            seen, turns, peaks, said.mean, said.covariance, said.square, mends_of(said)
         )
     ]
+
+
+def mends_of(said: Expected) -> np.ndarray:
+    """(L,) mm: by how much the errors of all others together are expected to shrink if a landmark is
+    placed right; 0 for one that is not there.
+
+    What is known of all of them together has the covariance P; of the others, once one is known, P less
+    what they share with it: the errors are as the roots of the traces.
+    """
+    spread, own, there = said.spread, said.own, said.there
+    index = np.flatnonzero(there)
+    count, d = len(index), own.shape[-1]
+    prior = spread[np.ix_(index, range(d), index, range(d))].reshape(count * d, -1)
+    noise = np.zeros((count, d, count, d))
+    noise[range(count), :, range(count), :] = own[index]
+    known = prior - prior @ np.linalg.solve(prior + noise.reshape(prior.shape), prior)
+    known = known.reshape(count, d, count, d)
+    traces = np.maximum(np.einsum("aiai->a", known), 0)
+    mends = np.zeros(len(own))
+    for number, landmark in enumerate(index):
+        shared = known[:, :, number, :]
+        inverse = np.linalg.inv(known[number, :, number, :] + 1e-9 * np.eye(d))
+        less = np.einsum("aij,jk,aik->a", shared, inverse, shared)
+        shrunk = np.sqrt(traces) - np.sqrt(np.maximum(traces - less, 0))
+        mends[landmark] = shrunk.sum() - shrunk[number]
+    return mends
 
 
 def sure(grid: Grid, dimension: int) -> np.ndarray:

@@ -39,13 +39,15 @@ _LEAST_WEIGHT = 1e-3
 class Expected:
     """Where all the others have each landmark. mean: (L, D). covariance: (L, D, D), of that alone.
     square: (L,), the Mahalanobis distance squared of what was given, its own covariance included.
-    All NaN where nothing is known. mends: (L,) mm, by how much the errors of all others together are
-    expected to shrink if a landmark is placed right; 0 for one that is not there."""
+    All NaN where nothing is known. spread: (L, D, L, D), own: (L, D, D), there: (L,), what it was made
+    of, along the shape's own axes: how they vary together, and how well each was known in the end."""
 
     mean: np.ndarray
     covariance: np.ndarray
     square: np.ndarray
-    mends: np.ndarray
+    spread: np.ndarray
+    own: np.ndarray
+    there: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +108,7 @@ class JointShape:
             (size * self.mean + mean) @ turn.T + pose.translation,
             np.einsum("ij,ljk,mk->lim", turn, covariance, turn),
             square,
-            _mends(spread, own, there),
+            *(spread, own, there),
         )
 
     def deviations(self, covariances) -> np.ndarray:
@@ -262,27 +264,6 @@ def _robust(apart, spread, own, there, given, more) -> tuple:
         square = _squares(apart - mean, covariance + own)
         last, more = more, _unsure(square, np.nan_to_num(covariance) + own, there & ~given)
     return mean, covariance, square, own + last
-
-
-def _mends(spread, own, there) -> np.ndarray:
-    """(L,): see Expected. What is known of all of them together has the covariance P; of the others, once
-    one is known, P less what they share with it: the errors are as the roots of the traces."""
-    index = np.flatnonzero(there)
-    count, d = len(index), own.shape[-1]
-    prior = spread[np.ix_(index, range(d), index, range(d))].reshape(count * d, -1)
-    noise = np.zeros((count, d, count, d))
-    noise[range(count), :, range(count), :] = own[index]
-    known = prior - prior @ np.linalg.solve(prior + noise.reshape(prior.shape), prior)
-    known = known.reshape(count, d, count, d)
-    traces = np.maximum(np.einsum("aiai->a", known), 0)
-    mends = np.zeros(len(own))
-    for number, landmark in enumerate(index):
-        shared = known[:, :, number, :]
-        inverse = np.linalg.inv(known[number, :, number, :] + 1e-9 * np.eye(d))
-        less = np.einsum("aij,jk,aik->a", shared, inverse, shared)
-        shrunk = np.sqrt(traces) - np.sqrt(np.maximum(traces - less, 0))
-        mends[landmark] = shrunk.sum() - shrunk[number]
-    return mends
 
 
 def _unsure(square, covariance, doubtful) -> np.ndarray:

@@ -9,7 +9,13 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..dataset.documents import RECORD_SCHEMA, read_document
-from ..dataset.folder import newest_revisions, read_landmark_set, revision_number
+from ..dataset.folder import (
+    newest_revision,
+    newest_revisions,
+    read_landmark_set,
+    revision_folder,
+    revision_number,
+)
 from ..dataset.record import Review, image_name_in
 from ..errors import LandmarkHeatmapError
 from . import beside
@@ -77,9 +83,7 @@ class Worklist:
 
     def entries(self) -> list:
         """An Entry for each case, by title. Raises OSError for a dataset that cannot be read."""
-        names = set(beside.names_in(self.dataset))
-        locks, clock = numbers_by_case(names), beside.clock_of(self.dataset)
-        known = _Known(self.dataset, names, locks, clock, self._retired())
+        known = self._known()
         newest = {case.name: revision for case, revision in newest_revisions(self.dataset)}
         found = [
             self._entry(case, newest.get(case), known)
@@ -88,8 +92,17 @@ class Worklist:
         return sorted(found, key=lambda entry: (entry.title.lower(), entry.title))
 
     def entry(self, case: str):
-        """The Entry of a case, or None."""
-        return next((each for each in self.entries() if each.case == case), None)
+        """The Entry of a case, or None. Asks the disk of this one alone."""
+        folder = self.dataset / "cases" / case
+        number = newest_revision(folder)
+        if not number and case not in self._sources:
+            return None
+        return self._entry(case, revision_folder(folder, number) if number else None, self._known())
+
+    def _known(self) -> _Known:
+        names = set(beside.names_in(self.dataset))
+        locks, clock = numbers_by_case(names), beside.clock_of(self.dataset)
+        return _Known(self.dataset, names, locks, clock, self._retired())
 
     def _retired(self) -> set:
         """The names of landmarks that are annotated no more: whoever left one untouched left nothing."""

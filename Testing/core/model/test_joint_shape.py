@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from landmark_heatmap.detection.joint import mends_of
 from landmark_heatmap.model.joint_shape import GATE, fit_joint_shape, merged
 
 SCATTER = 0.4
@@ -139,9 +140,9 @@ def test_placing_an_unsure_landmark_mends_the_unsure_ones_that_go_with_it(dimens
     own = sure(case)
     own[:3] = 25.0 * np.eye(dimension)
     case = np.where(np.arange(len(case))[:, None] == 8, np.nan, case)
-    mends = shape.expected(case, own).mends
+    mends = mends_of(shape.expected(case, own))
     assert mends[8] == 0
     assert min(mends[0], mends[1]) > 3 * mends[2]
     # What all are sure of mends little.
     assert mends[0] > 3 * mends[3:8].max()
-    assert shape.expected(case, sure(case)).mends.max() < 0.1 * mends[0]
+    assert mends_of(shape.expected(case, sure(case))).max() < 0.1 * mends[0]

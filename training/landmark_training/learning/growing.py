@@ -29,6 +29,12 @@ _LOG_ODDS = 3.0
 # the others' motion (a share of the shape's size) and what of that is noise, and as how many cases the
 # others' variance counts.
 _FEWEST_CASES, _FEWEST_LANDMARKS, _REACH, _NUGGET, _USUAL_CASES = 2, 4, 0.6, 0.1, 2
+# The weights of a network that have a column, and those that have a row, a landmark.
+_ENTERING = "joint.enter.weight"
+_OF_LANDMARKS = (
+    *("local.weight", "local.bias", "nowhere.weight", "nowhere.bias"),
+    *("joint.leave.weight", "joint.leave.bias", "condition.weight"),
+)
 
 
 def grown(model: Model, going_on: Continued) -> Model:
@@ -64,14 +70,6 @@ def _grown_network(network, stage, before):
             state[name] = _rows(state[name], before)
     new.load_state_dict(state)
     return new.eval()
-
-
-_ENTERING = "joint.enter.weight"
-# What has a row a landmark.
-_OF_LANDMARKS = (
-    *("local.weight", "local.bias", "nowhere.weight", "nowhere.bias"),
-    *("joint.leave.weight", "joint.leave.bias", "condition.weight"),
-)
 
 
 def _rows(old: torch.Tensor, before) -> torch.Tensor:
@@ -127,24 +125,33 @@ def begin_channels(networks, cases, going_on: Continued) -> None:
             rows = network.state_dict().get(name)
             if rows is not None and not is_new.all():
                 rows[is_new] = rows[~is_new].mean(0)
-    for channel in np.flatnonzero(is_new.numpy()):
-        _begin_channel(networks[0], cases, int(channel))
+    _begin_coarse(networks[0], cases, np.flatnonzero(is_new.numpy()).tolist())
 
 
-def _begin_channel(network, cases, channel: int) -> None:
-    placed = [c for c in cases if not torch.isnan(c.centred_mm[channel]).any()][:_MOST_CASES]
-    if not placed:
-        return
-    told = []
-    for case in placed:
+def _begin_coarse(network, cases, channels) -> None:
+    placed = {
+        channel: [c for c in cases if not torch.isnan(c.centred_mm[channel]).any()][:_MOST_CASES]
+        for channel in channels
+    }
+    channels = [channel for channel in channels if placed[channel]]
+    looked_at = [(case, [c for c in channels if case in placed[c]]) for case in cases]
+    looked_at = [(case, which) for case, which in looked_at if which]
+    told, totals = ({channel: [] for channel in channels} for _ in range(2))
+    for case, which in looked_at:
         features = _features_of(network, case)
         some = torch.linspace(0, features.shape[1] - 1, min(features.shape[1], _VOXELS)).long()
-        at = torch.tensor([_voxel_of(case, channel)])
-        told.append(features[:, torch.cat([at, some])])
-    weight = _best_weight(torch.stack(told))
-    totals = [torch.logsumexp(weight @ _features_of(network, case), 0) for case in placed]
-    network.local.weight[channel] = weight.reshape(network.local.weight[channel].shape)
-    network.local.bias[channel] = _LOG_ODDS - torch.stack(totals).mean()
+        for channel in which:
+            at = torch.tensor([_voxel_of(case, channel)])
+            told[channel].append(features[:, torch.cat([at, some])])
+    weights = {channel: _best_weight(torch.stack(told[channel])) for channel in channels}
+    # The features of all cases would not fit into memory: they are computed once more.
+    for case, which in looked_at:
+        features = _features_of(network, case)
+        for channel in which:
+            totals[channel].append(torch.logsumexp(weights[channel] @ features, 0))
+    for channel, weight in weights.items():
+        network.local.weight[channel] = weight.reshape(network.local.weight[channel].shape)
+        network.local.bias[channel] = _LOG_ODDS - torch.stack(totals[channel]).mean()
 
 
 @torch.enable_grad()
