@@ -78,8 +78,10 @@ class ModelList:
 
     def _description(self, path):
         try:
-            # A case that is added to a dataset changes the folder of its cases.
-            changed = (path / "cases" if is_registered(path) else path).stat().st_mtime_ns
+            # A case that is added to a dataset changes the folder of its cases, and other landmarks the
+            # file that says which they are; which revision is the newest is nothing that the list shows.
+            places = (path / "cases", path / "dataset.json") if is_registered(path) else (path,)
+            changed = tuple(each.stat().st_mtime_ns for each in places)
             if self._read.get(path, (None,))[0] != changed:
                 self._read[path] = (changed, describe(path))
         except (OSError, LandmarkHeatmapError) as error:

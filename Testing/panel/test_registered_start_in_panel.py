@@ -3,6 +3,9 @@
 import pytest
 from shapes import LANDMARKS, add_shape
 
+from landmark_heatmap.annotation.sets.draft import LandmarkSetDraft
+from landmark_heatmap.dataset.folder import read_landmark_set
+from landmark_heatmap.dataset.landmark_changes import change_landmarks
 from landmark_heatmap.errors import DatasetError
 
 
@@ -45,3 +48,14 @@ def test_any_dataset_can_be_added_but_an_empty_one(host, panel, tmp_path):
     create_dataset(tmp_path / "empty", LANDMARKS)
     with pytest.raises(DatasetError, match="no cases yet"):
         panel.logic.addModel(tmp_path / "empty")
+
+
+def test_the_list_has_the_landmarks_as_they_are_called_now(host, panel, tmp_path):
+    add_shape(tmp_path / "wings", "one")
+    key = panel.logic.addModel(tmp_path / "wings")
+    assert "wings" in "".join(offered(panel))  # which was read before
+    draft = LandmarkSetDraft(read_landmark_set(tmp_path / "wings"), is_in_use=True)
+    draft.rename(0, "Renamed")
+    change_landmarks(tmp_path / "wings", draft.to_set())
+    (names,) = [each.landmarks.names for k, _path, each in panel.logic.models() if k == key]
+    assert names[0] == "Renamed"
