@@ -186,3 +186,23 @@ def test_a_command_changes_them_and_shows_what_they_are(dataset, capsys):
     assert told[3:] == ["Caput_L (formerly Head_L): left", "Head_R", "Sacrum: its tip"]
     assert main(["dataset", "landmarks", str(dataset), "--retire", "Knee"]) != 0
     assert "'Knee' is not one of the landmarks" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"landmarks": [{"name": "A", "formerly": "B"}]},
+        {"landmarks": [{"name": "A", "formerly": [3]}]},
+        {"landmarks": [{"name": "A", "formerly": ["B"]}, {"name": "B"}]},
+        {"landmarks": [{"name": "A"}], "retired": "B"},
+        {"landmarks": [{"name": "A"}], "retired": [{"name": "A"}]},
+        {"landmarks": [{"name": "A"}], "retired": [{"definition": "of nothing"}]},
+    ],
+)
+def test_a_damaged_history_of_names_is_refused_and_never_guessed_at(dataset, damage):
+    path = dataset / "dataset.json"
+    document = json.loads(path.read_text())
+    path.write_text(json.dumps({**document, "landmark_set": damage}))
+    with pytest.raises(DatasetError, match="no usable landmark set"):
+        read_landmark_set(dataset)
+    assert check_dataset(dataset) != []
