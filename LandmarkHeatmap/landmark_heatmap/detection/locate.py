@@ -103,8 +103,10 @@ def grid_mm(position_kji, grid: Grid, stage: Stage) -> np.ndarray:
 
 def find_peaks(heatmap: np.ndarray, grid: Grid, sigma_mm: float) -> list:
     """Voxel indices (k, j, i) of up to three peaks, the highest first, three sigma apart."""
-    peaks = [np.unravel_index(np.argmax(heatmap), heatmap.shape)]
-    candidates = local_maxima(heatmap, LOWEST_PEAK * heatmap[peaks[0]])
+    tops = heatmap.max(axis=2)
+    k, j = np.unravel_index(np.argmax(tops), tops.shape)
+    peaks = [(k, j, np.argmax(heatmap[k, j]))]
+    candidates = local_maxima(heatmap, LOWEST_PEAK * heatmap[peaks[0]], tops)
     while len(peaks) < _MOST_PEAKS:
         apart_mm = (candidates - peaks[-1]) * grid.spacing_mm[::-1]
         candidates = candidates[(apart_mm**2).sum(1) > (3 * sigma_mm) ** 2]
@@ -135,12 +137,15 @@ def nearest_peak(heatmap: Image, position_lps):
     return grid.to_lps(decode_peak(values, nearest)[::-1])
 
 
-def local_maxima(heatmap: np.ndarray, lowest: float) -> np.ndarray:
+def local_maxima(heatmap: np.ndarray, lowest: float, tops=None) -> np.ndarray:
     """Indices (N, 3) of the voxels above `lowest` that no neighbour exceeds, corners included.
 
-    Nearly all of a heatmap is below, so that only few voxels are looked at.
+    tops: (K, J), the maxima of the rows, if they are known. Nearly all of a heatmap is below, so that
+    beside them only few voxels are looked at.
     """
-    candidates = np.argwhere(heatmap > lowest)
+    rows = np.argwhere((heatmap.max(axis=2) if tops is None else tops) > lowest)
+    row, i = np.nonzero(heatmap[tuple(rows.T)] > lowest)
+    candidates = np.column_stack([rows[row], i])
     last = np.array(heatmap.shape) - 1
     for step in _NEIGHBOURS:
         # At the border this is a nearer neighbour, or the voxel itself.
