@@ -178,8 +178,17 @@ def smoothed(core: Core, values, sigma_mm: float, shift_mm=(0, 0, 0), cut=_CUT) 
         apart = (wanted[:, None] - index) * spacing - shift_mm[axis]
         kernel = np.exp(-0.5 * (apart / sigma_mm) ** 2)
         kernel = (kernel / np.maximum(kernel.sum(0), 1e-30)).astype(np.float32)
-        values = np.moveaxis(np.tensordot(kernel, values, (1, axis)), 0, axis)
+        values = _along(kernel, values, axis)
     return values, pads
+
+
+def _along(matrix: np.ndarray, values: np.ndarray, axis: int) -> np.ndarray:
+    """The product of a matrix (m, n) with all lines of n values along an axis."""
+    before, after = values.shape[:axis], values.shape[axis + 1 :]
+    if not after:
+        return values @ matrix.T
+    lines = values.reshape(math.prod(before), values.shape[axis], math.prod(after))
+    return (matrix @ lines).reshape(*before, len(matrix), *after)
 
 
 def position_of(core: Core, form: BeliefForm) -> np.ndarray:

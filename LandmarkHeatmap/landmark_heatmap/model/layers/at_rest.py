@@ -29,11 +29,12 @@ def convolved(layer, x: torch.Tensor) -> torch.Tensor:
     """layer(x), by a matrix product or by oneDNN where torch would take a loop of its own that is many
     times slower.
 
-    It does so for one small volume, as the lower levels of a U-Net are, and where the kernel is one voxel.
+    It does so for one small volume, as the lower levels of a U-Net are, and for kernels of one voxel.
     """
     if _is_of_one_voxel(layer):
-        y = torch.matmul(layer.weight.flatten(1), x.flatten(2))
-        return y.add_(layer.bias[:, None]).view(len(x), -1, *x.shape[2:])
+        weight = layer.weight.flatten(1).expand(len(x), -1, -1)
+        y = torch.baddbmm(layer.bias[:, None], weight, x.flatten(2))
+        return y.view(len(x), -1, *x.shape[2:])
     if x.ndim != 5 or len(x) != 1 or not torch.backends.mkldnn.is_available():
         return layer(x)
     return torch.mkldnn_convolution(
