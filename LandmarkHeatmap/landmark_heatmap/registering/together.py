@@ -1,7 +1,7 @@
 """A network and registered cases, one answer: where both agree, their mean; where not, one's word.
 
-With few cases a network is the more exact of the two where it is right, and now and then it is on another
-structure altogether; registration is seldom far off, and seldom exact. Each counts by the square of what it
+With few cases a network is the more exact of the two where it is right, and now and then it is on
+another structure altogether; registration is seldom far off, and seldom exact. Each counts by the square of what it
 expects to be off, as two measurements do: so one that knows little does not spoil the mean. Where the two
 were judged on cases left out, what they expect is scaled to that (trust.py).
 """
@@ -34,8 +34,8 @@ _OF_THE_WAY = 0.25
 class Together:
     """What Predictor is to a model file, for a model and the cases of a dataset.
 
-    predictor: of the network. start: a RegisteredStart. trust: how far each can be believed. Landmarks that
-    only one of them knows are told by that one alone.
+    predictor: of the network. start: a RegisteredStart. trust: how far each can be believed. Landmarks
+    that only one of them knows are told by that one alone.
     """
 
     def __init__(self, predictor, start: RegisteredStart, trust: Trust = UNMEASURED):

@@ -1,7 +1,7 @@
-"""How far the words of a network and of registered cases can be trusted, measured on cases left out.
+"""How far what a network and registered cases say can be trusted, measured on cases left out.
 
-Each says of each landmark how far off it may be, and few cases make that a guess. Where a person has judged
-cases that neither has learnt from, the guess is scaled to what came of it.
+Each says of each landmark how far off it may be, and with few cases that is a guess. Where a person has
+judged cases that neither has learnt from, the guess is scaled to what came of it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ class Trust:
     network_apart: bool = False
 
 
-UNMEASURED = Trust()
+# A network of few cases knows least how far off it is, and registered cases expect too much rather than
+# too little (training/BENCHMARKS.md): while nobody has judged them, the cases are the ones to believe.
+UNMEASURED = Trust(network=2.0)
 
 
 def measured(network, registered) -> Trust:
@@ -40,8 +42,9 @@ def measured(network, registered) -> Trust:
     LPS and mm)."""
     if not network:
         return UNMEASURED
-    scales, lost = zip(*(_scale_and_lost(pairs) for pairs in (network, registered)))
-    return Trust(*scales, len(network), network_apart=bool(lost[0] < lost[1]))
+    ours, ours_lost = _scale_and_lost(network, UNMEASURED.network)
+    theirs, theirs_lost = _scale_and_lost(registered, UNMEASURED.registered)
+    return Trust(ours, theirs, len(network), network_apart=ours_lost < theirs_lost)
 
 
 def expected_of(point: LandmarkPrediction) -> float:
@@ -51,9 +54,10 @@ def expected_of(point: LandmarkPrediction) -> float:
     return max(point.sigma_mm or 1.0, 1e-6)
 
 
-def _scale_and_lost(pairs) -> tuple:
+def _scale_and_lost(pairs, guess: float) -> tuple:
     errors = np.array([np.linalg.norm(point.position_lps - truth) for point, truth in pairs])
     expected = np.array([expected_of(point) for point, _ in pairs])
     ratio = max(float(np.median(errors / expected)) / _MEDIAN_OF_MEAN, 1e-3)
-    scale = math.exp(math.log(ratio) * len(pairs) / (len(pairs) + _GUESSED))
+    known = len(pairs) / (len(pairs) + _GUESSED)
+    scale = math.exp(known * math.log(ratio) + (1 - known) * math.log(guess))
     return scale, float(np.mean(errors > _LOST * scale * expected))

@@ -26,14 +26,19 @@ def point(at, expected_mm, name="Tip", presence=1.0):
 
 
 def test_where_both_agree_the_surer_one_counts_more():
-    position, _ = together(point((0, 0, 0), 1.0), point((4, 0, 0), 2.0), 3)
+    position, _ = together(point((0, 0, 0), 1.0), point((4, 0, 0), 2.0), 3, Trust())
     assert position[0] == pytest.approx(0.8)
-    position, _ = together(point((0, 0, 0), 2.0), point((4, 0, 0), 2.0), 3)
+    position, _ = together(point((0, 0, 0), 2.0), point((4, 0, 0), 2.0), 3, Trust())
     np.testing.assert_allclose(position, (2, 0, 0))
 
 
+def test_while_nobody_has_judged_the_network_the_cases_count_more():
+    position, _ = together(point((0, 0, 0), 1.0), point((4, 0, 0), 1.0), 3)
+    assert position[0] == pytest.approx(3.2)
+
+
 def test_one_that_says_that_it_is_far_off_hardly_counts():
-    position, _ = together(point((30, 0, 0), 30.0), point((0, 0, 0), 1.0), 3)
+    position, _ = together(point((30, 0, 0), 30.0), point((0, 0, 0), 1.0), 3, Trust())
     assert position[0] == pytest.approx(30 / 901)
 
 
@@ -57,7 +62,7 @@ def test_what_was_measured_on_cases_left_out_counts_more_than_what_each_says_of_
 
 def test_few_landmarks_change_the_trust_little_and_none_not_at_all():
     one = measured([(point((9, 0, 0), 1.0), (0, 0, 0))], [(point((1, 0, 0), 1.0), (0, 0, 0))])
-    assert 1 < one.network < 1.5
+    assert 2 < one.network < 2.5
     assert measured([], []) == UNMEASURED
 
 
