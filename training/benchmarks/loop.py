@@ -65,8 +65,8 @@ class Spent:
 @dataclass
 class Loop:
     """The user's dataset and network. wrong: of each start, landmarks off on the cases since the last
-    training. trusted: the start that was best before it. judged: of each landmark of these cases, what the
-    network and what the registered cases said, each with the truth."""
+    training. trusted: the start that was best before it. judged: of each landmark of these cases, what
+    the network and what the registered cases said, each with the truth."""
 
     dataset: Path
     names: tuple
