@@ -1,9 +1,9 @@
 """A network and registered cases, one answer: where both agree, their mean; where not, one's word.
 
 With few cases a network is the more exact of the two where it is right, and now and then it is on
-another structure altogether; registration is seldom far off, and seldom exact. Each counts by the square of what
-it expects to be off, as two measurements do: so one that knows little does not spoil the mean. Where the
-two were judged on cases left out, what they expect is scaled to that (trust.py).
+another structure altogether; registration is seldom far off, and seldom exact. Each counts by the square
+of what it expects to be off, as two measurements do: so one that knows little does not spoil the mean.
+Where the two were judged on cases left out, what they expect is scaled to that (trust.py).
 """
 
 from __future__ import annotations
