@@ -69,7 +69,7 @@ class Grid:
     @property
     def spacing_mm(self) -> np.ndarray:
         """The distance between neighbouring voxels along i, j, k: shape (3,), mm."""
-        return np.linalg.norm(self.ijk_to_lps[:3, :3], axis=0)
+        return _lengths(self.ijk_to_lps[:3, :3])
 
     @property
     def directions(self) -> np.ndarray:
@@ -165,12 +165,17 @@ def checked_affine(matrix) -> np.ndarray:
         raise GeometryError(f"An affine needs the shape (4, 4), got {matrix.shape}.")
     if not np.isfinite(matrix).all() or (abs(matrix[3] - _LAST_ROW) > _LAST_ROW_OFF).any():
         raise GeometryError(f"Not an affine of finite numbers: {matrix.tolist()}.")
-    spacing = np.linalg.norm(matrix[:3, :3], axis=0)
+    spacing = _lengths(matrix[:3, :3])
     # The determinant relative to the spacings says how far from flat the voxel is.
     if min(spacing) <= 0 or abs(np.linalg.det(matrix[:3, :3] / spacing)) < 1e-6:
         raise GeometryError(f"The affine squeezes voxels flat: {matrix.tolist()}.")
     matrix.setflags(write=False)
     return matrix
+
+
+def _lengths(columns: np.ndarray) -> np.ndarray:
+    """Of each column: what numpy.linalg.norm gives, in a fraction of its time; it is asked for often."""
+    return np.sqrt((columns * columns).sum(axis=0))
 
 
 def in_pixels(image: Image) -> Image:
