@@ -134,6 +134,19 @@ def test_where_something_learns_nothing_is_overwritten():
     assert torch.equal(voxels, before)
 
 
+def test_the_joint_part_makes_no_copy_of_all_landmarks_on_a_gpu_either(monkeypatch):
+    joint, voxels = Joint(NetworkConfig(3, 5, (4, 6), 6, 1)), some(2, 1, 5, 8, 8, 8)
+    nn.init.normal_(joint.leave.weight)
+    features = some(3, 1, 6, 4, 4, 4)
+    learning = joint(voxels, features).detach()
+    # What is not at rest takes the way of a GPU.
+    monkeypatch.setattr(at_rest, "is_at_rest", lambda x: False)
+    with torch.no_grad():
+        found = joint(voxels, features)
+    close(found, learning)
+    assert found.data_ptr() == voxels.data_ptr()
+
+
 @pytest.mark.parametrize("kind", [torch.float64, torch.bfloat16])
 def test_what_is_not_of_float32_is_left_to_torch(kind):
     block, x = Residual(3, 2, 3).to(kind), some(0, 1, 2, 4, 5, 6).to(kind)

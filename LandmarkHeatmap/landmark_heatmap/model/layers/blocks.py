@@ -98,13 +98,24 @@ class Joint(nn.Module):
         x = self.enter(x)
         for convolution, norm in self.wide:
             x = x + functional.leaky_relu(norm(_learned(convolution, x)), _SLOPE)
-        small = self.leave(x).float()
-        return voxels + functional.interpolate(
+        leave = self.leave(x).float()
+        if torch.is_grad_enabled():
+            return voxels + self._enlarged(leave, voxels)
+        # On a GPU: all landmarks at once would be a copy of them all.
+        for landmark in range(voxels.shape[1]):
+            part = slice(landmark, landmark + 1)
+            voxels[:, part] += self._enlarged(leave[:, part], voxels)
+        return voxels
+
+    def _enlarged(self, small: torch.Tensor, voxels: torch.Tensor) -> torch.Tensor:
+        return functional.interpolate(
             small, size=voxels.shape[2:], mode=self.mode, align_corners=False
         )
 
     def _shares(self, voxels: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
         """The share of all of a landmark's probability that falls into each coarse cell."""
+        if not torch.is_grad_enabled():
+            return at_rest.shares_in_cells(voxels.float(), features.shape[2:])
         cells = voxels[0, 0].numel() / features[0, 0].numel()
         probabilities = functional.softmax(voxels.float().flatten(2), 2).view_as(voxels)
         return at_rest.adaptive_mean(probabilities, features.shape[2:]) * cells
