@@ -56,7 +56,7 @@ def _starts(options: argparse.Namespace) -> int:
     print(printable(told(found), lines=True))
     if options.write:
         try:
-            write_start(options.write, options.model, options.data)
+            write_start(options.write, options.model, options.data, found.trust)
         except FileExistsError as error:
             raise DatasetError(
                 f"'{options.write}' is there already; choose another name."
