@@ -8,12 +8,15 @@ from pathlib import Path
 from places import ROOT
 
 START = ROOT / "README.md"
-# What is made here, and is no document of the project.
-_MADE = ("build", "demo-output")
+# What is made here, and is no document of the project: environments, HTML, what the demo writes.
+_MADE = re.compile(r"\..*|build|demo-output.*")
 DOCUMENTS = [
     path
-    for path in sorted(ROOT.rglob("*.md"))
-    if not any(part.startswith((".", *_MADE)) for part in path.relative_to(ROOT).parts)
+    for top in sorted(ROOT.iterdir())
+    if not _MADE.fullmatch(top.name)
+    for path in ([top] if top.is_file() else sorted(top.rglob("*.md")))
+    if path.suffix == ".md"
+    and not any(part.startswith(".") for part in path.parts[len(ROOT.parts) :])
 ]
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
