@@ -17,6 +17,8 @@ _DOTS_PER_INCH, _POINTS_PER_INCH = 144, 72
 _SIZE, _LETTER, _MARGIN = 8.0, 11.0, 16.0
 # A landmark is named in a slice that is no farther from it.
 _NEAR_MM = 3.0
+# How large heatmaps are around their points in the 3D view, in typographic points.
+_BALL = 13.0
 
 
 def slice_with_names(view, names, positions_ras) -> np.ndarray:
@@ -41,12 +43,13 @@ def front_with_names(view, names, positions_ras) -> np.ndarray:
             view.renderer.SetWorldPoint(*position, 1.0)
             view.renderer.WorldToDisplay()
             shown[name] = np.array(view.renderer.GetDisplayPoint()[:2])
-    return labelled(pixels, shown, [[-1, 0, 0], [0, 0, 1]], None)
+    return labelled(pixels, shown, [[-1, 0, 0], [0, 0, 1]], None, _BALL)
 
 
-def labelled(pixels: np.ndarray, named: dict, directions, mm_per_pixel) -> np.ndarray:
+def labelled(pixels: np.ndarray, named: dict, directions, mm_per_pixel, ring=0.0) -> np.ndarray:
     """pixels: (height, width, 3). named: name to its pixel from the lower left corner. directions: where
-    right and up lead in RAS. mm_per_pixel: None for no scale."""
+    right and up lead in RAS. mm_per_pixel: None for no scale. ring: how far from its point, in
+    typographic points, a name would hide what is shown of it."""
     height, width = pixels.shape[:2]
     figure = new_figure(width / _DOTS_PER_INCH, height / _DOTS_PER_INCH)
     figure.set_layout_engine("none")
@@ -59,7 +62,7 @@ def labelled(pixels: np.ndarray, named: dict, directions, mm_per_pixel) -> np.nd
     panel = np.array([width, height]) / unit
     _draw_letters(axes, directions)
     bar = None if mm_per_pixel is None else _draw_scale(axes, mm_per_pixel, width, height)
-    _draw_names(axes, named, panel, unit, _reserved(*panel, bar and bar / unit))
+    _draw_names(axes, named, panel, unit, _reserved(*panel, bar and bar / unit), ring)
     figure.canvas.draw()
     return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
 
@@ -110,7 +113,7 @@ def _reserved(width: float, height: float, bar) -> list:
     return boxes if bar is None else [*boxes, (0, 0.9 * height, 0.03 * width + bar + 4, height)]
 
 
-def _draw_names(axes, named: dict, panel, unit: float, reserved) -> None:
+def _draw_names(axes, named: dict, panel, unit: float, reserved, ring: float) -> None:
     height = panel[1] * unit
     inside = {
         name: np.array([x, height - 1 - y])
@@ -119,7 +122,8 @@ def _draw_names(axes, named: dict, panel, unit: float, reserved) -> None:
     }
     extents = [np.add(_text_size(name), (4, 1)) for name in inside]
     points = np.reshape(list(inside.values()), (-1, 2))
-    centres, _ = place_labels(points / unit, extents, panel, reserved, FARTHEST)
+    around = [(*(point - ring), *(point + ring)) for point in points / unit if ring]
+    centres, _ = place_labels(points / unit, extents, panel, [*reserved, *around], FARTHEST)
     for name, point, centre in zip(inside, points, centres * unit):
         axes.plot(*zip(point, centre), color="white", linewidth=0.6)
         text = axes.text(*centre, name, fontsize=_SIZE, color="cyan", ha="center", va="center")
