@@ -5,6 +5,7 @@ docs/README.md links to, under its headings.
 """
 
 import re
+import shutil
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -41,4 +42,10 @@ def setup(app) -> None:
         if name == root_doc:
             source[0] += f"\n\n{sidebar()}\n"
 
+    def add_index(app, error):
+        """What a web server shows of a folder is the front page."""
+        if error is None and app.builder.format == "html":
+            shutil.copy(Path(app.outdir) / "README.html", Path(app.outdir) / "index.html")
+
     app.connect("source-read", add_sidebar)
+    app.connect("build-finished", add_index)

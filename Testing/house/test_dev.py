@@ -161,7 +161,7 @@ def build_with(tmp_path, readme: str):
 def test_documents_that_are_right_are_built(tmp_path):
     done = build_with(tmp_path, "and more")
     assert (done.returncode, done.stderr) == (0, "")
-    html = (tmp_path / "build" / "docs" / "README.html").read_text(encoding="utf-8")
+    html = (tmp_path / "build" / "docs" / "index.html").read_text(encoding="utf-8")
     assert 'href="b.html#further"' in html and ">One<" in html
 
 

@@ -56,7 +56,7 @@ CHECKS = (("ruff", "check", "."), ("ruff", "format", "--check", "."), BUILD)
 def docs(arguments) -> int:
     code = _first_failure((("handbook.reference",), BUILD))
     if code == 0:
-        print(f"Open {(HTML / 'README.html').relative_to(ROOT).as_posix()}")
+        print(f"Open {(HTML / 'index.html').relative_to(ROOT).as_posix()}")
     return code
 
 
