@@ -63,6 +63,15 @@ def size_ijk(volume_node) -> list:
     return [0, 0, 0] if data is None else list(data.GetDimensions())
 
 
+def file_of(volume_node):
+    """The path of the one file that a volume was read from and still is; else None."""
+    storage = volume_node.GetStorageNode()
+    if storage is None or storage.GetNumberOfFileNames() > 1 or volume_node.GetModifiedSinceRead():
+        return None
+    path = storage.GetFullNameFromFileName() if storage.GetFileName() else ""
+    return Path(path) if path else None
+
+
 def component_note(volume_node) -> str:
     """Which part of a volume with several components `image_of` takes; empty for just one."""
     data = volume_node.GetImageData()
