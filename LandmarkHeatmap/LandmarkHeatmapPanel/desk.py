@@ -105,7 +105,7 @@ class Desk(VTKObservationMixin):
         self.landmark_set.begun.connect(self._annotate)
         self.journal.restored.connect(self._show_result)
         self.export.exported.connect(self.journal.settle_exported)
-        self.export.exported.connect(lambda _export, _revision: self.training.offer())
+        self.export.exported.connect(self._on_exported)
         self.training.trained.connect(self.inputs.add_model)
         self._connect_worklist()
         self.review.can_ask = self.detection.questions.can_ask
@@ -165,6 +165,12 @@ class Desk(VTKObservationMixin):
             self.export.update()
             self.journal.show()
             self.second_reader.show()
+
+    def _on_exported(self, export, revision) -> None:
+        """The dataset has a case more, to train from and to begin with: the list of models says so."""
+        self.training.offer()
+        if self.state.node:
+            self.inputs.update()
 
     def _show_detected(self, results) -> None:
         """That of the volume at hand; who has moved on to another one is not taken away from it."""
