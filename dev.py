@@ -4,6 +4,7 @@ python3 dev.py demo    the whole loop on a synthetic hip: detect, see, correct, 
 python3 dev.py test    the checks and the tests
 python3 dev.py check   the checks and the tests of the house alone, as pre-commit does
 python3 dev.py screenshots    the panel in its main states, without Slicer
+python3 dev.py tutorial    goes through training/TUTORIAL.md, without Slicer, and makes its pictures
 python3 dev.py robustness    break files, exports and disks on purpose (--long: at length)
 python3 dev.py setup   only set up
 """
@@ -100,6 +101,10 @@ def screenshots(arguments) -> int:
     return run("-m", "qt_host.screenshots", *arguments)
 
 
+def tutorial(arguments) -> int:
+    return run("-m", "qt_host.tutorial", *arguments)
+
+
 # Before anything is tested; `check` runs these and the tests of the house alone.
 CHECKS = (("ruff", "check", "."), ("ruff", "format", "--check", "."))
 
@@ -138,6 +143,7 @@ JOBS = {
     "demo": demo,
     "test": test,
     "screenshots": screenshots,
+    "tutorial": tutorial,
     "robustness": robustness,
     "setup": lambda arguments: 0,
 }

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import slicer
 
 pytest.importorskip("torch")
 
@@ -84,7 +85,14 @@ def test_from_an_empty_scene_to_a_model_that_is_used(
     assert story.review(truth) == 0
     story.next()
     assert story.title == "Third"
-    story.host.wait_until(lambda: len(read_cases(dataset)) == 2)
+    assert len(read_cases(dataset)) == 2
+    # What was left has made room.
+    volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+    assert [each.GetName() for each in volumes if each.GetName() in TITLES] == ["First", "Third"]
+    lists = slicer.util.getNodesByClass("vtkMRMLMarkupsFiducialNode")
+    assert len({each.GetName() for each in lists}) == len(lists)
+    print([each.GetName() for each in lists])
+    assert len(lists) <= 4  # two results, each with what was predicted
     # And a network is trained, and used.
     panel.ui.trainDatasetPathLineEdit.currentPath = str(dataset)
     story.train(minutes=1)

@@ -44,6 +44,31 @@ def write_start(path, model, dataset) -> Path:
     return path
 
 
+def start_beside(dataset, model) -> Path:
+    """A file beside the dataset that names it and the model: that of before, or a new one. Raises OSError
+    where it cannot be written."""
+    dataset, number = Path(dataset), 1
+    while True:
+        more = f"-{number}" if number > 1 else ""
+        path = dataset.with_name(f"{dataset.name}-both{more}{START_SUFFIX}")
+        try:
+            return write_start(path, model, dataset)
+        except FileExistsError:
+            if _names(path, model, dataset):
+                return path
+        number += 1
+
+
+def _names(path: Path, model, dataset) -> bool:
+    """Whether a file names these two."""
+    try:
+        there = read_start(path)
+    except (ModelFileError, OSError):
+        return False  # it is somebody's own business
+    ours, theirs = ((Path(a), Path(b)) for a, b in ((model, dataset), (there.model, there.dataset)))
+    return [each.resolve() for each in ours] == [each.resolve() for each in theirs]
+
+
 def read_start(path) -> StartFile:
     """Raises ModelFileError for what is no such file, or is of a newer version."""
     document = read_json(path, ModelFileError)

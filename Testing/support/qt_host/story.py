@@ -48,8 +48,8 @@ def place_at(host, place_ras, view="Red"):
 class Story:
     """Somebody with images, landmarks that no model knows, and no wish to program.
 
-    truth, where a step asks for it: {name: RAS in mm, None where it is not in the image}. A step ends when
-    what it began is there to be looked at.
+    truth, where a step asks for it: {name: RAS in mm, None where it is not in the image}. A step ends
+    when what it began is there to be looked at.
     """
 
     def __init__(self, host, panel, tolerance_mm: float):
@@ -98,7 +98,8 @@ class Story:
             self._key(KEYS.Key_A)
             return
         self.turn_to(truth[name])
-        place_at(self.host, truth[name])
+        # From the front what is lowest or foremost is seen best.
+        place_at(self.host, truth[name], "Green")
 
     def turn_to(self, place_ras):
         """Turn the wheel until the views show it."""
@@ -169,6 +170,14 @@ class Story:
             else:
                 self.correct(truth)
                 off += 1
+
+    def choose(self, name: str):
+        """Its row."""
+        table = self.ui.reviewTable
+        names = [table.item(row, 1).text() for row in range(table.rowCount)]
+        table.setCurrentCell(names.index(name), 1)
+        self.host.clicks += 1
+        self.host.process(20)
 
     def correct(self, truth):
         """The chosen landmark: by a click where it belongs, for it may be in another slice."""
