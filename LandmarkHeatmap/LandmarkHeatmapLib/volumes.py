@@ -104,3 +104,15 @@ def add_volume(scene, image: Image, name: str, levels: bool = True, is_hidden: b
         node.SetAndObserveDisplayNodeID(display.GetID())
     node.CreateDefaultDisplayNodes()
     return node
+
+
+def remove_with_display(node) -> None:
+    """Take a node out of its scene, and first what displays it: it would stay, and so would what views
+    show of it."""
+    scene, count = node.GetScene(), 0
+    if node.IsA("vtkMRMLDisplayableNode"):
+        count = node.GetNumberOfDisplayNodes()
+    displays = [node.GetNthDisplayNode(index) for index in range(count)]
+    for each in filter(None, displays):
+        scene.RemoveNode(each)
+    scene.RemoveNode(node)

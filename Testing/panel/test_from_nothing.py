@@ -90,9 +90,7 @@ def test_from_an_empty_scene_to_a_model_that_is_used(
     volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
     assert [each.GetName() for each in volumes if each.GetName() in TITLES] == ["First", "Third"]
     lists = slicer.util.getNodesByClass("vtkMRMLMarkupsFiducialNode")
-    assert len({each.GetName() for each in lists}) == len(lists)
-    print([each.GetName() for each in lists])
-    assert len(lists) <= 4  # two results, each with what was predicted
+    assert not any("Second" in each.GetName() for each in lists)
     # And a network is trained, and used.
     panel.ui.trainDatasetPathLineEdit.currentPath = str(dataset)
     story.train(minutes=1)

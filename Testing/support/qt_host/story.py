@@ -228,6 +228,15 @@ class Story:
         self.host.wait_until(lambda: self.ui.trainUseButton.enabled, PATIENCE_S)
         press(self.host, self.ui.trainUseButton)
 
+    def ask_which_start(self):
+        """The user's own cases, those that the network has not seen."""
+        self.host.open_tab_of(self.ui.askStartsButton)
+        self.ui.startsCollapsibleButton.collapsed = False
+        self.host.clicks += 1
+        press(self.host, self.ui.askStartsButton)
+        self.host.wait_until(lambda: not self.panel.desk.starts.is_busy, PATIENCE_S)
+        self.host.process(50)
+
     def _key(self, key, modifiers=KEYS.NoModifier):
         self.host.press(key, self.ui.reviewTable, modifiers)
         self.host.process(20)
