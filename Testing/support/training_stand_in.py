@@ -1,8 +1,8 @@
 """A landmark-train that trains nothing: it tells, and ends, as the name of the dataset says.
 
 Run as the real one is (`command=[STAND_IN]`); needs no torch. 'quick' is done at once, 'slow' goes on
-until it is asked to stop, 'bad' cannot be used (nor looked at, nor asked), 'crash' ends without a word.
-A run that is resumed is done at once, whatever it was.
+until it is asked to stop, 'bad' cannot be used (nor looked at, nor asked), 'crash' ends without a word,
+'early' ends before an error was measured. A run that is resumed is done at once, whatever it was.
 """
 
 from __future__ import annotations
@@ -93,6 +93,9 @@ def fit(words) -> int:
             print("Segmentation fault", flush=True)
             os._exit(139)
         train(run, live)
+        if what == "early":
+            live.note(held_out=2, mre=None, kept_mre=None)
+            (run / "comparison.json").unlink()
         while what == "slow":
             live.tell("coarse epoch 2 of 9", 0.5, 90.0)
             time.sleep(0.02)
