@@ -133,6 +133,7 @@ class Desk(VTKObservationMixin):
         self.export.exported.connect(self.worklist.exported)
         self.detection.ended.connect(self.worklist.foresee)
         self.mistakes.wanted.connect(self._open_at)
+        self.mistakes.title_of = self.worklist.title_of
         self.second_reader.case_of = at_work.case_of
         self.export.exported.connect(self.second_reader.look_again)
 

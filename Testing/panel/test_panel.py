@@ -2,6 +2,7 @@
 
 import numpy as np
 import slicer
+from PySide6 import QtWidgets
 
 from landmark_heatmap.dataset.cases import read_cases
 from mrml_examples import LANDMARKS, linear_transform
@@ -28,6 +29,23 @@ def test_one_click_finds_the_landmarks_and_shows_them(host, panel, add):
     assert result.landmarks.names == LANDMARKS.names
     assert panel.logic.isInSliceViews(volume)
     assert host.user.told == []
+
+
+def test_all_tabs_and_the_name_of_the_model_have_room_in_a_narrow_panel(host, panel):
+    host.window.resize_as_slicer(1366, 768)
+    host.process(50)
+    tabs, box = panel.ui.deskTabs, panel.ui.modelComboBox
+    bar = tabs.tabBar()
+    assert sum(bar.tabRect(n).width() for n in range(tabs.count)) <= tabs.width
+    shown = host.app.style().subControlRect  # where the text of a combo box has its place
+    option = QtWidgets.QStyleOptionComboBox()
+    box.initStyleOption(option)
+    control, field = QtWidgets.QStyle.CC_ComboBox, QtWidgets.QStyle.SC_ComboBoxEditField
+    assert (
+        box.fontMetrics().horizontalAdvance(box.currentText)
+        <= shown(control, option, field, box).width()
+    )
+    host.window.resize_plainly()
 
 
 def test_each_volume_has_its_own_results(host, panel, add):
