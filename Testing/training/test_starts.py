@@ -154,3 +154,15 @@ def test_the_command_writes_a_file_that_names_both(dataset, capsys, monkeypatch)
     assert cli.main(words) == 2
     assert "is there already" in capsys.readouterr().err
     assert LANDMARKS.names == NAMES
+
+
+def test_what_was_measured_goes_into_the_file_and_what_each_case_shows_does_not_flatter_it(
+    dataset, monkeypatch
+):
+    found = with_network(monkeypatch, dataset, 30.0)
+    assert found.trust.landmarks == 12
+    assert 0.5 < found.trust.network < 2
+    one = starts_module._looked_at(
+        starts_module._atlas(dataset), starts_module._atlas(dataset).cases[0], None
+    )
+    assert one.predictions[REGISTERED].points[0].heatmap is None

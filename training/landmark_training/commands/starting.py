@@ -63,7 +63,7 @@ def _starts(options: argparse.Namespace) -> int:
         write_json(options.json, document_of(found), new=True)
     if options.write:
         try:
-            write_start(options.write, options.model, options.data)
+            write_start(options.write, options.model, options.data, found.trust)
         except FileExistsError as error:
             raise DatasetError(
                 f"'{options.write}' is there already; choose another name."
