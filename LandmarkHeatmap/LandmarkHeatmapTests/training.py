@@ -25,7 +25,8 @@ STARTS = """
 import json, sys
 from pathlib import Path
 way = {"way": "registered", "cases": 2, "mean": 3.0, "median": 2.5, "unit": "mm", "seconds": 20.0}
-found = {"cases": 2, "starts": [way], "best": "registered", "advice": [], "notes": ["So it is."]}
+found = {"cases": 2, "starts": [way], "best": "registered", "advice": [], "trust": None}
+found["notes"] = ["So it is."]
 Path(sys.argv[sys.argv.index("--json") + 1]).write_text(json.dumps(found), encoding="utf-8")
 """
 

@@ -5,6 +5,7 @@ from shapes import NAMES, add_shape
 
 from landmark_heatmap.annotation.landmarks import Landmark, LandmarkSet
 from landmark_heatmap.registering.start_file import read_start
+from landmark_heatmap.registering.trust import Trust
 from places import ROOT
 
 STAND_IN = {"command": [ROOT / "Testing" / "support" / "training_stand_in.py"]}
@@ -82,6 +83,8 @@ def test_the_three_ways_are_told_and_the_best_one_is_chosen(host, panel, ask):
     path = folder.parent / "data-both.start.json"
     start = read_start(path)
     assert (start.model, start.dataset) == ("synthetic_hip", folder)
+    # As far as it was measured on these cases.
+    assert start.trust == Trust(1.5, 0.8, 12, network_apart=True)
     assert panel.desk.state.node.model == str(path)
     assert "2 cases" in panel.ui.modelComboBox.currentText
     # The same once more is the same file, and what is somebody else's stays.

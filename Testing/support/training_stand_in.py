@@ -23,6 +23,7 @@ from landmark_training.live import told_in
 
 MODEL = ROOT / "LandmarkHeatmap" / "Resources" / "Models" / "synthetic_hip.safetensors"
 PICTURE = ROOT / "LandmarkHeatmap" / "Resources" / "Icons" / "LandmarkHeatmap.png"
+TRUST = {"network": 1.5, "registered": 0.8, "landmarks": 12, "network_apart": True}
 VERDICT = {
     "verdict": "better",
     "sentence": "The new model is better than the one before: so it is.",
@@ -76,6 +77,7 @@ def starts(words) -> int:
         "best": "" if is_one else min(ways, key=errors.get),
         "advice": ["It cannot be told yet."] if len(ways) > 1 and not is_one else [],
         "notes": ["Annotate a second one."] if is_one else [],
+        "trust": TRUST if len(ways) > 1 else None,
     }
     Path(words[words.index("--json") + 1]).write_text(json.dumps(document), encoding="utf-8")
     return 0

@@ -9,6 +9,7 @@ from shapes import LANDMARKS, NAMES, add_shape, shape_image
 
 from landmark_heatmap.images.identity import image_id
 from landmark_heatmap.registering.start_file import read_start, start_beside
+from landmark_heatmap.registering.trust import Trust
 
 pytest.importorskip("torch")
 
@@ -140,7 +141,10 @@ def test_a_file_beside_the_dataset_names_both_and_is_made_once(dataset, tmp_path
     path = start_beside(dataset, "synthetic_hip")
     assert path.name == f"{dataset.name}-both-2.start.json"
     assert start_beside(dataset, "synthetic_hip") == path
-    assert start_beside(dataset, "mouse_skull").name == f"{dataset.name}-both-3.start.json"
+    trust = Trust(1.5, 0.8, 12)
+    assert read_start(start_beside(dataset, "synthetic_hip", trust)).trust == trust
+    assert start_beside(dataset, "synthetic_hip", trust).name.endswith("-both-3.start.json")
+    assert start_beside(dataset, "mouse_skull").name == f"{dataset.name}-both-4.start.json"
 
 
 def test_the_command_writes_a_file_that_names_both(dataset, capsys, monkeypatch):

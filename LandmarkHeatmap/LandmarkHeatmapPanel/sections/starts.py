@@ -179,9 +179,8 @@ class StartsSection(Section):
     def _on_use_button(self, checked=False):
         with showing_errors(_("It was not chosen."), self._info.show):
             dataset, network = self._asked
-            self.chosen.emit(
-                {REGISTERED: dataset, NETWORK: network}.get(self._way()) or _both(dataset, network)
-            )
+            alone = {REGISTERED: dataset, NETWORK: network}.get(self._way())
+            self.chosen.emit(alone or _both(dataset, network, self._found.trust))
 
 
 def said(found) -> list:
@@ -194,11 +193,11 @@ def said(found) -> list:
     return [*found.notes, alone]
 
 
-def _both(dataset: str, network: str) -> str:
+def _both(dataset: str, network: str, trust) -> str:
     """The file that stands for both together."""
     names = {str(path): name for name, path in shipped_models().items()}
     try:
-        return str(start_beside(dataset, names.get(network, network)))
+        return str(start_beside(dataset, names.get(network, network), trust))
     except OSError as error:
         raise LandmarkHeatmapError(
             _("'{folder}': {reason}.").format(

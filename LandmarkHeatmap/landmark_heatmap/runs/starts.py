@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..registering.start_file import trust_in
+from ..registering.trust import UNMEASURED, Trust
 from .asking import AskingForFile
 
 # The cases themselves, laid over the image; a network; both together.
@@ -27,13 +29,14 @@ class Reached:
 class Found:
     """cases: how many there are. ways: a Reached each; none where no case can be left out. best: the way
     with the least error, or empty. advice: what follows from it, sentences. notes: sentences on what
-    could not be told."""
+    could not be told. trust: how far network and cases can be believed where they are used together."""
 
     cases: int
     ways: tuple
     best: str
     advice: tuple
     notes: tuple
+    trust: Trust = UNMEASURED
 
 
 class StartsQuestion(AskingForFile):
@@ -58,6 +61,7 @@ def _found(document) -> Found:
         str(document["best"]),
         tuple(map(str, document["advice"])),
         tuple(map(str, document["notes"])),
+        trust_in("what was found", document["trust"]),
     )
 
 

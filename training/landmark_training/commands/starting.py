@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 
 from landmark_heatmap.errors import printable
@@ -96,4 +97,5 @@ def document_of(found) -> dict:
         # Without a network there is nothing to choose between.
         "advice": [] if comparison is None else [comparison.sentence, found.advice],
         "notes": list(found.notes),
+        "trust": asdict(found.trust) if found.trust.landmarks else None,
     }
