@@ -42,7 +42,7 @@ def ask(host, panel, tmp_path, monkeypatch):
 
     def put_and_wait(*words, **options):
         folder = put(*words, **options)
-        host.wait_until(lambda: not section.is_busy)
+        host.wait_until(lambda: not section.is_busy, seconds=120)
         host.process(20)
         return folder
 

@@ -16,7 +16,7 @@ from mrml_examples import loaded
 from .pythonqt import QtCore
 
 KEYS = QtCore.Qt
-PATIENCE_S = 300.0
+PATIENCE_S = 1800.0  # whatever else the machine has to do
 # To unfold a list and to take one of it.
 _OF_A_LIST = 2
 

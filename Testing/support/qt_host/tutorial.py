@@ -37,6 +37,7 @@ LANDMARKS = (
     "Coccyx; tip of the sacrum",
 )
 SIZE = (1040, 680)
+BACKGROUND = (0.55, 0.57, 0.78)
 # A voxel and a half: who annotates cannot be more exact.
 TOLERANCE_MM = 6.0
 # Before the first training. In one of them the coccyx is clicked so much too high.
@@ -100,8 +101,12 @@ class Tutorial:
         self.story = Story(self.host, self.host.open(), tolerance_mm=TOLERANCE_MM)
         self.ui = self.story.ui
         self.threed = slicer.app.layoutManager().threeDWidget(0)
-        self.threed.mrmlViewNode().SetBoxVisible(False)
-        self.threed.mrmlViewNode().SetAxisLabelsVisible(False)
+        node = self.threed.mrmlViewNode()
+        node.SetBoxVisible(False)
+        node.SetAxisLabelsVisible(False)
+        # A gradient takes most of the colours of a small file.
+        node.SetBackgroundColor(BACKGROUND)
+        node.SetBackgroundColor2(BACKGROUND)
         self.threed.setVisible(False)
         self._counted, self._began = (0, 0), time.monotonic()
 
@@ -156,7 +161,7 @@ class Tutorial:
         self.story.train(minutes)
         shown, bar = self.ui.trainStateLabel, self.ui.trainProgressBar
         self.host.wait_until(
-            lambda: "eld-out" in shown.toolTip and bar.value >= SHOWN_PERCENT, 120 * minutes
+            lambda: "eld-out" in shown.toolTip and bar.value >= SHOWN_PERCENT, 240 * minutes
         )
         self.shoot("6-train")
         self.count("training")
@@ -178,8 +183,8 @@ class Tutorial:
     def shoot(self, name: str) -> None:
         """The 3D view takes long to draw: it is there for the picture."""
         self.threed.setVisible(True)
-        if self.story.result is None:
-            self.threed.resetFocalPoint()
+        if self.story.result is None or self.story.result.model is None:
+            self.threed.resetFocalPoint()  # after a detection the panel itself looks there
         self.host.process(600)
         save(self.host, self.output / f"tutorial-{name}.png")
         self.threed.setVisible(False)
