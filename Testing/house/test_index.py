@@ -209,7 +209,7 @@ def test_the_panel_has_no_styling_of_its_own_but_the_colour_of_warnings_and_narr
 def test_what_is_checked_before_a_commit_is_what_ci_checks():
     hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
     assert re.findall(r"entry: (.*)", hooks) == ["python3 dev.py check"]
-    source = (ROOT / "dev.py").read_text(encoding="utf-8")
+    source = (ROOT / "Testing/support/workbench/jobs.py").read_text(encoding="utf-8")
     # Both begin with the same checks; the tests of the house are among all tests.
     assert source.count("_first_failure((*CHECKS, ") == 2
     assert "python3 dev.py test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")

@@ -52,10 +52,16 @@ def _parser() -> argparse.ArgumentParser:
         "synthetic-hips", help="make synthetic hip CTs with exact landmarks to train on"
     )
     hips.add_argument("--output", required=True, type=Path, metavar="DIR", help="a new folder")
-    hips.add_argument("--cases", type=int, default=100, metavar="N")
-    hips.add_argument("--first-seed", type=int, default=0, metavar="N")
+    hips.add_argument("--cases", type=int, default=100, metavar="N", help="how many")
+    hips.add_argument(
+        "--first-seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of the first hip, the next one up for each further; the same seed makes the same hip",
+    )
     hips.add_argument("--size", type=int, default=96, help="voxels along each side")
-    hips.add_argument("--spacing", type=float, default=3.0, metavar="MM")
+    hips.add_argument("--spacing", type=float, default=3.0, metavar="MM", help="of the voxels")
     hips.add_argument(
         "--whole-pelvis",
         action="store_true",
