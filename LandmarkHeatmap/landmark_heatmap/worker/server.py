@@ -18,7 +18,6 @@ if __package__ in (None, ""):  # run by its path; the package is two folders up
 from landmark_heatmap import heap
 from landmark_heatmap.errors import LandmarkHeatmapError, PredictionError
 from landmark_heatmap.images.geometry import Image
-from landmark_heatmap.launch import let_threads_sleep
 from landmark_heatmap.registering.stamp import stamp
 from landmark_heatmap.worker import arrays, protocol
 
@@ -258,7 +257,6 @@ def main(arguments=None, make_predictor=None) -> None:
     folder = Path((sys.argv[1:] if arguments is None else arguments)[0])
     code = _BROKEN
     try:
-        let_threads_sleep()
         heap.keep_freed_memory()
         _leave_on_signals(folder)
         # Standard output is the client's; whatever prints gets standard error instead.
