@@ -5,6 +5,7 @@ python3 dev.py test    the checks and the tests
 python3 dev.py check   the checks and the tests of the house alone, as pre-commit does
 python3 dev.py docs    HTML of all documents, in build/docs; the page of the command line is written anew
 python3 dev.py screenshots    the panel in its main states, without Slicer
+python3 dev.py tutorial    goes through training/TUTORIAL.md, without Slicer, and makes its pictures
 python3 dev.py robustness    break files, exports and disks on purpose (--long: at length)
 python3 dev.py setup   only set up
 """

@@ -49,6 +49,32 @@ def write_start(path, model, dataset, trust: Trust = UNMEASURED) -> Path:
     return path
 
 
+def start_beside(dataset, model, trust: Trust = UNMEASURED) -> Path:
+    """A file beside the dataset that names it and the model: that of before, if it says the same, or a
+    new one. Raises OSError where it cannot be written."""
+    dataset, number = Path(dataset), 1
+    while True:
+        more = f"-{number}" if number > 1 else ""
+        path = dataset.with_name(f"{dataset.name}-both{more}{START_SUFFIX}")
+        try:
+            return write_start(path, model, dataset, trust)
+        except FileExistsError:
+            if _says(path, model, dataset, trust):
+                return path
+        number += 1
+
+
+def _says(path: Path, model, dataset, trust: Trust) -> bool:
+    """Whether a file names these two, and trusts them so."""
+    try:
+        there = read_start(path)
+    except (ModelFileError, OSError):
+        return False  # it is somebody's own business
+    ours, theirs = ((Path(a), Path(b)) for a, b in ((model, dataset), (there.model, there.dataset)))
+    is_same = [each.resolve() for each in ours] == [each.resolve() for each in theirs]
+    return is_same and there.trust == (trust if trust.landmarks else UNMEASURED)
+
+
 def read_start(path) -> StartFile:
     """Raises ModelFileError for what is no such file, or is of a newer version."""
     document = read_json(path, ModelFileError)
@@ -62,11 +88,13 @@ def read_start(path) -> StartFile:
         raise ModelFileError(f"'{path}' has to name a 'model' and a 'dataset'.")
     folder = Path(path).resolve().parent
     beside = folder / model
-    trust = _trust(path, document.get("trust"))
+    trust = trust_in(path, document.get("trust"))
     return StartFile(str(beside) if beside.is_file() else model, folder / dataset, trust)
 
 
-def _trust(path, stated) -> Trust:
+def trust_in(path, stated) -> Trust:
+    """What a document states, None where nothing was measured. path: where it stands. Raises
+    ModelFileError for what is no Trust."""
     if stated is None:
         return UNMEASURED
     known = {each.name for each in fields(Trust)}

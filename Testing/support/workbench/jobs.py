@@ -46,6 +46,10 @@ def screenshots(arguments) -> int:
     return run("-m", "qt_host.screenshots", *arguments)
 
 
+def tutorial(arguments) -> int:
+    return run("-m", "qt_host.tutorial", *arguments)
+
+
 # All of it each time: of a page that has not changed Sphinx would not say again what is wrong. -W: a
 # warning, as of a link that leads nowhere, is an error.
 BUILD = ("sphinx", "-q", "-W", "--keep-going", "-E", "-a", "-c", "docs", ".", "build/docs")
@@ -95,6 +99,7 @@ JOBS = {
     "test": test,
     "docs": docs,
     "screenshots": screenshots,
+    "tutorial": tutorial,
     "robustness": robustness,
     "setup": lambda arguments: 0,
 }
