@@ -60,3 +60,16 @@ def test_elsewhere_nothing_is_done(monkeypatch):
     monkeypatch.setattr(heap.sys, "platform", "darwin")
     assert not heap.keep_freed_memory()
     heap.give_back()
+
+
+def test_every_command_asks_for_it():
+    code = (
+        "from landmark_heatmap import command_line\n"
+        "command_line.keep_freed_memory = lambda: print('kept')\n"
+        "command_line.run_command('x', lambda options: 0, None)"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "kept"
