@@ -7,6 +7,7 @@ from pathlib import Path
 
 from landmark_heatmap.errors import printable
 
+from ..planning.config import TrainConfig
 from ..warping.warp import How, warp_cases
 
 
@@ -79,6 +80,11 @@ def add_commands(commands) -> None:
         metavar="MM",
         help="a point that lies further from where the others say is put there (default: %(default)s)",
     )
+    parser.add_argument(
+        "--looks",
+        metavar="FILE",
+        help="a JSON file with settings of a training: grey values are changed as it would change them",
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="the seed of all chance")
     parser.set_defaults(command=_warp)
 
@@ -94,6 +100,7 @@ def _warp(options: argparse.Namespace) -> int:
         air_mm=options.air,
         spacing_mm=options.spacing,
         off_mm=options.off,
+        looks=TrainConfig.read(options.looks) if options.looks else None,
         seed=options.seed,
     )
     warp_cases(

@@ -10,13 +10,16 @@ import numpy as np
 
 from landmark_heatmap.annotation.annotation_files import MARKUPS_SUFFIX, write_annotation
 from landmark_heatmap.annotation.landmarks import Annotation, Point, PointState
+from landmark_heatmap.detection.prepare import intensity_window, scaled
 from landmark_heatmap.errors import DatasetError
 from landmark_heatmap.files import new_folder
 from landmark_heatmap.images.geometry import MM, Image
 from landmark_heatmap.images.imageio import read_image, write_image
+from landmark_heatmap.model.description import IntensityNormalisation
 
 from ..data.cases import find_cases, told_apart
 from ..outputs import check_free
+from ..planning.config import TrainConfig
 from .cases import Folded, Template, backward_map, box_of, grid_in, pulled, surrounded
 from .shapes import Configuration, mixed, read_configurations
 
@@ -34,7 +37,8 @@ class How:
     small random move of each landmark. around: folders of annotated images that lend their
     surroundings to those that have none, to the share `around_share` of the cases. cut_mm, air_mm: how
     far each side of the image is moved in or out at most. spacing_mm: of the new images; None: each
-    template's own. off_mm: a point that is further from where the others say is not used.
+    template's own. off_mm: a point that is further from where the others say is not used. looks: the
+    settings of a training, by which grey values are changed as they are while training; None: not.
     """
 
     cases: int
@@ -46,6 +50,7 @@ class How:
     air_mm: float = 0.0
     spacing_mm: float = None
     off_mm: float = 10.0
+    looks: TrainConfig = None
     seed: int = 0
 
 
@@ -135,8 +140,8 @@ def _templates(data, names=None) -> tuple:
         missing = [name for name in names if name not in placed]
         if missing or not names:
             raise DatasetError(
-                f"'{case.image_path}' lacks the landmarks {', '.join(missing[:10]) or '(any)'}: an image to"
-                " be warped needs all that the others have."
+                f"'{case.image_path}' lacks the landmarks {', '.join(missing[:10]) or '(any)'}: an image"
+                " to be warped needs all that the others have."
             )
         definitions = {name: case.annotation.points[name].definition for name in names}
         positions = case.annotation.positions_lps(names)
@@ -188,9 +193,25 @@ def _image(drawn: _Drawn, outer: Template, how: How, random) -> Image:
     if outer is not None:
         spline = backward_map(outer, drawn.positions)
         array = surrounded(array, pulled(outer, spline, grid))
+    if how.looks is not None:
+        array = _with_other_looks(array, grid.spacing_mm[::-1], how.looks, random)
     low, high = float(array.min()), float(array.max())
-    scaled = (array - low) * (_LEVELS / max(high - low, 1e-6))
-    return Image(np.round(scaled).astype(np.int16), grid.ijk_to_lps, MM)
+    levels = np.round((array - low) * (_LEVELS / max(high - low, 1e-6)))
+    return Image(levels.astype(np.int16), grid.ijk_to_lps, MM)
+
+
+def _with_other_looks(array, spacing_mm, config: TrainConfig, random) -> np.ndarray:
+    """array: (K, J, I)."""
+    import torch
+
+    from ..data.augment import jitter_intensities
+    from ..data.contrasts import randomise
+
+    generator = torch.Generator().manual_seed(int(random.integers(2**31)))
+    seen = scaled(array, intensity_window(array, IntensityNormalisation()))
+    images = torch.from_numpy(seen)[None, None]
+    images = jitter_intensities(randomise(images, spacing_mm, config, generator), config, generator)
+    return images[0, 0].numpy()
 
 
 def _annotation(names, drawn: _Drawn) -> Annotation:
