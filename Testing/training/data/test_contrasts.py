@@ -1,6 +1,5 @@
 """Looks of other scanners: what each setting changes, and that anatomy stays where it is."""
 
-import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
