@@ -1,13 +1,21 @@
 """Looks of other scanners: what each setting changes, and that anatomy stays where it is."""
 
+import dataclasses
+
 import pytest
 
 torch = pytest.importorskip("torch")
 
+from pathlib import Path
+
 from landmark_heatmap.errors import DatasetError
 from landmark_training.data.cases import split_cases
 from landmark_training.data.contrasts import is_asked_for, randomise
+from landmark_training.data.feed import Feed
+from landmark_training.data.targets import TargetShape
+from landmark_training.fit import Job, get_ready
 from landmark_training.planning.config import TrainConfig
+from training_examples import TINY, make_eyes, write_pairs
 
 EVERYTHING = {
     "contrast": 0.5,
@@ -115,3 +123,24 @@ def test_cases_are_held_out_by_their_names():
 def test_a_pattern_that_leaves_no_case_is_refused(pattern, said):
     with pytest.raises(DatasetError, match=said):
         split_cases(["a-1", "a-2"], 0.2, 0, pattern)
+
+
+def test_a_run_sees_the_looks_and_judges_by_the_cases_that_were_named(tmp_path):
+    config = dataclasses.replace(TINY, held_out="face0[01]", flip=False, intensity_jitter=0.0)
+    job = Job([write_pairs(tmp_path, make_eyes, 5)], config, None)
+    ready = get_ready(job, Path(), lambda line: None)
+    assert [case.name for case in ready.held_out] == ["face00", "face01"]
+
+    def batch(**settings):
+        plan = dataclasses.replace(
+            ready.plan,
+            config=dataclasses.replace(ready.plan.config, noise=0, occlusion=0, **settings),
+        )
+        generator = torch.Generator().manual_seed(0)
+        feed = Feed(ready.training, plan, [0, 1], generator)
+        return feed.augmented(feed.next_share(), TargetShape("fixed", 2, 4.0, (2.0, 2.0)))
+
+    (plain, _), (looked, _) = batch(), batch(inversion=1.0)
+    assert torch.isfinite(looked).all()
+    # The eyes are the brightest there is, and the darkest of what is no background then.
+    assert plain.amax() > 0.8 and looked.flatten(1)[0, plain.flatten(1)[0].argmax()] < -0.8
