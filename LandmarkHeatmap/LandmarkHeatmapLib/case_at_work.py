@@ -21,7 +21,7 @@ from .result import markups
 from .result.as_prediction import prediction_from
 from .result.detection_result import DetectionResult
 from .review.snapshot import Snapshot
-from .volumes import add_volume, grid_of, ijk_to_ras, unit_of
+from .volumes import add_volume, grid_of, ijk_to_ras, remove_with_display, unit_of
 
 _RAS_OF_LPS = np.array([-1, -1, 1])
 # What a person says; that a point was corrected is told from where it is.
@@ -161,13 +161,9 @@ class CaseAtWork:
 
     def remove(self) -> None:
         """Take the volume and its results out of the scene."""
-        scene = self.volume_node.GetScene()
         for result in self._results():
             result.remove()
-        count = self.volume_node.GetNumberOfDisplayNodes()
-        displays = [self.volume_node.GetNthDisplayNode(index) for index in range(count)]
-        for each in (self.volume_node, *filter(None, displays)):
-            scene.RemoveNode(each)
+        remove_with_display(self.volume_node)
 
     def see(self, result: DetectionResult) -> None:
         """What is judged in a result now is in the dataset already."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +22,11 @@ from landmark_heatmap.dataset.folder import (
 from landmark_heatmap.dataset.record import CaseRecord
 from landmark_heatmap.files import real_path
 from landmark_heatmap.images.geometry import Image, in_pixels
+from landmark_heatmap.worklist.sources import case_name_of
 
 from .result.detection_result import DetectionResult
 from .review.snapshot import Snapshot
-from .volumes import image_of
+from .volumes import file_of, image_of
 
 # As which case a volume was exported into which dataset, kept with the volume: the next export there
 # is a revision, and in another dataset no case of somebody else's.
@@ -110,10 +112,11 @@ def export_case(
     """Write the landmarks as they stand as a case of a dataset; returns the new revision's folder.
 
     folder: a dataset of the same landmarks, or a new or empty folder that becomes one. case: its
-    name there; by default the one under which this volume was exported there before, or a new
-    number, which says nothing about the patient. A case that is there already gets a further
-    revision. What the landmarks define as measurements is written, too. Everything is in the
-    volume's own coordinates; of a photograph, in its pixels. after: as for `add_case`.
+    name there; by default the one under which this volume was exported there before, or that of its
+    file in a worklist, or a new number; none says anything about the patient. A case that is there
+    already gets a further revision. What the landmarks define as measurements is written, too.
+    Everything is in the volume's own coordinates; of a photograph, in its pixels. after: as for
+    `add_case`.
     Raises DatasetError for a folder, landmarks or a name that do not fit.
     """
     export = CaseExport.of(result, folder, case, annotator, with_image, after)
@@ -134,12 +137,24 @@ def stored_image(volume_node) -> tuple:
 
 
 def suggest_case(volume_node, folder) -> str:
-    """As which case a volume would be exported: that of before, or a new number.
+    """As which case a volume would be exported: that of before, that of the file that it was read from,
+    which a worklist calls so, too, or a new number.
 
     folder: a dataset, or what may become one. Raises DatasetError for a damaged one.
     """
     before = _cases(volume_node).get(dataset_id(folder)) if is_dataset(folder) else None
-    return before or _opened_as(volume_node, folder) or suggest_case_name(folder)
+    named = before or _opened_as(volume_node, folder) or _case_of_file(volume_node)
+    return named or suggest_case_name(folder)
+
+
+def _case_of_file(volume_node) -> str:
+    """Empty where no single file is known that is this image."""
+    path = file_of(volume_node)
+    if path is not None:
+        # It may be gone meanwhile.
+        with suppress(OSError):
+            return case_name_of(path)
+    return ""
 
 
 def keep_opened_as(volume_node, folder, case: str) -> None:

@@ -63,6 +63,15 @@ def size_ijk(volume_node) -> list:
     return [0, 0, 0] if data is None else list(data.GetDimensions())
 
 
+def file_of(volume_node):
+    """The path of the one file that a volume was read from and still is; else None."""
+    storage = volume_node.GetStorageNode()
+    if storage is None or storage.GetNumberOfFileNames() > 1 or volume_node.GetModifiedSinceRead():
+        return None
+    path = storage.GetFullNameFromFileName() if storage.GetFileName() else ""
+    return Path(path) if path else None
+
+
 def component_note(volume_node) -> str:
     """Which part of a volume with several components `image_of` takes; empty for just one."""
     data = volume_node.GetImageData()
@@ -95,3 +104,15 @@ def add_volume(scene, image: Image, name: str, levels: bool = True, is_hidden: b
         node.SetAndObserveDisplayNodeID(display.GetID())
     node.CreateDefaultDisplayNodes()
     return node
+
+
+def remove_with_display(node) -> None:
+    """Take a node out of its scene, and first what displays it: it would stay, and so would what views
+    show of it."""
+    scene, count = node.GetScene(), 0
+    if node.IsA("vtkMRMLDisplayableNode"):
+        count = node.GetNumberOfDisplayNodes()
+    displays = [node.GetNthDisplayNode(index) for index in range(count)]
+    for each in filter(None, displays):
+        scene.RemoveNode(each)
+    scene.RemoveNode(node)

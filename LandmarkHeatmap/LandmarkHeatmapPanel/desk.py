@@ -25,12 +25,13 @@ from .sections.mistakes import MistakesSection
 from .sections.overlay import OverlaySection
 from .sections.review import ReviewSection
 from .sections.second_reader import SecondReaderSection
+from .sections.starts import StartsSection
 from .sections.surroundings import SurroundingsSection
 from .sections.training import TrainingSection
 from .sections.worklist import WorklistSection
 from .state import State
 from .texts import FixedText, OnResize
-from .widgets import widgets_of_parameters
+from .widgets import narrow, widgets_of_parameters
 
 
 class Desk(VTKObservationMixin):
@@ -43,6 +44,7 @@ class Desk(VTKObservationMixin):
         VTKObservationMixin.__init__(self)
         self.parent, self.logic, self.state = parent, logic, State()
         self.ui = slicer.util.childWidgetVariables(widget)
+        narrow(self.ui.deskTabs)
         self._gui_tag = None
         self._is_updating = False
         self._volumes_seen = set()
@@ -76,6 +78,7 @@ class Desk(VTKObservationMixin):
         self.mistakes = MistakesSection(*given)
         self.second_reader = SecondReaderSection(*given)
         self.training = TrainingSection(*given)
+        self.starts = StartsSection(*given)
         # In the order in which they follow a change: the journal is there before the review's first
         # step, and the overlay shows what the review chose.
         self.sections = (
@@ -93,6 +96,7 @@ class Desk(VTKObservationMixin):
             self.mistakes,
             self.second_reader,
             self.training,
+            self.starts,
         )
 
     def _connect_sections(self) -> None:
@@ -105,8 +109,9 @@ class Desk(VTKObservationMixin):
         self.landmark_set.begun.connect(self._annotate)
         self.journal.restored.connect(self._show_result)
         self.export.exported.connect(self.journal.settle_exported)
-        self.export.exported.connect(lambda _export, _revision: self.training.offer())
+        self.export.exported.connect(self._on_exported)
         self.training.trained.connect(self.inputs.add_model)
+        self.starts.chosen.connect(self.inputs.add_model)
         self._connect_worklist()
         self.review.can_ask = self.detection.questions.can_ask
         self.review.asking.connect(self.detection.questions.ask)
@@ -128,6 +133,7 @@ class Desk(VTKObservationMixin):
         self.export.exported.connect(self.worklist.exported)
         self.detection.ended.connect(self.worklist.foresee)
         self.mistakes.wanted.connect(self._open_at)
+        self.mistakes.title_of = self.worklist.title_of
         self.second_reader.case_of = at_work.case_of
         self.export.exported.connect(self.second_reader.look_again)
 
@@ -165,6 +171,12 @@ class Desk(VTKObservationMixin):
             self.export.update()
             self.journal.show()
             self.second_reader.show()
+
+    def _on_exported(self, export, revision) -> None:
+        """The dataset has a case more, to train from and to begin with: the list of models says so."""
+        self.training.offer()
+        if self.state.node:
+            self.inputs.update()
 
     def _show_detected(self, results) -> None:
         """That of the volume at hand; who has moved on to another one is not taken away from it."""

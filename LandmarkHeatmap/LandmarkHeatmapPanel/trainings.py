@@ -132,12 +132,19 @@ def how_it_ended(run, state: LiveState) -> str:
     """What came of it, a sentence or two."""
     _verdict, sentence = run.comparison()
     if state.state == FINISHED:
-        unknown = _("No case was held out, so how good it is cannot be told.")
-        return sentence or _("Done. {errors}").format(errors=_errors(state) or unknown)
+        return sentence or _("Done. {errors}").format(errors=_errors(state) or _unmeasured(state))
     if state.state == FAILED:
         return _("It failed: {reason}").format(reason=state.error)
     kept = _("The best model so far is kept.") if run.model_path else _("No model was made yet.")
     if state.state == INTERRUPTED:
         told = _("Its process has ended unasked. Last words: {words}").format(words=state.error)
         return f"{kept} {told}"
-    return _("Cancelled. {kept}").format(kept=kept)
+    told = _errors(state) or _unmeasured(state) if run.model_path else ""
+    return _("Cancelled. {kept} {told}").format(kept=kept, told=told).strip()
+
+
+def _unmeasured(state: LiveState) -> str:
+    """Why no error is known."""
+    if state.held_out:
+        return _("It was stopped before an error was measured.")
+    return _("No case was held out, so how good it is cannot be told.")

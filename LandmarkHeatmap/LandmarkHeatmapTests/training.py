@@ -20,6 +20,16 @@ with told_in(run, "--resume" in sys.argv) as live:
         time.sleep(0.05)
 """
 
+# The same in the place of `landmark-train starts`: the cases are better than nothing.
+STARTS = """
+import json, sys
+from pathlib import Path
+way = {"way": "registered", "cases": 2, "mean": 3.0, "median": 2.5, "unit": "mm", "seconds": 20.0}
+found = {"cases": 2, "starts": [way], "best": "registered", "advice": [], "trust": None}
+found["notes"] = ["So it is."]
+Path(sys.argv[sys.argv.index("--json") + 1]).write_text(json.dumps(found), encoding="utf-8")
+"""
+
 
 class TrainingTests:
     def test_what_trains_came_along(self):
@@ -58,7 +68,45 @@ class TrainingTests:
         panel.ui.trainResumeButton.click()
         self.waitFor(lambda: panel.ui.trainProgressBar.value == 100, seconds=120)
 
+    def test_which_start_is_better_is_asked_and_chosen(self):
+        panel = self.openTraining("hips")
+        dataset = self.folder / "hips"
+        self.addCase(dataset)
+        starts = panel.desk.starts
+        self.addCleanup(setattr, starts, "how", starts.how)
+        self.addCleanup(starts.close)
+        starts.how = {"command": ["-c", STARTS]}
+        panel.ui.startsCollapsibleButton.collapsed = False
+        panel.ui.askStartsButton.click()
+        self.assertTrue(starts.is_busy)
+        self.waitFor(lambda: not starts.is_busy, seconds=120)
+        self.assertIn("So it is.", panel.ui.startsInfoLabel.toolTip)
+        self.assertEqual(panel.ui.startsTable.item(0, 1).text(), "3.00 mm")
+        panel.ui.useStartButton.click()
+        self.assertEqual(panel.parameterNode.model, str(dataset))
+
     # --- what they have in common
+
+    def addCase(self, dataset):
+        """Makes a folder a dataset of one case."""
+        import numpy as np
+
+        from landmark_heatmap.annotation.landmarks import (
+            Annotation,
+            Landmark,
+            LandmarkSet,
+            Point,
+            PointState,
+        )
+        from landmark_heatmap.dataset.cases import add_case
+        from landmark_heatmap.dataset.folder import create_dataset
+        from landmark_heatmap.dataset.record import CaseRecord, Review
+        from landmark_heatmap.images.geometry import Image
+
+        create_dataset(dataset, LandmarkSet((Landmark("Tip"),)))
+        image = Image(np.zeros((4, 5, 6), np.int16), np.eye(4))
+        annotation = Annotation({"Tip": Point(PointState.PLACED, (1.0, 2.0, 3.0))})
+        add_case(dataset, "case-1", image, annotation, CaseRecord({"Tip": Review.CORRECTED}))
 
     def openTraining(self, name):
         """The panel with a dataset of this name chosen, whose training is a stand-in's."""

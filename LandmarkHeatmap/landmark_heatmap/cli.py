@@ -43,7 +43,13 @@ def _parser() -> argparse.ArgumentParser:
         help="image files, and folders of which all images are taken, those in sub-folders too",
     )
     detect.add_argument("--model", required=True, help=_MODEL)
-    detect.add_argument("--output", required=True, type=Path, metavar="DIR")
+    detect.add_argument(
+        "--output",
+        required=True,
+        type=Path,
+        metavar="DIR",
+        help="a folder for the results, below which they lie as the images do",
+    )
     detect.add_argument(
         "--spacing",
         type=float,
@@ -88,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     check = actions.add_parser(
         "check", help="tell every fault of a dataset, by file and reason; nothing is changed"
     )
-    check.add_argument("folder", type=Path, metavar="DIR")
+    check.add_argument("folder", type=Path, metavar="DIR", help="the dataset")
     check.set_defaults(command=_check_dataset)
     _add_landmarks(actions)
     return parser
@@ -99,14 +105,25 @@ def _add_landmarks(actions) -> None:
         "landmarks",
         help="show the landmarks of a dataset, or add, rename and retire some; old cases stay valid",
     )
-    landmarks.add_argument("folder", type=Path, metavar="DIR")
+    landmarks.add_argument("folder", type=Path, metavar="DIR", help="the dataset")
     landmarks.add_argument(
         "--add", action="append", default=[], metavar="NAME", help="'NAME' or 'NAME; DEFINITION'"
     )
     landmarks.add_argument(
-        "--rename", action="append", nargs=2, default=[], metavar=("NAME", "NEW_NAME")
+        "--rename",
+        action="append",
+        nargs=2,
+        default=[],
+        metavar=("NAME", "NEW_NAME"),
+        help="older cases and models keep the name that they have",
     )
-    landmarks.add_argument("--retire", action="append", default=[], metavar="NAME")
+    landmarks.add_argument(
+        "--retire",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="not annotated any more; older cases keep their points",
+    )
     landmarks.set_defaults(command=_change_landmarks)
 
 

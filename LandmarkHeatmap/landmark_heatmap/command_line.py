@@ -14,6 +14,7 @@ from importlib import metadata
 
 from . import __version__
 from .errors import LandmarkHeatmapError, explain_missing_package, printable
+from .heap import keep_freed_memory
 from .launch import let_threads_sleep
 
 # A command that ran through and has nothing to show for it was no success, either.
@@ -84,6 +85,7 @@ def run_command(program: str, command, options) -> int:
     which ends a command as Ctrl-C does. Each comes with a line on stderr that says why.
     """
     let_threads_sleep()
+    keep_freed_memory()
     for stream in (sys.stdout, sys.stderr):
         # A file's name may have letters that the terminal has not: no reason to fail.
         if hasattr(stream, "reconfigure"):

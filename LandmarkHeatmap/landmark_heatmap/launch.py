@@ -9,6 +9,8 @@ from .errors import LandmarkHeatmapError
 
 # OpenMP's own word, and what GNU's and Intel's libraries of it need beside it.
 _ASLEEP = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
+# NumPy's library for matrices knows no sleep, and the matrices here are small.
+_ALONE = {"OPENBLAS_NUM_THREADS": "1"}
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,11 @@ def let_threads_sleep(environment=None) -> None:
     """Threads that wait for each other sleep meanwhile, unless the user has said otherwise.
 
     By default they keep the cores busy to be quick when it goes on, and where another program has one of
-    the cores, all of them wait for the thread that was put off. To be called before torch is imported,
-    whose libraries of threads read this once.
+    the cores, all of them wait for the thread that was put off. To be called before NumPy and torch are
+    imported, whose libraries read this once; or of the environment of a process that is started.
     """
     environment = os.environ if environment is None else environment
-    for name, value in _ASLEEP.items():
+    for name, value in {**_ASLEEP, **_ALONE}.items():
         environment.setdefault(name, value)
 
 

@@ -1,6 +1,6 @@
 """How long a detection takes, and how much memory: one command that prints tables.
 
-    python Testing/benchmarks/detection.py [--quick] [--threads 2] [--plot growth.png]
+    python Testing/benchmarks/detection.py [--quick] [--threads 2] [--device cpu] [--plot growth.png]
 
 See README.md beside it. Every measurement runs in a process of its own, whose peak memory the system
 counts; what is compared is measured in turns.
@@ -31,7 +31,9 @@ import stages
 import torch
 
 from landmark_heatmap.detection.predict import Predictor
+from landmark_heatmap.heap import keep_freed_memory
 from landmark_heatmap.model.model_file import read_model
+from landmark_heatmap.worker.process import environment
 
 LANDMARKS = 28
 CUBES, COUNTS = (64, 128, 256, 512), (8, 28, 64, 128)
@@ -44,11 +46,12 @@ def main() -> int:
     options = _options()
     if options.child:
         cases.set_threads(options.threads)
+        keep_freed_memory()
         print(json.dumps(_CHILDREN[options.child](**json.loads(options.arguments))))
         return 0
     cases.large_ct()
     runs = options.runs or (1 if options.quick else 5)
-    print(_machine(options.threads))
+    print(f"{_machine(options.threads)}, on {_device(options.device)}")
     for wanted, tables in (
         ("peer", _against_sliding),
         ("growth", _growth),
@@ -62,6 +65,7 @@ def main() -> int:
 def _options():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu", help="of the networks: cpu, cuda or mps")
     parser.add_argument("--runs", type=int, help="of each measurement (default: 5; quick: 1)")
     parser.add_argument("--quick", action="store_true", help="one run each, and smaller growth")
     parser.add_argument("--plot", type=Path, help="draw the growth into this PNG file")
@@ -74,11 +78,12 @@ def _options():
     return parser.parse_args()
 
 
-def _in_child(name: str, threads: int, **arguments) -> dict:
-    """What one of _CHILDREN finds, in a process of its own."""
-    command = [sys.executable, __file__, "--child", name, "--threads", str(threads)]
-    command += ["--arguments", json.dumps(arguments)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+def _in_child(name: str, options, **arguments) -> dict:
+    """What one of _CHILDREN finds, in a process of its own that is set up as the worker is."""
+    command = [sys.executable, __file__, "--child", name, "--threads", str(options.threads)]
+    command += ["--arguments", json.dumps({"device": options.device, **arguments})]
+    variables = environment()
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True, env=variables)
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -89,12 +94,12 @@ def _median_of(found: list) -> dict:
 # What is measured
 
 
-def _detect(landmarks=LANDMARKS, side=None, all_present=False, repeats=3) -> dict:
+def _detect(device, landmarks=LANDMARKS, side=None, all_present=False, repeats=3) -> dict:
     """Our detection. The first run is not counted: torch prepares itself then."""
     image, _ = cases.large_ct(mapped=side is not None)
     if side is not None:
         image = cases.middle_of(image, side)
-    predictor = Predictor(cases.two_stage_model(landmarks, all_present=all_present), "cpu")
+    predictor = Predictor(cases.two_stage_model(landmarks, all_present=all_present), device)
     before = _peak_bytes()
     seconds = []
     for _ in range(repeats + 1):
@@ -107,10 +112,11 @@ def _detect(landmarks=LANDMARKS, side=None, all_present=False, repeats=3) -> dic
         "first": seconds[0],
         "beyond_image": peak - image.array.nbytes,
         "beyond_start": peak - before,
+        "on_gpu": stages.gpu_bytes(device),
     }
 
 
-def _slide(landmarks=LANDMARKS, spacing_mm=None) -> dict:
+def _slide(device, landmarks=LANDMARKS, spacing_mm=None) -> dict:
     """The sliding window on a part, and what that means for the whole."""
     image, _ = cases.large_ct(mapped=True)
     features = read_model(cases.SHIPPED).description.stages[0].network.features
@@ -118,7 +124,7 @@ def _slide(landmarks=LANDMARKS, spacing_mm=None) -> dict:
     voxel = cases.SPACING_MM if spacing_mm is None else spacing_mm
     part = cases.middle_of(image, int(np.ceil(_PART * voxel / cases.SPACING_MM)))
     size = peer.size_at(part, spacing_mm)
-    seconds = peer.slide(part, landmarks, features, spacing_mm)
+    seconds = peer.slide(part, landmarks, features, spacing_mm, device)
     windows, all_windows = peer.windows_of(size), peer.windows_of(whole)
     # The heatmaps, the counts, and the image in float32; and what the process needs anyway.
     counted = peer.heatmap_bytes(whole, landmarks) + 4 * int(np.prod(whole))
@@ -133,11 +139,11 @@ def _slide(landmarks=LANDMARKS, spacing_mm=None) -> dict:
     }
 
 
-def _errors() -> dict:
+def _errors(device) -> dict:
     """The mean error in mm of what the shipped model finds in the large CT."""
     image, truth = cases.large_ct()
     model = read_model(cases.SHIPPED)
-    points = Predictor(model, "cpu").predict(image).annotation().points
+    points = Predictor(model, device).predict(image).annotation().points
     distances = [
         np.linalg.norm(np.subtract(points[name].position_lps, point.position_lps))
         for name, point in truth.points.items()
@@ -146,12 +152,12 @@ def _errors() -> dict:
     return {"mre": float(np.mean(distances)), "found": len(distances), "of": len(truth.points)}
 
 
-def _by_stage(repeats=3) -> dict:
+def _by_stage(device, repeats=3) -> dict:
     image, _ = cases.large_ct()
-    predictor = Predictor(cases.two_stage_model(LANDMARKS), "cpu")
+    predictor = Predictor(cases.two_stage_model(LANDMARKS), device)
     predictor.predict(image)
     runs = [stages.detection_seconds(predictor, image) for _ in range(repeats)]
-    rates = stages.plain_rates()
+    rates = stages.plain_rates(device)
     return {
         "read": stages.reading_seconds(image),
         "publish": stages.publishing_seconds(predictor, image),
@@ -192,6 +198,10 @@ def _machine(threads: int) -> str:
     )
 
 
+def _device(name: str) -> str:
+    return torch.cuda.get_device_name(name) if name.startswith("cuda") else name
+
+
 def _against_sliding(options, runs: int) -> None:
     repeats = 1 if options.quick else 3
     spacings = {
@@ -201,10 +211,10 @@ def _against_sliding(options, runs: int) -> None:
     fine = cases.two_stage_model(1).description.stages[1].spacing_mm[0]
     ours, slid = [], {name: [] for name in spacings}
     for _ in range(runs):
-        ours.append(_in_child("detect", options.threads, repeats=repeats))
+        ours.append(_in_child("detect", options, repeats=repeats))
         for name, spacing in spacings.items():
             spacing = fine if spacing else None
-            slid[name].append(_in_child("slide", options.threads, spacing_mm=spacing))
+            slid[name].append(_in_child("slide", options, spacing_mm=spacing))
     mine = _median_of(ours)
     rows = [["coarse to fine", f"{mine['seconds']:.2f} s", "1", _gb(mine["beyond_image"]), "1", ""]]
     for name, found in slid.items():
@@ -224,7 +234,9 @@ def _against_sliding(options, runs: int) -> None:
     print(f"\n### {size} voxels of {cases.SPACING_MM} mm, {LANDMARKS} landmarks, {runs} runs\n")
     print(_table(["", "time", "times ours", "beyond the image", "times ours", ""], rows))
     print(f"\nThe first detection after loading takes {mine['first']:.2f} s.")
-    errors = _in_child("errors", options.threads)
+    if mine["on_gpu"]:
+        print(f"On the GPU it holds {_gb(mine['on_gpu'])}.")
+    errors = _in_child("errors", options)
     print(
         f"MRE of the shipped model on this CT: {errors['mre']:.2f} mm ({errors['found']} of"
         f" {errors['of']} landmarks found). No network of the other kind is trained: its weights are"
@@ -243,9 +255,7 @@ def _growth(options, runs: int) -> None:
     for _ in range(runs):
         for what, cases_ in grown.items():
             for n, arguments in cases_:
-                found[what][n].append(
-                    _in_child("detect", options.threads, repeats=repeats, **arguments)
-                )
+                found[what][n].append(_in_child("detect", options, repeats=repeats, **arguments))
     medians = {w: {n: _median_of(each) for n, each in f.items()} for w, f in found.items()}
     print("\n### Growth, every landmark taken for present\n")
     rows = []
@@ -291,7 +301,7 @@ def _draw(medians: dict, path: Path) -> None:
 
 
 def _stages(options, runs: int) -> None:
-    found = _in_child("stages", options.threads, repeats=max(3, runs))
+    found = _in_child("stages", options, repeats=max(3, runs))
     seconds = {**found["seconds"], "publish": found["publish"] or 0.0}
     total = sum(seconds.values())
     networks = sum(seconds[name] for name in stages.NETWORKS)

@@ -34,12 +34,15 @@ def size_at(image: Image, spacing_mm: float) -> tuple:
 
 
 @torch.inference_mode()
-def slide(image: Image, landmarks: int, features, spacing_mm=None) -> float:
-    """Seconds to normalise the image and slide the network of one heatmap a landmark over it."""
+def slide(image: Image, landmarks: int, features, spacing_mm=None, device="cpu") -> float:
+    """Seconds to normalise the image and slide the network of one heatmap a landmark over it.
+
+    On a GPU the windows are seen there, and the heatmaps, too many for it, put together here.
+    """
     from monai.inferers import sliding_window_inference
 
     config = NetworkConfig(3, landmarks, tuple(features), 0, 3, INDEPENDENT)
-    network = LandmarkUNet(config).eval()
+    network = LandmarkUNet(config).eval().to(device)
     start = time.perf_counter()
     if spacing_mm is not None:
         grid = canonical_grid(image.grid)
@@ -48,7 +51,13 @@ def slide(image: Image, landmarks: int, features, spacing_mm=None) -> float:
     array = torch.from_numpy(image.array).float()
     array.sub_(low).div_(high - low).clamp_(0, 1).mul_(2).sub_(1)
     heatmaps = sliding_window_inference(
-        array[None, None], (ROI,) * 3, 1, lambda x: network(x).voxels, overlap=OVERLAP
+        array[None, None],
+        (ROI,) * 3,
+        1,
+        lambda x: network(x).voxels,
+        overlap=OVERLAP,
+        sw_device=device,
+        device="cpu",
     )
     for heatmap in heatmaps[0]:
         heatmap.argmax()

@@ -31,11 +31,26 @@ _ONEDNN = {torch.ops.aten.mkldnn_convolution: _flop_of_convolution}
 REST = "decode"
 
 
+def wait_for(device: str) -> None:
+    """Until a GPU has done what it was told: it goes on by itself."""
+    if device.startswith("cuda"):
+        torch.cuda.synchronize()
+    elif device == "mps":
+        torch.mps.synchronize()
+
+
+def gpu_bytes(device: str) -> int:
+    """The most memory of a GPU that torch has held at once (mps: holds now)."""
+    if device.startswith("cuda"):
+        return torch.cuda.max_memory_allocated()
+    return torch.mps.driver_allocated_memory() if device == "mps" else 0
+
+
 class Stopwatch:
     """Seconds by stage; a stage within another stops the outer one's clock."""
 
-    def __init__(self):
-        self.seconds = {}
+    def __init__(self, device: str = "cpu"):
+        self.seconds, self._device = {}, device
         self._running, self._since = [], 0.0
 
     def enter(self, stage: str) -> None:
@@ -47,6 +62,7 @@ class Stopwatch:
         self._running.pop()
 
     def _pay(self) -> None:
+        wait_for(self._device)
         now = time.perf_counter()
         if self._running:
             stage = self._running[-1]
@@ -57,7 +73,7 @@ class Stopwatch:
 @contextmanager
 def watched(predictor):
     """A Stopwatch that hears of every stage of the predictor's detections while this is open."""
-    watch, undo = Stopwatch(), []
+    watch, undo = Stopwatch(str(predictor.device)), []
     for stage, places in WATCHED.items():
         for module, name in places:
             original = getattr(module, name)
@@ -143,25 +159,27 @@ def network_flops(predictor, image) -> dict:
 
 
 @torch.inference_mode()
-def plain_rates(dtype=torch.float32) -> dict:
+def plain_rates(device: str = "cpu", dtype=torch.float32) -> dict:
     """GFLOP/s of a matrix product, and of convolutions as the networks have them."""
-    a, b = (torch.randn(2048, 2048).to(dtype) for _ in range(2))
-    rates = {"matrix product 2048": 2 * 2048**3 / _seconds(lambda: a @ b) / 1e9}
+    a, b = (torch.randn(2048, 2048).to(device, dtype) for _ in range(2))
+    rates = {"matrix product 2048": 2 * 2048**3 / _seconds(lambda: a @ b, device) / 1e9}
     for width, side in ((12, 104), (16, 64), (48, 32)):
-        conv = torch.nn.Conv3d(width, width, 3, padding=1, bias=False).to(dtype)
-        x = torch.randn(1, width, *(side,) * 3).to(dtype)
+        conv = torch.nn.Conv3d(width, width, 3, padding=1, bias=False).to(device, dtype)
+        x = torch.randn(1, width, *(side,) * 3).to(device, dtype)
         flops = 2 * 27 * width * width * side**3
         name = f"convolution 3x3x3, {width} channels, {side} cubed"
-        rates[name] = flops / _seconds(lambda conv=conv, x=x: conv(x)) / 1e9
+        rates[name] = flops / _seconds(lambda conv=conv, x=x: conv(x), device) / 1e9
     return rates
 
 
-def _seconds(work, repeats: int = 7) -> float:
+def _seconds(work, device: str = "cpu", repeats: int = 7) -> float:
     """The median; a first run is not counted."""
     work()
     times = []
     for _ in range(repeats):
+        wait_for(device)
         start = time.perf_counter()
         work()
+        wait_for(device)
         times.append(time.perf_counter() - start)
     return sorted(times)[repeats // 2]

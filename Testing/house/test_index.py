@@ -201,18 +201,22 @@ def test_nothing_is_downloaded_or_sent():
     assert found == []
 
 
-def test_the_panel_has_no_styling_of_its_own_but_the_colour_of_warnings():
+def test_the_panel_has_no_styling_of_its_own_but_the_colour_of_warnings_and_narrow_tabs():
     ui = (MODULE_FOLDER / "Resources" / "UI" / f"{NAME}.ui").read_text(encoding="utf-8")
     assert "styleSheet" not in ui
     for path in (MODULE_FOLDER / "LandmarkHeatmapPanel").rglob("*.py"):
         for said in re.findall(r"setStyleSheet\((.*)\)", path.read_text(encoding="utf-8")):
-            assert said.startswith('f"color: {'), (path, said)
+            assert said.startswith('f"color: {') or said == "_NARROW_TABS", (path, said)
+    widgets = (MODULE_FOLDER / "LandmarkHeatmapPanel" / "widgets.py").read_text(encoding="utf-8")
+    (tabs,) = re.findall(r'_NARROW_TABS = """(.*?)"""', widgets, re.DOTALL)
+    # The colours are those that the application has, dark ones too.
+    assert not re.search(r"#|rgb|font|background: (?!palette)|px solid (?!palette)", tabs)
 
 
 def test_what_is_checked_before_a_commit_is_what_ci_checks():
     hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
     assert re.findall(r"entry: (.*)", hooks) == ["python3 dev.py check"]
-    source = (ROOT / "dev.py").read_text(encoding="utf-8")
+    source = (ROOT / "Testing/support/workbench/jobs.py").read_text(encoding="utf-8")
     # Both begin with the same checks; the tests of the house are among all tests.
     assert source.count("_first_failure((*CHECKS, ") == 2
     assert "python3 dev.py test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")

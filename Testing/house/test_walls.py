@@ -5,6 +5,7 @@ one that the check would notice if it were not.
 """
 
 import ast
+import functools
 import re
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -34,7 +35,7 @@ FORBIDDEN = {
 # or a file at the package's root is a wing.
 WINGS = {
     MODULE_FOLDER / "landmark_heatmap": (
-        *("errors", "leftovers", "files", "lengths", "locks", "launch", "command_line"),
+        *("errors", "leftovers", "files", "lengths", "locks", "launch", "heap", "command_line"),
         *("images", "annotation", "model", "dataset", "worklist", "detection", "registering"),
         *("synthetic", "judging", "pictures", "worker", "runs", "notebook", "cli"),
     ),
@@ -348,17 +349,22 @@ def brings_torch(path: Path) -> bool:
     waiting, seen = [path], set()
     while waiting:
         path = waiting.pop()
+        if path in seen:
+            continue
         seen.add(path)
-        source = path.read_text(encoding="utf-8")
-        if imported_at_file_scope(source) & {"torch", "safetensors"}:
+        needs_torch, files = one_step(path, path.read_text(encoding="utf-8"))
+        if needs_torch:
             return True
-        waiting += [
-            file
-            for root in (MODULE_FOLDER, ROOT / "training", ROOT / "Testing" / "support")
-            for file in imported_files(source, path, root=root)
-            if file not in seen
-        ]
+        waiting += files
     return False
+
+
+@functools.cache
+def one_step(path: Path, source: str) -> tuple:
+    """(whether a file itself imports torch, the files that it imports); most tests share most of it."""
+    roots = (MODULE_FOLDER, ROOT / "training", ROOT / "Testing" / "support")
+    files = [file for root in roots for file in imported_files(source, path, root=root)]
+    return bool(imported_at_file_scope(source) & {"torch", "safetensors"}), files
 
 
 def test_every_test_that_needs_torch_is_skipped_without_it():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import slicer
 
 from landmark_heatmap.annotation.landmarks import Landmark, LandmarkSet
 from landmark_heatmap.dataset.record import Review
@@ -16,7 +17,7 @@ from LandmarkHeatmapLib.export import CaseExport, export_case, suggest_case
 from LandmarkHeatmapLib.result.detection_result import DetectionResult
 from LandmarkHeatmapLib.review.by_hand import begin_by_hand
 from LandmarkHeatmapLib.volumes import unit_of
-from mrml_examples import IMAGES, LANDMARKS, make_prediction, oblique
+from mrml_examples import IMAGES, LANDMARKS, loaded, make_prediction, oblique
 
 
 @pytest.fixture
@@ -31,6 +32,27 @@ def open_first(scene, worklist):
     (entry,) = worklist.entries()
     lock = CaseLock.take(worklist.dataset, entry.case, "Anna")
     return open_case(scene, worklist, lock, read_image(image_to_open(worklist, lock)))
+
+
+def test_an_image_that_was_loaded_by_itself_is_the_case_of_the_worklist(scene, worklist):
+    (entry,) = worklist.entries()
+    volume = loaded(scene, entry.image)
+    assert suggest_case(volume, worklist.dataset) == entry.case
+    result = DetectionResult.publish(volume, make_prediction(IMAGES["oblique"]))
+    for name in LANDMARKS.names:
+        result.confirm(name)
+    export_case(result, worklist.dataset)
+    (entry,) = worklist.entries()
+    assert (entry.title, entry.state) == ("Miller", CaseState.DONE)
+
+
+def test_a_volume_that_is_not_what_its_file_holds_is_a_case_of_its_own(scene, worklist):
+    (entry,) = worklist.entries()
+    changed, gone = (loaded(scene, entry.image) for _ in range(2))
+    slicer.util.updateVolumeFromArray(changed, slicer.util.arrayFromVolume(changed) + 1)
+    assert suggest_case(changed, worklist.dataset) == "case-0001"
+    entry.image.unlink()
+    assert suggest_case(gone, worklist.dataset) == "case-0001"
 
 
 def judge_some(result):

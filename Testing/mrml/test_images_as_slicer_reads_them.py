@@ -11,19 +11,9 @@ from LandmarkHeatmapLib.export import export_case
 from LandmarkHeatmapLib.result.detection_result import DetectionResult
 from LandmarkHeatmapLib.review.rows import rows_of
 from LandmarkHeatmapLib.volumes import add_volume, image_of
-from mrml_examples import make_prediction
+from mrml_examples import loaded, make_prediction
 
 ARRAY = np.random.default_rng(0).integers(0, 999, (6, 7, 8)).astype(np.int16)
-
-
-def loaded(scene, path):
-    """The volume node that Slicer makes of a file."""
-    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode")
-    storage = scene.AddNewNodeByClass("vtkMRMLVolumeArchetypeStorageNode")
-    storage.SetFileName(str(path))
-    node.SetAndObserveStorageNodeID(storage.GetID())
-    assert storage.ReadData(node)
-    return node
 
 
 def oblique(seed):

@@ -160,10 +160,11 @@ def test_two_volumes_have_their_own_results(publish):
 
 def test_removing_a_result_removes_all_that_is_its_own(scene, publish):
     volume = add_volume(scene, make_image(), "Scan")
-    before = scene.GetNumberOfNodesByClass("vtkMRMLVolumeNode")
+    kinds = ("vtkMRMLVolumeNode", "vtkMRMLDisplayNode")
+    before = [scene.GetNumberOfNodesByClass(kind) for kind in kinds]
     result = DetectionResult.publish(volume, make_prediction(make_image()))
     result.remove()
-    assert scene.GetNumberOfNodesByClass("vtkMRMLVolumeNode") == before
+    assert [scene.GetNumberOfNodesByClass(kind) for kind in kinds] == before
     assert scene.GetNumberOfNodesByClass("vtkMRMLMarkupsNode") == 0
     assert DetectionResult.all(scene) == []
 

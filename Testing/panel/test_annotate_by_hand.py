@@ -14,6 +14,7 @@ from landmark_heatmap.dataset.folder import create_dataset, read_landmark_set
 from landmark_heatmap.dataset.record import Review
 from LandmarkHeatmapLib.display.views import look_at
 from mrml_examples import LANDMARKS
+from qt_host.story import place_at, press, type_names
 
 NAME, TWIN, DEFINITION = range(3)
 SIGN = 0
@@ -34,14 +35,6 @@ def section(host, panel):
     return panel.desk.landmark_set
 
 
-def type_names(host, panel, *lines):
-    box = panel.ui.newLandmarkLineEdit
-    for line in lines:
-        host.scroll_to(box)
-        host.type(line, box)
-        host.press(Qt.Key_Return, box)
-
-
 def table(panel) -> list:
     """(name, twin, definition) of each row."""
     shown = panel.ui.setTable
@@ -51,22 +44,13 @@ def table(panel) -> list:
     ]
 
 
-def press(host, button):
-    host.open_tab_of(button)
-    host.scroll_to(button)
-    host.click(button)
-    host.process(20)
-
-
 def view():
     return slicer.app.layoutManager().sliceWidget("Red")
 
 
 def place(host, name):
     """Click where a landmark is in the axial view."""
-    at = view().position_of(np.array(PLACES[name]))
-    host.drag(view(), at, at, steps=0)
-    host.process(20)
+    place_at(host, PLACES[name])
 
 
 def edit(host, panel, row, column, text):

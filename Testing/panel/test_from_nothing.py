@@ -8,15 +8,16 @@ import slicer
 
 pytest.importorskip("torch")
 
-from test_annotate_by_hand import PLACES, place, press, type_names
+from test_annotate_by_hand import PLACES
 
 from landmark_heatmap.dataset.cases import read_cases
+from landmark_heatmap.images.imageio import write_image
 from landmark_heatmap.runs.command import Fit
 from landmark_heatmap.worker.client import WorkerClient
-from LandmarkHeatmapLib.display.views import look_at
 from mrml_examples import make_image
+from qt_host.story import Story
 
-PATIENCE_S = 300.0
+TITLES = ("First", "Second", "Third")
 # The panel asks for minutes; so few steps are done in seconds.
 SHORT = ["--set", "epochs=1", "--set", "steps_per_epoch=2", "--set", "fine=false"]
 
@@ -44,57 +45,62 @@ def worker(panel):
     client.close()
 
 
-def detect(host, panel):
-    panel.ui.deskTabs.setCurrentWidget(panel.ui.imageTab)
-    press(host, panel.ui.detectButton)
-    host.wait_until(lambda: not panel.detection.queue.is_busy, PATIENCE_S)
-    host.process(50)
-    return panel.desk.state.result()
-
-
-def choose_model(panel, text):
-    box = panel.ui.modelComboBox
-    (index,) = [i for i in range(box.count) if box.itemText(i).startswith(text)]
-    box.setCurrentIndex(index)
+@pytest.fixture
+def images(tmp_path):
+    """Three of the same body, a little brighter each."""
+    (tmp_path / "scans").mkdir()
+    for number, name in enumerate(TITLES):
+        image = picture()
+        write_image(
+            tmp_path / "scans" / f"{name}.nrrd", replace(image, array=image.array + 5 * number)
+        )
+    return tmp_path / "scans"
 
 
 def test_from_an_empty_scene_to_a_model_that_is_used(
-    host, panel, add, worker, tmp_path, monkeypatch
+    host, panel, worker, images, tmp_path, monkeypatch
 ):
     words = Fit.words
     monkeypatch.setattr(Fit, "words", lambda fit: [*words(fit), *SHORT])
-    dataset = tmp_path / "mine"
+    dataset, truth = tmp_path / "mine", {n: np.array(p) for n, p in PLACES.items()}
+    story = Story(host, panel, tolerance_mm=5.0)
     # Landmarks of one's own, and the first case by hand.
-    panel.ui.setCollapsibleButton.collapsed = False
-    volume = add("First", picture())
-    slicer.util.setSliceViewerLayers(background=volume, fit=True)
-    look_at(slicer.mrmlScene, np.array(PLACES["Tip"]))
-    type_names(host, panel, "Eye_L; inner corner", "Eye_R; inner corner", "Tip", "Base")
-    press(host, panel.ui.annotateButton)
-    for name in PLACES:
-        place(host, name)
-    panel.ui.datasetPathLineEdit.currentPath = str(dataset)
-    press(host, panel.ui.exportButton)
-    host.wait_until(lambda: dataset.is_dir() and len(read_cases(dataset)) == 1)
-    # The next image begins with the first case, registered.
-    add("Second", picture())
-    choose_model(panel, "Registered")
-    result = detect(host, panel)
-    assert "mine" in result.model.name
+    story.load(images / "First.nrrd")
+    story.say_landmarks("Eye_L; inner corner", "Eye_R; inner corner", "Tip", "Base")
+    story.begin_by_hand()
+    story.place_all(truth)
+    story.export_to(dataset, "AB")
     first = read_cases(dataset)[0].annotation
     for name in PLACES:
-        found = result.annotation().position_lps(name)
+        assert np.linalg.norm(first.position_lps(name) * [-1, -1, 1] - truth[name]) < 2
+    # The next image begins with the first case, registered; and so does the one after it.
+    story.list_cases(images, dataset)
+    assert states(panel) == {"First": "done", "Second": "new", "Third": "new"}
+    story.choose_model("Registered")
+    story.open("Second")
+    assert "mine" in story.result.model.name
+    for name in PLACES:
+        found = story.result.annotation().position_lps(name)
         assert np.linalg.norm(found - first.position_lps(name)) < 5  # the image is the same
+    assert story.review(truth) == 0
+    story.next()
+    assert story.title == "Third"
+    assert len(read_cases(dataset)) == 2
+    # What was left has made room.
+    volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+    assert [each.GetName() for each in volumes if each.GetName() in TITLES] == ["First", "Third"]
+    lists = slicer.util.getNodesByClass("vtkMRMLMarkupsFiducialNode")
+    assert not any("Second" in each.GetName() for each in lists)
     # And a network is trained, and used.
     panel.ui.trainDatasetPathLineEdit.currentPath = str(dataset)
-    panel.ui.deskTabs.setCurrentWidget(panel.ui.trainTab)
-    panel.ui.trainMinutesSpinBox.value = 1
-    host.process()
-    press(host, panel.ui.trainButton)
-    host.wait_until(lambda: panel.ui.trainUseButton.enabled, PATIENCE_S)
-    press(host, panel.ui.trainUseButton)
+    story.train(minutes=1)
+    story.use_model()
     assert panel.ui.modelComboBox.currentText.startswith("mine-run")
-    add("Third", picture())
-    result = detect(host, panel)
-    assert result.model.name == "mine-run"
-    assert set(result.landmarks.names) == set(PLACES)
+    story.detect()
+    assert story.result.model.name == "mine-run"
+    assert set(story.result.landmarks.names) == set(PLACES)
+
+
+def states(panel) -> dict:
+    table = panel.ui.casesTable
+    return {table.item(row, 0).text(): table.item(row, 1).text() for row in range(table.rowCount)}

@@ -4,6 +4,9 @@ import pytest
 import slicer
 
 from landmark_heatmap.dataset.cases import read_cases
+from landmark_heatmap.images.imageio import write_image
+from landmark_heatmap.worklist.sources import case_name_of
+from mrml_examples import make_image
 from places import ROOT
 
 STAND_IN = {"command": [ROOT / "Testing" / "support" / "training_stand_in.py"]}
@@ -77,3 +80,18 @@ def test_nothing_found_and_nothing_to_look_at_are_told(host, panel, mistakes, tm
     assert rows(panel) == []
     look_for(host, panel, "")
     assert "Choose a dataset first." in panel.ui.mistakesInfoLabel.toolTip
+
+
+def test_a_case_is_called_as_in_the_list_of_cases(host, panel, dataset, mistakes, tmp_path):
+    """By its image's name, which the user knows."""
+    (tmp_path / "scans").mkdir()
+    write_image(tmp_path / "scans" / "Miller.nrrd", make_image())
+    (case,) = read_cases(dataset)
+    (dataset / "cases" / case.name).rename(
+        dataset / "cases" / case_name_of(tmp_path / "scans" / "Miller.nrrd")
+    )
+    panel.ui.casesFolderPathLineEdit.currentPath = str(tmp_path / "scans")
+    panel.ui.casesDatasetPathLineEdit.currentPath = str(dataset)
+    host.click(panel.ui.casesRefreshButton)
+    look_for(host, panel, dataset)
+    assert rows(panel)[0][0] == "Miller"

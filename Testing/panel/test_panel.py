@@ -30,6 +30,17 @@ def test_one_click_finds_the_landmarks_and_shows_them(host, panel, add):
     assert host.user.told == []
 
 
+def test_all_tabs_and_the_name_of_the_model_have_room_in_a_narrow_panel(host, panel):
+    host.window.resize_as_slicer(1366, 768)
+    host.process(50)
+    tabs, box = panel.ui.deskTabs, panel.ui.modelComboBox
+    bar = tabs.tabBar()
+    assert sum(bar.tabRect(n).width() for n in range(tabs.count)) <= tabs.width
+    arrow = 30
+    assert box.fontMetrics().horizontalAdvance(box.currentText) <= box.width - arrow
+    host.window.resize_plainly()
+
+
 def test_each_volume_has_its_own_results(host, panel, add):
     first = add("First")
     result = detect(host, panel)

@@ -104,6 +104,15 @@ def test_a_training_is_watched_cancelled_and_resumed(host, panel, train):
     assert len(panel.desk.training.trainings.all()) == 1
 
 
+def test_an_error_that_was_not_measured_is_no_case_that_was_not_held_out(host, panel, train):
+    train("early")
+    host.click(panel.ui.trainButton)
+    host.wait_until(lambda: panel.ui.trainUseButton.enabled)
+    assert panel.ui.trainOutcomeLabel.toolTip == (
+        "Done. It was stopped before an error was measured."
+    )
+
+
 def test_it_goes_on_while_the_panel_is_away_and_is_found_again(host, panel, train):
     train("slow")
     host.click(panel.ui.trainButton)

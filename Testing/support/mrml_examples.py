@@ -22,6 +22,16 @@ LANDMARKS = LandmarkSet(
 )
 
 
+def loaded(scene, path):
+    """The volume node that Slicer makes of a file."""
+    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode")
+    storage = scene.AddNewNodeByClass("vtkMRMLVolumeArchetypeStorageNode")
+    storage.SetFileName(str(path))
+    node.SetAndObserveStorageNodeID(storage.GetID())
+    assert storage.ReadData(node)
+    return node
+
+
 def make_image(affine=None, size_ijk=(40, 44, 48)):
     """An image with something to see in it; affine: IJK to LPS."""
     rng = np.random.default_rng(0)

@@ -112,6 +112,17 @@ def test_without_minutes_and_epochs_sixty_are_planned(eyes, tmp_path, monkeypatc
     assert outcome_of(tmp_path / "run")["stages"]["coarse"]["epochs_planned"] == 60
 
 
+def test_a_run_that_is_stopped_says_that_it_was_and_not_that_nothing_was_held_out(
+    eyes, tmp_path, monkeypatch
+):
+    said = []
+    stops_after(monkeypatch, 5)
+    with pytest.raises(Stopped):
+        fit([eyes], tmp_path / "run", TINY, say=said.append)
+    assert any("Not calibrated: it was stopped before that" in line for line in said)
+    assert not any("no case was held out" in line for line in said)
+
+
 def test_a_model_of_a_run_that_was_killed_says_that_training_was_going_on(
     eyes, tmp_path, monkeypatch
 ):

@@ -1,5 +1,6 @@
 """What to begin the next case with: the cases, a network, or both."""
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -7,13 +8,16 @@ import pytest
 from shapes import LANDMARKS, NAMES, add_shape, shape_image
 
 from landmark_heatmap.images.identity import image_id
-from landmark_heatmap.registering.start_file import read_start
+from landmark_heatmap.registering.start_file import read_start, start_beside
+from landmark_heatmap.registering.trust import Trust
 
 pytest.importorskip("torch")
 
 from landmark_heatmap.registering.registrar import RegisteredStart
+from landmark_heatmap.runs.starts import StartsQuestion
 from landmark_training import cli
 from landmark_training import starts as starts_module
+from landmark_training.commands.starting import document_of
 from landmark_training.starts import BOTH, NETWORK, REGISTERED, starts, told
 
 
@@ -111,6 +115,38 @@ def test_the_command_tells_it(dataset, capsys):
     assert "--write needs --model" in capsys.readouterr().err
 
 
+def test_the_panel_reads_what_the_command_found(dataset):
+    question = StartsQuestion(dataset)
+    try:
+        while (found := question.poll()) is None:
+            time.sleep(0.05)
+    finally:
+        question.close()
+    (reached,) = found.ways
+    assert (found.cases, reached.cases, reached.way, found.best) == (3, 3, *("registered",) * 2)
+    assert 0 < reached.median < 4 and reached.seconds > 0 and reached.unit == "px"
+    assert found.advice == ()  # there is nothing to choose between
+
+
+def test_of_a_network_the_sentence_and_the_advice_are_told_as_well(dataset, monkeypatch):
+    document = document_of(with_network(monkeypatch, dataset, 0.0))
+    assert [start["way"] for start in document["starts"]] == ["registered", "network", "both"]
+    assert document["best"] == "network"
+    sentence, advice = document["advice"]
+    assert "so few cases can never tell" in sentence and "begin the next case so" in advice
+
+
+def test_a_file_beside_the_dataset_names_both_and_is_made_once(dataset, tmp_path):
+    (tmp_path / f"{dataset.name}-both.start.json").write_text("{}", encoding="utf-8")
+    path = start_beside(dataset, "synthetic_hip")
+    assert path.name == f"{dataset.name}-both-2.start.json"
+    assert start_beside(dataset, "synthetic_hip") == path
+    trust = Trust(1.5, 0.8, 12)
+    assert read_start(start_beside(dataset, "synthetic_hip", trust)).trust == trust
+    assert start_beside(dataset, "synthetic_hip", trust).name.endswith("-both-3.start.json")
+    assert start_beside(dataset, "mouse_skull").name == f"{dataset.name}-both-4.start.json"
+
+
 def test_the_command_writes_a_file_that_names_both(dataset, capsys, monkeypatch):
     monkeypatch.setattr(
         starts_module, "_network", lambda path, device, atlas: (None, atlas.cases, [])
@@ -122,3 +158,15 @@ def test_the_command_writes_a_file_that_names_both(dataset, capsys, monkeypatch)
     assert cli.main(words) == 2
     assert "is there already" in capsys.readouterr().err
     assert LANDMARKS.names == NAMES
+
+
+def test_what_was_measured_goes_into_the_file_and_what_each_case_shows_does_not_flatter_it(
+    dataset, monkeypatch
+):
+    found = with_network(monkeypatch, dataset, 30.0)
+    assert found.trust.landmarks == 12
+    assert 0.5 < found.trust.network < 2
+    one = starts_module._looked_at(
+        starts_module._atlas(dataset), starts_module._atlas(dataset).cases[0], None
+    )
+    assert one.predictions[REGISTERED].points[0].heatmap is None

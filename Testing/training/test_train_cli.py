@@ -10,6 +10,8 @@ pytest.importorskip("torch")
 
 from landmark_heatmap import cli as detection_cli
 from landmark_heatmap import files
+from landmark_heatmap.annotation.annotation_files import read_annotation
+from landmark_heatmap.annotation.landmarks import PointState
 from landmark_training import cli
 
 HIPS = ["synthetic-hips", "--cases", "1", "--size", "8", "--spacing", "30", "--output"]
@@ -84,6 +86,18 @@ def test_no_case_is_no_number_of_cases_to_make(tmp_path, capsys, cases):
     assert cli.main(["synthetic-hips", "--output", str(tmp_path / "hips"), "--cases", cases]) == 2
     assert f"--cases is {cases}" in capsys.readouterr().err
     assert not (tmp_path / "hips").exists()
+
+
+def test_hips_are_whole_if_so_asked(tmp_path):
+    folder = tmp_path / "hips"
+    assert cli.main([*HIPS, str(folder), "--whole-pelvis", "--spacing", "40"]) == 0
+    hip = read_annotation(folder / "hip-00000.mrk.json")
+    assert {hip.state(name) for name in hip.names} == {PointState.PLACED}
+
+
+def test_hips_that_cannot_be_whole_are_told_of(tmp_path, capsys):
+    assert cli.main([*HIPS, str(tmp_path / "hips"), "--whole-pelvis"]) == 2
+    assert "too small for a whole pelvis" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("seed", ["-1", str(2**32), "9" * 25])

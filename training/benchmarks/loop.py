@@ -18,7 +18,7 @@ from __future__ import annotations
 import argparse
 import csv
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +40,7 @@ from landmark_heatmap.images.imageio import read_image
 from landmark_heatmap.pictures.drawing import GREEN, INK, PURPLE, legend, new_figure, plain, png
 from landmark_heatmap.registering.registrar import RegisteredStart
 from landmark_heatmap.registering.together import Together
+from landmark_heatmap.registering.trust import UNMEASURED, measured
 from landmark_training.data.cases import find_cases, told_apart
 from landmark_training.fit import fit
 from landmark_training.planning.config import TrainConfig
@@ -64,7 +65,8 @@ class Spent:
 @dataclass
 class Loop:
     """The user's dataset and network. wrong: of each start, landmarks off on the cases since the last
-    training. trusted: the start that was best before it."""
+    training. trusted: the start that was best before it. judged: of each landmark of these cases, what
+    the network and what the registered cases said, each with the truth."""
 
     dataset: Path
     names: tuple
@@ -73,9 +75,14 @@ class Loop:
     network: Path = None
     wrong: dict = field(default_factory=dict)
     trusted: str = REGISTERED
+    judged: list = field(default_factory=list)
 
     def best(self) -> str:
         return min(self.wrong, key=self.wrong.get) if self.wrong else self.trusted
+
+    def trust(self):
+        """As `landmark-train starts` measures it, on the cases since the last training."""
+        return measured(*map(list, zip(*self.judged))) if self.judged else UNMEASURED
 
 
 def main() -> None:
@@ -86,8 +93,11 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=10)
     parser.add_argument("--minutes", type=float, default=4.0, help="of each training")
     parser.add_argument("--every", type=int, default=3, help="cases between trainings")
+    parser.add_argument(
+        "--networks", action="store_true", help="take the run-N that OUTPUT has of an earlier try"
+    )
     args = parser.parse_args()
-    args.output.mkdir(parents=True)
+    args.output.mkdir(parents=True, exist_ok=args.networks)
     cases = told_apart(find_cases([args.data]))
     order = np.random.default_rng(0).permutation(len(cases))[: args.cases]
     cases = [cases[i] for i in order]
@@ -133,10 +143,15 @@ def train(loop: Loop, output: Path) -> None:
     config = TrainConfig(minutes=loop.minutes)
     parent = None if loop.network is None else str(loop.network)
     loop.trusted = loop.best()
-    loop.network, loop.wrong = (
-        fit([loop.dataset], output, config, parent, say=lambda line: None),
-        {},
+    loop.wrong, loop.judged = {}, []
+    known = output / "model.safetensors"
+    loop.network = (
+        known if known.exists() else fit([loop.dataset], output, config, parent, say=_quiet)
     )
+
+
+def _quiet(line) -> None:
+    pass
 
 
 def corrected(case, loop: Loop) -> Spent:
@@ -147,7 +162,8 @@ def corrected(case, loop: Loop) -> Spent:
     if loop.network is not None:
         network = Predictor(loop.network, "cpu")
         found[NETWORK] = network.predict(image, keep=kept.append)
-        found[BOTH] = Together(network, start).joined(found[NETWORK], found[REGISTERED], image)
+        both = Together(network, start, loop.trust())
+        found[BOTH] = both.joined(found[NETWORK], found[REGISTERED], image)
     best, waited = loop.best(), time.perf_counter() - begun
     for name, prediction in found.items():
         count = len(off(case, prediction.annotation(), loop.tolerance))
@@ -156,7 +172,18 @@ def corrected(case, loop: Loop) -> Spent:
         case, found[best].annotation(), kept[0] if best == NETWORK else None, loop.tolerance
     )
     spent.detector, spent.waited = best, waited
+    if loop.network is not None:
+        judge(case, found[NETWORK], found[REGISTERED], loop.judged)
     return spent
+
+
+def judge(case, network, registered, judged_so_far: list) -> None:
+    ours, theirs = ({p.name: p for p in each.points} for each in (network, registered))
+    for name in judged(case):
+        truth, two = case.annotation.position_lps(name), (ours[name], theirs[name])
+        if truth is not None and not any(point.is_absent for point in two):
+            bare = [(replace(point, heatmap=None, belief=None), truth) for point in two]
+            judged_so_far.append(bare)
 
 
 def corrections(case, found, kept, tolerance: float) -> Spent:

@@ -52,10 +52,21 @@ def _parser() -> argparse.ArgumentParser:
         "synthetic-hips", help="make synthetic hip CTs with exact landmarks to train on"
     )
     hips.add_argument("--output", required=True, type=Path, metavar="DIR", help="a new folder")
-    hips.add_argument("--cases", type=int, default=100, metavar="N")
-    hips.add_argument("--first-seed", type=int, default=0, metavar="N")
+    hips.add_argument("--cases", type=int, default=100, metavar="N", help="how many")
+    hips.add_argument(
+        "--first-seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of the first hip, the next one up for each further; the same seed makes the same hip",
+    )
     hips.add_argument("--size", type=int, default=96, help="voxels along each side")
-    hips.add_argument("--spacing", type=float, default=3.0, metavar="MM")
+    hips.add_argument("--spacing", type=float, default=3.0, metavar="MM", help="of the voxels")
+    hips.add_argument(
+        "--whole-pelvis",
+        action="store_true",
+        help="all of it in each image, and no landmark absent; at least 285 mm wide",
+    )
     hips.set_defaults(command=_synthetic_hips)
     add_commands(commands)
     calibrating.add_commands(commands)
@@ -112,7 +123,9 @@ def _synthetic_hips(options) -> int:
         raise DatasetError(f"--first-seed is {options.first_seed}; it has to be 0 or more.")
     folder = new_folder(options.output)
     for seed in tqdm(range(options.first_seed, options.first_seed + options.cases), unit="hip"):
-        hip = make_synthetic_hip(seed, options.size, options.spacing)
+        hip = make_synthetic_hip(
+            seed, options.size, options.spacing, whole_pelvis=options.whole_pelvis
+        )
         write_image(folder / f"hip-{seed:05d}.nrrd", hip.image)
         # The annotation comes last: a case without one would be refused, one without image too.
         write_annotation(folder / f"hip-{seed:05d}.mrk.json", hip.annotation)

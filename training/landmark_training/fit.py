@@ -218,6 +218,7 @@ def _trained(job: Job, ready: Ready, started: float, say) -> Path:
     plan, writer = ready.plan, ready.writer
     comparisons = _TO_CALIBRATE + (0 if job.parent is None else 2)
     nothing = nothing_yet(plan, len(ready.held_out))
+    progress.note(held_out=len(ready.held_out))
     clock = Clock(nothing.planned, plan.config, started, plan.step_seconds, comparisons)
     runs, cut_short, belief = [], "", None
     try:

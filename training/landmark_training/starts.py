@@ -7,7 +7,7 @@ seen. So one knows when a network has overtaken the cases that it learnt from.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from landmark_heatmap.errors import DatasetError
@@ -19,6 +19,7 @@ from landmark_heatmap.lengths import length
 from landmark_heatmap.registering.atlas import Atlas, AtlasCase, atlas_of
 from landmark_heatmap.registering.registrar import RegisteredStart
 from landmark_heatmap.registering.together import Together
+from landmark_heatmap.registering.trust import UNMEASURED, Trust, measured
 
 from .data.cases import find_cases, label_of, landmark_set_of, told_apart, without_never_placed
 from .judging.comparison import Comparison, Verdict, compare
@@ -39,11 +40,13 @@ class Start:
 @dataclass(frozen=True, eq=False)
 class Starts:
     """cases: how many there are. starts: a Start each, of the same cases that were left out. notes:
-    sentences on what could not be told."""
+    sentences on what could not be told. trust: how far network and cases can be believed where they are
+    used together."""
 
     cases: int
     starts: tuple
     notes: tuple = ()
+    trust: Trust = UNMEASURED
 
     @property
     def best(self) -> Start:
@@ -92,17 +95,55 @@ def starts(folder, model_path=None, device: str = "auto", progress=None) -> Star
     asked, predictor, notes = atlas.cases, None, []
     if model_path is not None:
         predictor, asked, notes = _network(model_path, device, atlas)
-    rows = {REGISTERED: []} if predictor is None else {REGISTERED: [], NETWORK: [], BOTH: []}
-    seconds = dict.fromkeys(rows, 0.0)
-    for case in (progress or iter)(asked):
-        for name, prediction, took in _predicted(atlas, case, predictor):
-            rows[name].append((case.name, prediction.annotation(), _label(case)))
-            seconds[name] += took
+    looked_at = [_looked_at(atlas, case, predictor) for case in (progress or iter)(asked)]
     found = tuple(
-        Start(name, evaluate(each, names=_names(atlas, predictor)), seconds[name] / len(each))
-        for name, each in rows.items()
+        _start(name, looked_at, _names(atlas, predictor))
+        for name in (REGISTERED, NETWORK, BOTH)[: 1 if predictor is None else 3]
     )
-    return Starts(len(atlas.cases), found, tuple(notes))
+    trust = UNMEASURED if predictor is None else _trust(looked_at)
+    return Starts(len(atlas.cases), found, tuple(notes), trust)
+
+
+@dataclass(frozen=True, eq=False)
+class _LookedAt:
+    """A case that was left out, as each start sees it: Predictions without heatmaps, by the start's name;
+    seconds likewise. together: makes one of both, with a Trust."""
+
+    name: str
+    label: object
+    predictions: dict
+    seconds: dict
+    together: object
+
+
+def _start(name: str, looked_at, names) -> Start:
+    """Both are judged with the trust of the other cases: what a case shows must not flatter it."""
+    rows = []
+    for each in looked_at:
+        if name == BOTH:
+            prediction = each.together(_trust([other for other in looked_at if other is not each]))
+        else:
+            prediction = each.predictions[name]
+        rows.append((each.name, prediction.annotation(), each.label))
+    used = (REGISTERED, NETWORK) if name == BOTH else (name,)
+    seconds = sum(each.seconds[start] for each in looked_at for start in used)
+    return Start(name, evaluate(rows, names=names), seconds / len(rows))
+
+
+def _trust(looked_at) -> Trust:
+    pairs = {REGISTERED: [], NETWORK: []}
+    for each in looked_at:
+        points = {start: _there(found) for start, found in each.predictions.items()}
+        for name in points[NETWORK].keys() & points[REGISTERED].keys():
+            truth = each.label.position_lps(name) if name in each.label.points else None
+            if truth is not None:
+                for start in pairs:
+                    pairs[start].append((points[start][name], truth))
+    return measured(pairs[NETWORK], pairs[REGISTERED])
+
+
+def _there(prediction) -> dict:
+    return {point.name: point for point in prediction.points if not point.is_absent}
 
 
 def _atlas(folder) -> Atlas:
@@ -141,25 +182,25 @@ def _network(model_path, device: str, atlas: Atlas) -> tuple:
     return predictor, new, notes
 
 
-def _predicted(atlas: Atlas, case: AtlasCase, predictor):
-    """(name of the start, Prediction, seconds) of each."""
-    image, start = in_pixels(read_image(case.image_path)), RegisteredStart(atlas.without(case.name))
-    began = time.monotonic()
-    registered = start.predict(image)
-    took = time.monotonic() - began
-    yield REGISTERED, registered, took
-    if predictor is None:
-        return
-    began = time.monotonic()
-    network = predictor.predict(image)
-    yield NETWORK, network, time.monotonic() - began
-    both = Together(predictor, start).joined(network, registered, image)
-    yield BOTH, both, time.monotonic() - began + took
+def _looked_at(atlas: Atlas, case: AtlasCase, predictor) -> _LookedAt:
+    read, start = read_image(case.image_path), RegisteredStart(atlas.without(case.name))
+    image, seconds, found = in_pixels(read), {}, {}
+    for name, detector in ((REGISTERED, start), (NETWORK, predictor)):
+        if detector is None:
+            continue
+        began = time.monotonic()
+        prediction = detector.predict(image)
+        seconds[name] = time.monotonic() - began
+        # Heatmaps of many cases would fill the memory, and nobody looks at them.
+        bare = tuple(replace(point, heatmap=None, belief=None) for point in prediction.points)
+        found[name] = replace(prediction, points=bare)
 
+    def together(trust: Trust):
+        again = in_pixels(read_image(case.image_path))
+        return Together(predictor, start, trust).joined(found[NETWORK], found[REGISTERED], again)
 
-def _label(case: AtlasCase):
-    """What a person said of a case; read_image knows how large it is."""
-    return label_of(case.annotation, read_image(case.image_path).grid)
+    # A person's word is held against the image as it was read.
+    return _LookedAt(case.name, label_of(case.annotation, read.grid), found, seconds, together)
 
 
 def _names(atlas: Atlas, predictor) -> tuple:

@@ -11,6 +11,7 @@ import numpy as np
 import slicer
 import vtk
 
+from ..volumes import remove_with_display
 from .views import nodes_of_class
 
 _NEIGHBOURS = 4
@@ -43,7 +44,7 @@ class Captions:
             self._display.RemoveObserver(tag)
         self._tags = self._tags_of_display = []
         if self._node is not None and self._node.GetScene() is not None:
-            self._scene.RemoveNode(self._node)
+            remove_with_display(self._node)
         self._node = None
         if self._markups.GetScene() is not None:
             self._display.SetPointLabelsVisibility(True)

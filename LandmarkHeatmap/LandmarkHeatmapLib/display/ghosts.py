@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import vtk
 
+from ..volumes import remove_with_display
+
 _COLOUR = (1.0, 0.75, 0.2)
 # Half of a mark's width, as a share of the image's longest side.
 _SHARE = 0.012
@@ -37,7 +39,7 @@ class Ghosts:
     def release(self) -> None:
         node, self.node = self.node, None
         if node is not None and node.GetScene() is not None:
-            node.GetScene().RemoveNode(node)
+            remove_with_display(node)
 
 
 def _new_model(volume):

@@ -19,7 +19,7 @@ from landmark_heatmap.model.description import ModelIdentity
 from ..display.anatomy import ANATOMY
 from ..display.contours import INNER, OUTER
 from ..display.skeleton import SKELETON
-from ..volumes import ijk_to_ras, size_ijk
+from ..volumes import ijk_to_ras, remove_with_display, size_ijk
 from . import markups, state
 from .publishing import leave_folder, publish_nodes
 from .state import MODULE_NAME
@@ -76,7 +76,7 @@ class DetectionResult:
         there = [*self._nodes_beside_the_volume(), *(each for each in others if each is not None)]
         leave_folder(scene, there)
         for each in (*there, self.node):
-            scene.RemoveNode(each)
+            remove_with_display(each)
 
     # --- the nodes
 

@@ -9,7 +9,7 @@ from landmark_heatmap.detection.prediction import Prediction
 
 from ..display.overlay import style_heatmap
 from ..display.views import is_flat
-from ..volumes import add_volume
+from ..volumes import add_volume, remove_with_display
 from . import markups, state
 
 
@@ -84,7 +84,7 @@ class PublishingSteps:
         there = [each for each in (*self._added, self.node) if each.GetScene() is not None]
         leave_folder(self._scene, there)
         for each in there:
-            each.GetScene().RemoveNode(each)
+            remove_with_display(each)
 
 
 class _Names:

@@ -23,12 +23,12 @@ _NAMED = 2
 class MistakesSection(Section):
     """wanted(case, landmark): somebody wants to look at it; landmark: empty where it is of a whole case.
 
-    how: of the process (runs/process.py), for tests.
+    title_of(case): what the user calls it. how: of the process (runs/process.py), for tests.
     """
 
     def __init__(self, ui, state, logic):
         super().__init__(ui, state, logic)
-        self.wanted, self.how = Signal(), {}
+        self.wanted, self.how, self.title_of = Signal(), {}, str
         self._search, self._found = None, ()
         self._info = FixedText(ui.mistakesInfoLabel, lines=3)
         give_columns(ui.mistakesTable, [_(header) for header in HEADERS])
@@ -97,7 +97,8 @@ class MistakesSection(Section):
             more = "..." if len(each.landmarks) > _NAMED else ""
             size = "" if each.size is None else f"{rough(each.size)} {each.unit}"
             names = ", ".join(each.landmarks[:_NAMED]) + more
-            for column, text in enumerate((each.case, names, size, each.kind)):
+            case = self.title_of(each.case)
+            for column, text in enumerate((case, names, size, each.kind)):
                 show_cell(table, row, column, text, each.reason)
 
     def _chosen(self):

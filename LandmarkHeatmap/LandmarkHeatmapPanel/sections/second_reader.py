@@ -12,6 +12,7 @@ from landmark_heatmap.worklist.readings import readings_of
 from LandmarkHeatmapLib.case_at_work import in_volume
 from LandmarkHeatmapLib.following import is_there
 from LandmarkHeatmapLib.second_reading import distances, show_reading, take
+from LandmarkHeatmapLib.volumes import remove_with_display
 
 from ..section import Section
 from ..widgets import chosen_rows, fill, give_columns, show_cell, showing_errors
@@ -98,7 +99,7 @@ class SecondReaderSection(Section):
     def _show_points(self, result) -> None:
         """Theirs, in the views; none without a result or a reading."""
         if self._node is not None and self._node.GetScene() is not None:
-            self._node.GetScene().RemoveNode(self._node)
+            remove_with_display(self._node)
         self._node = None
         if result is not None and is_there(result) and self._reading is not None:
             name = f"{result.volume_node.GetName()} second reader"

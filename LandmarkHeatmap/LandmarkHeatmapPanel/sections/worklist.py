@@ -118,6 +118,10 @@ class WorklistSection(Section):
             raise DatasetError(_("Choose a dataset folder to export to."))
         return Worklist(dataset, images or None)
 
+    def title_of(self, case: str) -> str:
+        """What the user calls a case: as the list does, if it is on it."""
+        return next((each.title for each in self._entries if each.case == case), case)
+
     @property
     def _order(self) -> str:
         kept = setting("CasesOrder", ORDERS[0])

@@ -41,6 +41,8 @@ _NARROWEST_VOXELS = 0.4
 _REACH_SIGMAS = 12.0
 # Of the highest value: what counts of f, of a belief, and of a marker.
 _LEAST_CORE, _LEAST_BELIEF, _LEAST_MARKER = 1e-6, 1e-4, 1e-2
+# Of the highest value of a power: as good as zero.
+_NOTHING = 1e-30
 # So many peaks are higher than the chosen one at most.
 _MOST_HIGHER = 3
 # Gaussians are cut at so many sigmas, those of tails earlier.
@@ -115,7 +117,7 @@ def _window(seen: Seen, power: float) -> tuple:
     first, last = _around(seen)
     peak = np.rint(seen.position_kji).astype(int)
     close = _none_higher(heatmap[_slices(first, last)], peak - first)
-    low, high = box_of(close > max(_LEAST_CORE ** (1 / power), 1e-30) * close.max())
+    low, high = box_of(close > max(_LEAST_CORE ** (1 / power), _NOTHING) * close.max())
     size = (high - low + 1)[::-1].tolist()
     grid = seen.heatmap.grid.cropped((first + low)[::-1].tolist(), size)
     values = close[_slices(low, high)].astype(np.float64)
@@ -176,14 +178,24 @@ def smoothed(core: Core, values, sigma_mm: float, shift_mm=(0, 0, 0), cut=_CUT) 
         apart = (wanted[:, None] - index) * spacing - shift_mm[axis]
         kernel = np.exp(-0.5 * (apart / sigma_mm) ** 2)
         kernel = (kernel / np.maximum(kernel.sum(0), 1e-30)).astype(np.float32)
-        values = np.moveaxis(np.tensordot(kernel, values, (1, axis)), 0, axis)
+        values = _along(kernel, values, axis)
     return values, pads
+
+
+def _along(matrix: np.ndarray, values: np.ndarray, axis: int) -> np.ndarray:
+    """The product of a matrix (m, n) with all lines of n values along an axis."""
+    before, after = values.shape[:axis], values.shape[axis + 1 :]
+    if not after:
+        return values @ matrix.T
+    lines = values.reshape(math.prod(before), values.shape[axis], math.prod(after))
+    return (matrix @ lines).reshape(*before, len(matrix), *after)
 
 
 def position_of(core: Core, form: BeliefForm) -> np.ndarray:
     """(3,), LPS, mm."""
-    array, pads = smoothed(core, _sharp(core, form, form.peak_power), _PEAK_SIGMAS * core.sigma_mm)
-    return core.grid.to_lps((_mode(core, array, core.peak + pads) - pads)[::-1])
+    sharp = _sharp(core, form, form.peak_power)
+    array, pads = smoothed(sharp, sharp.values, _PEAK_SIGMAS * core.sigma_mm)
+    return sharp.grid.to_lps((_mode(sharp, array, sharp.peak + pads) - pads)[::-1])
 
 
 def _mode(core: Core, array: np.ndarray, voxel) -> np.ndarray:
@@ -197,20 +209,25 @@ def marker_sigma_mm(stage: Stage) -> float:
     return _MARKER_SIGMAS[stage.role] * stage.sigma_mm
 
 
-def _sharp(core: Core, form: BeliefForm, power: float) -> np.ndarray:
-    """f to the power that makes `power` of the network's probabilities; sums to one."""
-    sharp = (core.values / core.values.max()) ** np.float32(power / form.power)
-    return sharp / sharp.sum()
+def _sharp(core: Core, form: BeliefForm, power: float) -> Core:
+    """f to the power that makes `power` of the network's probabilities, where that is anything."""
+    values, power = core.values / core.values.max(), power / form.power
+    low, high = box_of(values > _NOTHING ** (1 / power))
+    low, high = np.minimum(low, core.peak), np.maximum(high, core.peak)
+    # What a float32 can hardly hold would take many times as long.
+    sharp = np.maximum(values[_slices(low, high)], _NOTHING ** (1 / power)) ** np.float32(power)
+    grid = core.grid.cropped(low[::-1].tolist(), (high - low + 1)[::-1].tolist())
+    return replace(core, values=sharp / sharp.sum(), grid=grid, peak=core.peak - low)
 
 
 def marker_of(core: Core, form: BeliefForm, position_lps, sigma_mm: float) -> Image:
     """position_lps: onto which the peak is moved."""
+    core = _sharp(core, form, _MARKER_POWER)
     position = core.grid.to_ijk(position_lps)[::-1]
-    sharp = _sharp(core, form, _MARKER_POWER)
-    array, pads = smoothed(core, sharp, sigma_mm)
+    array, pads = smoothed(core, core.values, sigma_mm)
     nearest = np.clip(np.rint(position + pads).astype(int), 0, np.array(array.shape) - 1)
     apart_mm = (position - (_mode(core, array, nearest) - pads)) * core.spacing_mm
-    array, pads = smoothed(core, sharp, sigma_mm, apart_mm)
+    array, pads = smoothed(core, core.values, sigma_mm, apart_mm)
     spacing = [core.spacing_mm[axis] for axis in core.axes]
     array = (array * gaussian_mass(sigma_mm, spacing)).astype(np.float32)
     grid = _padded(core.grid, pads)

@@ -103,8 +103,11 @@ def grid_mm(position_kji, grid: Grid, stage: Stage) -> np.ndarray:
 
 def find_peaks(heatmap: np.ndarray, grid: Grid, sigma_mm: float) -> list:
     """Voxel indices (k, j, i) of up to three peaks, the highest first, three sigma apart."""
-    peaks = [np.unravel_index(np.argmax(heatmap), heatmap.shape)]
-    candidates = local_maxima(heatmap, LOWEST_PEAK * heatmap[peaks[0]])
+    tops = heatmap.max(axis=0)
+    j, i = np.nonzero(tops == tops.max())
+    k, first = np.unravel_index(np.argmax(heatmap[:, j, i]), (len(heatmap), len(j)))
+    peaks = [(k, j[first], i[first])]
+    candidates = local_maxima(heatmap, LOWEST_PEAK * heatmap[peaks[0]], tops)
     while len(peaks) < _MOST_PEAKS:
         apart_mm = (candidates - peaks[-1]) * grid.spacing_mm[::-1]
         candidates = candidates[(apart_mm**2).sum(1) > (3 * sigma_mm) ** 2]
@@ -135,12 +138,15 @@ def nearest_peak(heatmap: Image, position_lps):
     return grid.to_lps(decode_peak(values, nearest)[::-1])
 
 
-def local_maxima(heatmap: np.ndarray, lowest: float) -> np.ndarray:
+def local_maxima(heatmap: np.ndarray, lowest: float, tops=None) -> np.ndarray:
     """Indices (N, 3) of the voxels above `lowest` that no neighbour exceeds, corners included.
 
-    Nearly all of a heatmap is below, so that only few voxels are looked at.
+    tops: (J, I), the maxima along k, if they are known. Nearly all of a heatmap is below, so that beside
+    them only few voxels are looked at.
     """
-    candidates = np.argwhere(heatmap > lowest)
+    j, i = np.nonzero((heatmap.max(axis=0) if tops is None else tops) > lowest)
+    k, column = np.nonzero(heatmap[:, j, i] > lowest)
+    candidates = np.column_stack([k, j[column], i[column]])
     last = np.array(heatmap.shape) - 1
     for step in _NEIGHBOURS:
         # At the border this is a nearer neighbour, or the voxel itself.

@@ -13,8 +13,8 @@ from ..images.geometry import Grid, Image, in_pixels
 from ..model.belief_form import uncalibrated
 from ..model.description import ModelDescription, Stage
 from ..model.heatmap import gaussian_mass
+from ..model.logits import heatmaps_and_presences
 from ..model.model_file import Model, read_model
-from ..model.network import heatmaps_and_presences
 from .agreement import Frame, Places, coarse_candidates
 from .joint import predictions
 from .locate import Found, choose

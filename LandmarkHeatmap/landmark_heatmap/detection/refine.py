@@ -14,7 +14,7 @@ from ..images.geometry import Grid, Image, canonical_grid
 from ..images.resample import resample
 from ..model.description import Stage
 from ..model.heatmap import decode_peak, gaussian_mass
-from ..model.network import belief_of
+from ..model.logits import belief_of
 from ..model.prior import choose_peaks
 from .agreement import Candidate
 from .locate import Choice, Found, grid_mm, located, logs_of

@@ -57,7 +57,8 @@ def load(model, device: str = "auto"):
     from ..detection.predict import Predictor
 
     if is_start_file(model):
-        return Together(Predictor(network_of(model), device), RegisteredStart(_dataset_of(model)))
+        start = RegisteredStart(_dataset_of(model))
+        return Together(Predictor(network_of(model), device), start, read_start(model).trust)
     return Predictor(model, device)
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..detection.joint import predictions
 from ..detection.prediction import Prediction, moved
+from ..detection.proposals import Kept
 from ..errors import PredictionError
 from ..images.geometry import PX, Image, in_pixels
 from ..images.identity import image_id
 from .atlas import Atlas, read_atlas
 from .description import RegisteredDescription, described
+from .joined import Answering, shape_of, sight_of
 from .pairs import carried
-from .telling import told
+from .telling import plain_form, seen_of
 from .views import POSE_VOXELS, View, view_of
 from .votes import combined, weights_of
 
@@ -34,6 +37,7 @@ class RegisteredStart:
         self.atlas = atlas if isinstance(atlas, Atlas) else read_atlas(atlas)
         # What is asked of a Predictor's model is which one it is.
         self.model = self.atlas
+        self._shapes = {}
 
     def __repr__(self) -> str:
         return f"RegisteredStart('{self.atlas.name}', {self.atlas.identity.version})"
@@ -46,9 +50,10 @@ class RegisteredStart:
         """Carry the landmarks of all cases over to an image.
 
         progress: called with (what is being done, fraction 0 to 1) before each case, and may raise to
-        end it. keep: called with something that has no proposals. A case of this very image is left
-        out, where there are others. Raises PredictionError for an image that is of another kind than the
-        cases, or in which there is nothing to see.
+        end it. keep: called with a Kept, which from three cases on can tell what else would move if a
+        landmark does. A case of this very image is left out, where there are others. Raises
+        PredictionError for an image that is of another kind than the cases, or in which there is nothing
+        to see.
         """
         progress = progress or (lambda stage, fraction: None)
         placed, image = image, in_pixels(image)
@@ -65,10 +70,13 @@ class RegisteredStart:
         progress("Putting the cases together", 0.95)
         found, blur_mm = put_together(rows, ready)
         presences = _presences(rows, ready, image)
-        points = told(self.atlas.landmarks, found, presences, coarse, blur_mm)
-        prediction = Prediction(self.atlas.landmarks, points, coarse.grid, self.atlas.identity)
+        seens = seen_of(self.atlas.landmarks, found, presences, coarse, blur_mm)
+        form, shape = plain_form(len(seens), blur_mm), self._shape(ready)
+        sight = sight_of(seens, coarse.grid, form, shape)
         if keep is not None:
-            keep(NothingToPropose())
+            keep(Kept(Answering(form, shape, (seens[0].stage,)), sight, placed))
+        points = predictions(sight.answered(), form, shape, coarse.grid)
+        prediction = Prediction(self.atlas.landmarks, points, coarse.grid, self.atlas.identity)
         progress("Done", 1.0)
         return moved(prediction, placed.ijk_to_lps, image.ijk_to_lps)
 
@@ -79,6 +87,13 @@ class RegisteredStart:
             ready.append(self.atlas.ready(case))
         others = [each for each in ready if each.image != own]
         return others or ready
+
+    def _shape(self, ready):
+        """Made once of the same cases; None of fewer than three."""
+        key = tuple(each.image for each in ready)
+        if key not in self._shapes:
+            self._shapes = {key: shape_of(ready)}
+        return self._shapes[key]
 
 
 def put_together(rows, ready) -> tuple:
@@ -119,10 +134,3 @@ def _check_alike(case: View, image: View, unit: str) -> None:
             f"The images of the cases are in {unit}, and this image has {has}. State the size of a voxel"
             " (--spacing MM) for all of them, or for none."
         )
-
-
-class NothingToPropose:
-    """Cases are registered as they are: what a person moves does not move the others."""
-
-    def proposals(self, given, new=None, absent=()) -> tuple:
-        return ()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from ..errors import ModelFileError, quoted
 from ..files import read_json, write_json
+from .trust import UNMEASURED, Trust
 
 START_SUFFIX = ".start.json"
 _SCHEMA, _VERSION = "landmark-heatmap-start", 1
@@ -15,17 +16,19 @@ _SCHEMA, _VERSION = "landmark-heatmap-start", 1
 
 @dataclass(frozen=True)
 class StartFile:
-    """model: the path of a model file, or the name of one that comes along. dataset: of a folder."""
+    """model: the path of a model file, or the name of one that comes along. dataset: of a folder. trust:
+    how far each can be believed, as it was measured when the file was written."""
 
     model: str
     dataset: Path
+    trust: Trust = UNMEASURED
 
 
 def is_start_file(path) -> bool:
     return str(path).lower().endswith(START_SUFFIX)
 
 
-def write_start(path, model, dataset) -> Path:
+def write_start(path, model, dataset, trust: Trust = UNMEASURED) -> Path:
     """A new file. What lies beside or below it is named from there, so that both can be moved together.
 
     Raises ModelFileError for another ending, FileExistsError for a file that is there already.
@@ -40,8 +43,36 @@ def write_start(path, model, dataset) -> Path:
         "model": str(model) if is_name else _from(path, model),
         "dataset": _from(path, dataset),
     }
+    if trust.landmarks:
+        document["trust"] = asdict(trust)
     write_json(path, document, new=True)
     return path
+
+
+def start_beside(dataset, model, trust: Trust = UNMEASURED) -> Path:
+    """A file beside the dataset that names it and the model: that of before, if it says the same, or a
+    new one. Raises OSError where it cannot be written."""
+    dataset, number = Path(dataset), 1
+    while True:
+        more = f"-{number}" if number > 1 else ""
+        path = dataset.with_name(f"{dataset.name}-both{more}{START_SUFFIX}")
+        try:
+            return write_start(path, model, dataset, trust)
+        except FileExistsError:
+            if _says(path, model, dataset, trust):
+                return path
+        number += 1
+
+
+def _says(path: Path, model, dataset, trust: Trust) -> bool:
+    """Whether a file names these two, and trusts them so."""
+    try:
+        there = read_start(path)
+    except (ModelFileError, OSError):
+        return False  # it is somebody's own business
+    ours, theirs = ((Path(a), Path(b)) for a, b in ((model, dataset), (there.model, there.dataset)))
+    is_same = [each.resolve() for each in ours] == [each.resolve() for each in theirs]
+    return is_same and there.trust == (trust if trust.landmarks else UNMEASURED)
 
 
 def read_start(path) -> StartFile:
@@ -57,7 +88,23 @@ def read_start(path) -> StartFile:
         raise ModelFileError(f"'{path}' has to name a 'model' and a 'dataset'.")
     folder = Path(path).resolve().parent
     beside = folder / model
-    return StartFile(str(beside) if beside.is_file() else model, folder / dataset)
+    trust = trust_in(path, document.get("trust"))
+    return StartFile(str(beside) if beside.is_file() else model, folder / dataset, trust)
+
+
+def trust_in(path, stated) -> Trust:
+    """What a document states, None where nothing was measured. path: where it stands. Raises
+    ModelFileError for what is no Trust."""
+    if stated is None:
+        return UNMEASURED
+    known = {each.name for each in fields(Trust)}
+    if not isinstance(stated, dict) or set(stated) != known:
+        raise ModelFileError(f"'{path}': 'trust' has to state {', '.join(sorted(known))}.")
+    numbers = [stated["network"], stated["registered"], stated["landmarks"]]
+    is_number = [isinstance(n, (int, float)) and not isinstance(n, bool) for n in numbers]
+    if not all(is_number) or not all(0 < n < 1e6 for n in numbers):
+        raise ModelFileError(f"'{path}': 'trust' is {quoted(stated)}; numbers above 0 are needed.")
+    return Trust(*map(float, numbers[:2]), int(numbers[2]), bool(stated["network_apart"]))
 
 
 def _from(path: Path, other) -> str:

@@ -1,7 +1,9 @@
-"""A network and registered cases, one answer: where both agree, their mean; where not, the cases' word.
+"""A network and registered cases, one answer: where both agree, their mean; where not, one's word.
 
-With few cases a network is the more exact of the two where it is right, and now and then it is on another
-structure altogether; registration is never far off, and seldom exact.
+With few cases a network is the more exact of the two where it is right, and now and then it is on
+another structure altogether; registration is seldom far off, and seldom exact. Each counts by the square
+of what it expects to be off, as two measurements do: so one that knows little does not spoil the mean.
+Where the two were judged on cases left out, what they expect is scaled to that (trust.py).
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from ..images.geometry import Image, in_pixels
 from ..model.description import ModelIdentity
 from .registrar import RegisteredStart
 from .telling import told
+from .trust import UNMEASURED, Trust, expected_of
 from .views import POSE_VOXELS, view_of
 from .votes import Combined
 
@@ -31,12 +34,12 @@ _OF_THE_WAY = 0.25
 class Together:
     """What Predictor is to a model file, for a model and the cases of a dataset.
 
-    predictor: of the network. start: a RegisteredStart. Landmarks that only one of them knows are told by
-    that one alone.
+    predictor: of the network. start: a RegisteredStart. trust: how far each can be believed. Landmarks
+    that only one of them knows are told by that one alone.
     """
 
-    def __init__(self, predictor, start: RegisteredStart):
-        self.predictor, self.start = predictor, start
+    def __init__(self, predictor, start: RegisteredStart, trust: Trust = UNMEASURED):
+        self.predictor, self.start, self.trust = predictor, start, trust
         own = predictor.description.landmarks
         new = [m for m in start.atlas.landmarks.landmarks if m.name not in own.names]
         self.landmarks = LandmarkSet(
@@ -85,7 +88,7 @@ class Together:
         if not names:
             return {}
         view = view_of(image, POSE_VOXELS)
-        found = [together(ours[name], theirs[name], view.dimension) for name in names]
+        found = [together(ours[name], theirs[name], view.dimension, self.trust) for name in names]
         positions, covariances = map(np.array, zip(*found))
         known = {m.name: m for m in self.landmarks.landmarks}
         blur_mm = float(np.sqrt(np.min([np.trace(c) / 3 for c in covariances])))
@@ -104,27 +107,25 @@ def _are_there(one: LandmarkPrediction, other: LandmarkPrediction) -> bool:
     return not one.is_absent and not other.is_absent
 
 
-def together(network: LandmarkPrediction, registered: LandmarkPrediction, dimension: int) -> tuple:
+def together(
+    network: LandmarkPrediction,
+    registered: LandmarkPrediction,
+    dimension: int,
+    trust: Trust = UNMEASURED,
+) -> tuple:
     """(position (3,), covariance (3, 3)) of one landmark, in LPS and mm."""
-    expected = [_expected(point) for point in (network, registered)]
-    sigmas = [each / _MEAN_DISTANCE[dimension] for each in expected]
+    expected = (trust.network * expected_of(network), trust.registered * expected_of(registered))
+    variances = [(each / _MEAN_DISTANCE[dimension]) ** 2 for each in expected]
     between = np.asarray(registered.position_lps) - network.position_lps
-    # By their widths, not their squares: what each says of itself is no more than an estimate.
-    share = sigmas[0] / (sigmas[0] + sigmas[1])
-    if np.linalg.norm(between) > _APART * math.hypot(*expected):
-        share = 1.0
+    share = variances[0] / (variances[0] + variances[1])
+    is_apart = np.linalg.norm(between) > _APART * math.hypot(*expected)
+    if is_apart:
+        share = 0.0 if trust.network_apart else 1.0
     position = network.position_lps + share * between
-    variance = (1 - share) * sigmas[0] ** 2 + share * sigmas[1] ** 2
+    variance = (1 - share) * variances[0] + share * variances[1]
     # What both were said to be off, and, along the way from one to the other, what lies between.
-    of_both = share * (1 - share) if share < 1 else _OF_THE_WAY**2
+    of_both = _OF_THE_WAY**2 if is_apart else share * (1 - share)
     return position, variance * np.eye(3) + of_both * np.outer(between, between)
-
-
-def _expected(point: LandmarkPrediction) -> float:
-    """mm; of a model that does not say, the width of its marker."""
-    if point.doubt is not None:
-        return max(point.doubt.expected_mm, 1e-6)
-    return max(point.sigma_mm or 1.0, 1e-6)
 
 
 def _identity(network: ModelIdentity, registered: ModelIdentity) -> ModelIdentity:

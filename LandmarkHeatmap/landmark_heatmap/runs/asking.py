@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
+from pathlib import Path
 
+from ..errors import TrainingError
 from ..worker.process import end_with_all
 from .process import start
 
@@ -37,6 +40,34 @@ class Asking:
         end_with_all(self._process)
         self._said.close()
         self._errors.close()
+
+
+class AskingForFile(Asking):
+    """The same of a command that writes what it found as `--json` says."""
+
+    def __init__(self, words, **how):
+        self._folder = tempfile.TemporaryDirectory()
+        self._path = Path(self._folder.name) / "found.json"
+        super().__init__([*words, "--json", str(self._path)], **how)
+
+    def found(self, made, answers=(0,)):
+        """What `made` makes of the document; None as long as the command is at work.
+
+        answers: the exit codes that are one. Raises TrainingError, and why, if nothing can be told.
+        """
+        code = self.code()
+        if code is None:
+            return None
+        if code not in answers:
+            raise TrainingError(self.reason())
+        try:
+            return made(json.loads(self._path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise TrainingError(f"what was found cannot be read ({error})") from error
+
+    def close(self) -> None:
+        super().close()
+        self._folder.cleanup()
 
 
 def _read(file) -> str:

@@ -41,7 +41,8 @@ class LiveState:
     1. left_seconds: until all is done, None if that is not known. told: when this was written, of
     time.time. error: why it failed, a sentence. reasons: of what it decided by the data. stage, epoch:
     the last that were finished; mre: the mean error on the held-out cases at the last validation, None
-    if there is none yet; kept_mre, kept_epoch: of the model that is kept. unit: of both.
+    if there is none yet; kept_mre, kept_epoch: of the model that is kept. unit: of both. held_out: how
+    many cases are, None if that is not known yet.
     """
 
     state: str = STARTING
@@ -57,6 +58,7 @@ class LiveState:
     kept_epoch: int = 0
     kept_mre: float = None
     unit: str = "mm"
+    held_out: int = None
 
     @property
     def goes_on(self) -> bool:

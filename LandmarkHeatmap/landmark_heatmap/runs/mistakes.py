@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
-from ..errors import TrainingError
-from .asking import Asking
+from .asking import AskingForFile
 
 # Nothing was found; something was.
 _ANSWERS = (0, 1)
@@ -38,34 +34,20 @@ class Found:
     notes: tuple
 
 
-class MistakeSearch(Asking):
+class MistakeSearch(AskingForFile):
     """`landmark-train check` at work on a dataset. Raises TrainingError if it cannot be started."""
 
     def __init__(self, dataset, **how):
-        self._folder = tempfile.TemporaryDirectory()
-        self._path = Path(self._folder.name) / "findings.json"
-        super().__init__(["check", str(dataset), "--json", str(self._path)], **how)
+        super().__init__(["check", str(dataset)], **how)
 
     def poll(self) -> Found:
         """None as long as it is at work. Raises TrainingError, and why, if nothing can be told."""
-        code = self.code()
-        if code is None:
-            return None
-        if code not in _ANSWERS:
-            raise TrainingError(self.reason())
-        try:
-            document = json.loads(self._path.read_text(encoding="utf-8"))
-            return Found(
-                tuple(map(_mistake, document["findings"])),
-                int(document["cases"]),
-                tuple(map(str, document["notes"])),
-            )
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise TrainingError(f"what was found cannot be read ({error})") from error
+        return self.found(_found, _ANSWERS)
 
-    def close(self) -> None:
-        super().close()
-        self._folder.cleanup()
+
+def _found(document) -> Found:
+    mistakes = tuple(map(_mistake, document["findings"]))
+    return Found(mistakes, int(document["cases"]), tuple(map(str, document["notes"])))
 
 
 def _mistake(document) -> Mistake:

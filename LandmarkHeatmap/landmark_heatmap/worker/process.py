@@ -10,6 +10,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from ..launch import let_threads_sleep
+
 _STDERR_KEPT = 20_000
 # What is read at a time: one that never stops talking may not hold up the application.
 _READ, _READS = 1 << 16, 64
@@ -21,10 +23,13 @@ def interpreter() -> str:
 
 
 def environment(*folders) -> dict:
-    """Of this process, in which Python finds this package and what lies in these folders, too."""
+    """For a process that is started: Python finds this package and what lies in these folders, too, and
+    its threads sleep while they wait."""
     package = str(Path(__file__).resolve().parents[2])
     paths = [package, *map(str, folders), os.environ.get("PYTHONPATH", "")]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    let_threads_sleep(variables)
+    return variables
 
 
 def apart() -> dict:

@@ -15,9 +15,9 @@ from pathlib import Path
 if __package__ in (None, ""):  # run by its path; the package is two folders up
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from landmark_heatmap import heap
 from landmark_heatmap.errors import LandmarkHeatmapError, PredictionError
 from landmark_heatmap.images.geometry import Image
-from landmark_heatmap.launch import let_threads_sleep
 from landmark_heatmap.registering.stamp import stamp
 from landmark_heatmap.worker import arrays, protocol
 
@@ -118,6 +118,9 @@ class Server:
             self._say("failed", job=job, text=text, details=traceback.format_exc())
         finally:
             self.unwanted.discard(job)
+            if request["message"] != "propose":
+                # The next image may come in an hour.
+                heap.give_back()
 
     def _detected(self, request: dict) -> dict:
         job, start = request["job"], time.monotonic()
@@ -254,7 +257,7 @@ def main(arguments=None, make_predictor=None) -> None:
     folder = Path((sys.argv[1:] if arguments is None else arguments)[0])
     code = _BROKEN
     try:
-        let_threads_sleep()
+        heap.keep_freed_memory()
         _leave_on_signals(folder)
         # Standard output is the client's; whatever prints gets standard error instead.
         output = os.fdopen(os.dup(1), "wb")

@@ -74,7 +74,8 @@ def test_a_detection_takes_less_than_a_third_of_a_large_image_on_top_of_it():
 def test_memory_that_is_taken_is_seen():
     image = image_of_noise(320)
     taken, copy = bytes_taken_by(image.array.copy)
-    assert taken > 0.9 * copy.nbytes
+    # Some of it may have been free in this process already.
+    assert taken > 0.7 * copy.nbytes
 
 
 def test_a_prediction_keeps_nothing_of_the_heatmaps_that_it_does_not_show():

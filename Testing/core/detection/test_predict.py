@@ -28,8 +28,8 @@ from landmark_heatmap.model.description import (
     Stage,
 )
 from landmark_heatmap.model.joint_shape import fit_joint_shape
+from landmark_heatmap.model.logits import Logits
 from landmark_heatmap.model.model_file import Model
-from landmark_heatmap.model.network import Logits
 from landmark_heatmap.model.prior import fit_prior
 
 BLOB_MM, SIGMA_MM, SPACING_MM = 6.0, 4.0, 2.0

@@ -21,8 +21,9 @@ from landmark_heatmap.model.description import (
     Stage,
 )
 from landmark_heatmap.model.heatmap import decode_peak
+from landmark_heatmap.model.logits import Logits
 from landmark_heatmap.model.model_file import Model
-from landmark_heatmap.model.network import CropUNet, Logits, network_for
+from landmark_heatmap.model.network import CropUNet, network_for
 from landmark_heatmap.model.prior import fit_prior
 
 COARSE_NETWORK = NetworkConfig(3, 2, (4, 8), 0, 1)

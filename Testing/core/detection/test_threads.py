@@ -10,6 +10,7 @@ torch = pytest.importorskip("torch")
 
 from landmark_heatmap.detection.threads import Threads, fastest, seconds_with
 from landmark_heatmap.launch import let_threads_sleep
+from landmark_heatmap.worker.process import environment
 
 
 @pytest.mark.parametrize(
@@ -57,13 +58,30 @@ def test_measuring_leaves_the_threads_as_they_were():
 
 
 def test_threads_sleep_while_they_wait_unless_the_user_says_otherwise():
-    environment = {"KMP_BLOCKTIME": "200"}
-    let_threads_sleep(environment)
-    assert environment == {
+    variables = {"KMP_BLOCKTIME": "200"}
+    let_threads_sleep(variables)
+    assert variables == {
         "KMP_BLOCKTIME": "200",
         "OMP_WAIT_POLICY": "PASSIVE",
         "GOMP_SPINCOUNT": "0",
+        "OPENBLAS_NUM_THREADS": "1",
     }
+
+
+def test_a_process_that_is_started_finds_that_in_its_environment(monkeypatch):
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "3")
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    variables = environment("/some/folder")
+    assert variables["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert variables["OPENBLAS_NUM_THREADS"] == "3"
+    assert "OMP_WAIT_POLICY" not in os.environ
+
+
+def test_the_command_that_detects_says_so_before_numpy_is_there():
+    code = "import sys, landmark_heatmap.cli; print('numpy' in sys.modules)"
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True)
+    assert done.stdout.strip() == b"False"
 
 
 @pytest.mark.parametrize("command", ["landmark_heatmap.cli", "landmark_training.cli"])
@@ -73,9 +91,9 @@ def test_every_command_says_so_before_torch_is_there(command):
         "from landmark_heatmap.command_line import run_command\n"
         "run_command('x', lambda options: print(os.environ['OMP_WAIT_POLICY']), None)"
     )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    environment.pop("OMP_WAIT_POLICY", None)
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    variables.pop("OMP_WAIT_POLICY", None)
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "PASSIVE"

@@ -5,14 +5,13 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from landmark_heatmap.model.description import NetworkConfig
-from landmark_heatmap.model.network import (
-    CropUNet,
-    LandmarkUNet,
+from landmark_heatmap.model.logits import (
     Logits,
     belief_of,
     heatmaps_and_presences,
     log_probabilities,
 )
+from landmark_heatmap.model.network import CropUNet, LandmarkUNet
 
 CASES = [(2, (33, 47)), (2, (1, 5)), (3, (17, 20, 9)), (3, (4, 1, 30))]
 

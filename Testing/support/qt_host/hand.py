@@ -12,8 +12,11 @@ from .pythonqt import QtCore, QtGui, QtWidgets
 class Hand:
     """What a person does to widgets. To be mixed with what has `app`, `window` and `process`.
 
-    Positions are in the widget, from its upper left corner.
+    Positions are in the widget, from its upper left corner. clicks, keys: how much it was until now, in
+    buttons and views; names that are typed do not count.
     """
+
+    clicks = keys = 0
 
     @staticmethod
     def point(x, y):
@@ -21,6 +24,7 @@ class Hand:
 
     def drag(self, widget, start, end, button=QtCore.Qt.LeftButton, steps=6):
         """Hover, press, move, release, as a hand does."""
+        self.clicks += 1
         for kind, place, held in [
             (QtCore.QEvent.MouseMove, start, False),
             (QtCore.QEvent.MouseMove, start, False),
@@ -42,6 +46,7 @@ class Hand:
         self.open_tab_of(button)
         assert button.isVisible(), f"{button.name} cannot be seen"
         assert button.enabled, f"{button.name} is disabled"
+        self.clicks += 1
         QtTest.QTest.mouseClick(button, QtCore.Qt.LeftButton)
         self.process()
 
@@ -53,6 +58,7 @@ class Hand:
             if isinstance(stack, QtWidgets.QStackedWidget) and stack.currentWidget() is not page:
                 tabs = stack.parent()
                 tabs.setCurrentWidget(page)
+                self.clicks += 1
                 self.process()
             page = stack
 
@@ -96,6 +102,7 @@ class Hand:
 
     def press(self, key, widget=None, modifiers=QtCore.Qt.NoModifier):
         """Press and release a key where the focus is, shortcuts included."""
+        self.keys += 1
         QtTest.QTest.keyClick(widget or self.app.focusWidget() or self.window, key, modifiers)
         self.process()
 

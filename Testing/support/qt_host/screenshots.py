@@ -17,6 +17,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from turned_hips import turned_hip
 
 from headless.scene import slicer
 from headless.views import add_surface
@@ -28,6 +29,7 @@ from .application import ROOT, the_host
 from .pythonqt import QtCore, QtGui
 
 SEED = 90_000
+SEED_ON_ITS_SIDE, DRAGGED = 5, "Greater_Trochanter_L"
 BONE_HU = 250
 RAS = np.array([-1, -1, 1])
 SIZES = ((1366, 768), (1920, 1080))
@@ -98,6 +100,37 @@ class Session:
         self.shoot_while_training()
         self.come_back_after_a_crash(hip.image)
         self.shoot("restore", self.ui.imageTab)
+        self.shoot_what_follows(size)
+
+    def shoot_what_follows(self, size) -> None:
+        """A pelvis that lies on its side: one landmark is put right, and five others would follow."""
+        self.host.start_afresh()
+        self.host.window.resize_as_slicer(*size)
+        self.panel = self.host.open()
+        self.ui = self.panel.ui
+        image, truth = turned_hip(SEED_ON_ITS_SIDE, 75)
+        volume = add_volume(slicer.mrmlScene, image, "CT, lying on the side")
+        volume.GetDisplayNode().SetWindowLevelMinMax(-200, 1200)
+        self.ui.inputVolumeSelector.setCurrentNode(volume)
+        slicer.util.setSliceViewerLayers(background=volume, fit=True)
+        add_surface(slicer.mrmlScene, volume, BONE_HU, opacity=1.0)
+        self.look_from_front()
+        self.host.click(self.ui.detectButton)
+        self.host.wait_until(lambda: self.panel.logic.results(volume), seconds=120)
+        self.host.wait_until(lambda: not self.panel.detection.queue.is_busy)
+        self.panel.review.session.select(DRAGGED)
+        self.ui.deskTabs.setCurrentWidget(self.ui.reviewTab)
+        self.host.process(200)
+        place = truth[DRAGGED] * RAS
+        for name in ("Red", "Green", "Yellow"):
+            view = slicer.app.layoutManager().sliceWidget(name)
+            view.mrmlSliceNode().JumpSlice(*place)
+        self.host.process(200)
+        view = slicer.app.layoutManager().sliceWidget("Red")
+        self.host.press(QtCore.Qt.Key_D, view)
+        self.host.click_at(view, view.position_of(place))
+        self.host.wait_until(lambda: self.ui.proposalWidget.visible, seconds=60)
+        self.shoot("follow", self.ui.reviewTab)
 
     def review(self, result, truth) -> None:
         """Confirm five with the key for it; drag the next to where it belongs."""

@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 
 from landmark_heatmap.errors import DatasetError
 from landmark_heatmap.model.heatmap import encode, gaussian_mass
-from landmark_heatmap.model.network import Belief, Logits, belief_of
+from landmark_heatmap.model.logits import Belief, Logits, belief_of
 from landmark_training.data.targets import Wanted
 from landmark_training.learning.losses import (
     LOSSES,

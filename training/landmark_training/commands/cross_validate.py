@@ -22,7 +22,7 @@ def add_cross_validation(commands) -> None:
     )
     validate.add_argument("--output", metavar="DIR", help="a new folder")
     validate.add_argument("--resume", metavar="DIR", help="go on with one; no other option")
-    validate.add_argument("--folds", type=int, default=5, metavar="K")
+    validate.add_argument("--folds", type=int, default=5, metavar="K", help="how many folds")
     validate.add_argument(
         "--groups",
         metavar="FILE",
@@ -36,8 +36,12 @@ def add_cross_validation(commands) -> None:
     ensemble = commands.add_parser(
         "ensemble", help="make one model file of several models of one kind, which are averaged"
     )
-    ensemble.add_argument("models", nargs="+", type=Path, metavar="MODEL")
-    ensemble.add_argument("--output", required=True, type=Path, metavar="FILE")
+    ensemble.add_argument(
+        "models", nargs="+", type=Path, metavar="MODEL", help="model files for the same landmarks"
+    )
+    ensemble.add_argument(
+        "--output", required=True, type=Path, metavar="FILE", help="the new model file"
+    )
     ensemble.add_argument("--name", help="the name that the ensemble will show")
     ensemble.set_defaults(command=_ensemble)
 

@@ -51,8 +51,10 @@ def add_commands(commands) -> None:
     )
     channels.add_argument("--model", required=True, help=_MODEL)
     channels.add_argument("--against", metavar="OTHER", help="the same of a second model")
-    channels.add_argument("--image", required=True, type=Path)
-    channels.add_argument("--output", required=True, type=Path, metavar="PNG")
+    channels.add_argument("--image", required=True, type=Path, help="an image file")
+    channels.add_argument(
+        "--output", required=True, type=Path, metavar="PNG", help="a file for the picture"
+    )
     channels.add_argument(
         "--labels",
         action="extend",

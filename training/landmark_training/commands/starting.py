@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 
 from landmark_heatmap.errors import printable
+from landmark_heatmap.files import write_json
 from landmark_heatmap.model.shipped import model_path
+from landmark_heatmap.runs import starts as ways
 
 
 def add_commands(commands) -> None:
@@ -34,6 +37,7 @@ def add_commands(commands) -> None:
         help="write a new file, NAME.start.json, that names the model and the dataset: with it as the"
         " model, both are used together",
     )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="a new file for what was found")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda; of the network")
     parser.set_defaults(command=_starts)
 
@@ -47,6 +51,8 @@ def _starts(options: argparse.Namespace) -> int:
 
     from ..starts import starts, told
 
+    if options.json and options.json.exists():
+        raise DatasetError(f"'{options.json}' is there already; --json takes a new file.")
     if options.write and not (options.model and is_dataset(options.data)):
         raise DatasetError("--write needs --model and an exported dataset folder: it names both.")
     model = options.model and model_path(options.model)
@@ -54,12 +60,42 @@ def _starts(options: argparse.Namespace) -> int:
         options.data, model, options.device, lambda cases: tqdm(cases, unit="case", leave=False)
     )
     print(printable(told(found), lines=True))
+    if options.json:
+        write_json(options.json, document_of(found), new=True)
     if options.write:
         try:
-            write_start(options.write, options.model, options.data)
+            write_start(options.write, options.model, options.data, found.trust)
         except FileExistsError as error:
             raise DatasetError(
                 f"'{options.write}' is there already; choose another name."
             ) from error
         print(printable(f"Both together, as a model: {options.write}"))
     return 0
+
+
+def document_of(found) -> dict:
+    """What was found, as landmark_heatmap/runs/starts.py reads it. found: Starts."""
+    from ..starts import BOTH, NETWORK, REGISTERED
+
+    way_of = {REGISTERED: ways.REGISTERED, NETWORK: ways.NETWORK, BOTH: ways.BOTH}
+    reached = [
+        {
+            "way": way_of[start.name],
+            "cases": len(start.evaluation.cases),
+            "mean": start.evaluation.overall.mean_mm.value,
+            "median": start.evaluation.overall.median_mm.value,
+            "unit": start.evaluation.unit,
+            "seconds": start.seconds,
+        }
+        for start in found.starts
+    ]
+    comparison = found.comparison
+    return {
+        "cases": found.cases,
+        "starts": reached,
+        "best": way_of[found.best.name] if found.starts else "",
+        # Without a network there is nothing to choose between.
+        "advice": [] if comparison is None else [comparison.sentence, found.advice],
+        "notes": list(found.notes),
+        "trust": asdict(found.trust) if found.trust.landmarks else None,
+    }

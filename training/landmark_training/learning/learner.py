@@ -12,7 +12,7 @@ from dataclasses import replace
 import torch
 
 from landmark_heatmap.errors import TrainingError
-from landmark_heatmap.model.network import belief_of
+from landmark_heatmap.model.logits import belief_of
 
 from .. import parallel
 from ..data.targets import TargetShape

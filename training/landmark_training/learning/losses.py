@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional
 
 from landmark_heatmap.errors import DatasetError
-from landmark_heatmap.model.network import Belief
+from landmark_heatmap.model.logits import Belief
 
 from ..data.targets import Wanted
 

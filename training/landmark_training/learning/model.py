@@ -74,7 +74,8 @@ class ModelWriter:
         training[CALIBRATION] = None if belief is None else told_of(belief)
         description = replace(model.description, training=training)
         write_model(self.path, description, model.networks, model.prior, model.joint, belief)
-        return [*outcome.sentences(metrics), calibration_sentence(training[CALIBRATION])]
+        told = calibration_sentence(training[CALIBRATION], outcome.cases)
+        return [*outcome.sentences(metrics), told]
 
 
 def description_of_run(
@@ -122,12 +123,13 @@ def told_of(belief: BeliefForm) -> dict:
     }
 
 
-def calibration_sentence(calibration) -> str:
-    """calibration: as `told_of` says it, or None."""
+def calibration_sentence(calibration, held_out: int = 0) -> str:
+    """calibration: as `told_of` says it, or None. held_out: how many cases were."""
     if not calibration or not calibration["cases"]:
-        return (
-            "Not calibrated: no case was held out, so that no region of a probability is claimed."
+        why = (
+            "it was stopped before that" if held_out and not calibration else "no case was held out"
         )
+        return f"Not calibrated: {why}, so that no region of a probability is claimed."
     cases, weight = calibration["cases"], calibration["joint"]
     joint = "with" if weight else "without"
     return (

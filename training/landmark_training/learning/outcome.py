@@ -110,6 +110,8 @@ class RunOutcome:
         told = f"Kept: the {kept.role} stage of epoch {kept.kept_epoch}"
         if not self.cases:
             return f"{told}, never validated: no case was held out to judge it by."
+        if not metrics:
+            return f"{told}, whose error was not measured."
         return f"{told}, {figures(metrics, self.unit)} on {self.cases} held-out cases."
 
     def _of_what_was_done(self) -> str:

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from landmark_heatmap.model.description import COARSE, Stage
-from landmark_heatmap.model.network import log_probabilities, network_for
+from landmark_heatmap.model.logits import log_probabilities
+from landmark_heatmap.model.network import network_for
 
 # Half precision alone makes the gradients of a layer differ by up to a third of what they are; memory
 # that nobody wrote to differs by all of it.

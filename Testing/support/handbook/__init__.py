@@ -1,0 +1,1 @@
+"""The documents: what they link to, which commands they name, and the page that code writes."""
