@@ -19,10 +19,16 @@ def add_commands(commands) -> None:
         " without images",
     )
     parser.add_argument(
-        "--data", nargs="+", required=True, metavar="DATASET", help="the annotated volumes"
+        "--data",
+        action="extend",
+        nargs="+",
+        required=True,
+        metavar="DATASET",
+        help="the annotated volumes",
     )
     parser.add_argument(
         "--to",
+        action="extend",
         nargs="+",
         required=True,
         type=Path,
@@ -47,8 +53,9 @@ def add_commands(commands) -> None:
     )
     parser.add_argument(
         "--around",
+        action="extend",
         nargs="+",
-        default=(),
+        default=[],
         metavar="DATASET",
         help="annotated volumes whose surroundings are put around those that have none (a head around a"
         " brain)",
