@@ -12,8 +12,8 @@ from .errors import LandmarkHeatmapError, printable
 from .files import write_json
 
 _MODEL = (
-    "the model file, or the name of one that comes along: synthetic_hip, mouse_skull; or a dataset"
-    " folder, whose cases are registered to the images"
+    "the model file, or the name of one that comes along: synthetic_hip, mouse_skull, brain_afids; or a"
+    " dataset folder, whose cases are registered to the images"
 )
 
 

@@ -144,6 +144,13 @@ def test_weights_under_another_licence_say_so_in_the_readme_and_bring_its_text()
     assert f"({text.relative_to(ROOT).as_posix()})" in README
 
 
+def test_what_the_brains_weights_were_made_of_has_its_notices_beside_them():
+    notices = MODULE_FOLDER / "Resources" / "Models" / "brain_afids.LICENCES.txt"
+    text = notices.read_text(encoding="utf-8")
+    assert "McConnell Brain Imaging Centre" in text and "CC-BY-4.0" in text
+    assert f"({notices.relative_to(ROOT).as_posix()})" in README
+
+
 def test_the_repository_with_its_history_is_below_100_mb():
     counted = subprocess.run(
         ["git", "count-objects", "-v"], cwd=ROOT, capture_output=True, text=True

@@ -60,6 +60,7 @@ WINGS = {
             "checking",
             "learning",
             "importing",
+            "warping",
         ),
         *("ensemble", "recalibrate", "carding", "folds", "starts", "fit", "crossval"),
         *("commands", "cli"),

@@ -48,7 +48,8 @@ def brightness_at(scan, positions):
 @pytest.mark.parametrize(
     "kind",
     ["as it is", "mirrored", "turned", "voxels of 0.3 mm", "slices of 0.5 mm"]
-    + ["16 bit, an offset", "8 mm more on all sides"],
+    + ["16 bit, an offset", "8 mm more on all sides"]
+    + ["tilted by up to 25 degrees", "left and right exchanged"],
 )
 def test_the_landmarks_stay_on_what_they_mark(scans, scan, kind):
     changed = scans.KINDS[kind](scan, np.random.default_rng(0))
@@ -65,6 +66,25 @@ def test_a_mirrored_scan_is_one_and_a_turned_one_is_none(scans, scan):
     random = np.random.default_rng(3)
     assert handed(scans.KINDS["mirrored"](scan, random)) == -handed(scan)
     assert handed(scans.KINDS["turned"](scan, random)) == handed(scan)
+
+
+def test_what_is_found_at_the_same_place_of_the_anatomy_has_not_moved(scans, scan):
+    """Whatever was done to the image; and what is 1 mm off in it has moved by 1 mm."""
+
+    def told(each, off):
+        found = scans.listed(each.positions + off)
+        return {
+            "reference": scans.listed(each.positions),
+            "found": found,
+            "absent": [False] * len(found),
+            "motion": each.motion.tolist(),
+        }
+
+    changed = scans.KINDS["tilted by up to 25 degrees"](scan, np.random.default_rng(1))
+    off = np.array([0.0, 0.0, 1.0])
+    apart = scans.moved_by(told(changed, off @ changed.motion.T), told(scan, off))
+    assert np.allclose(apart, 0, atol=1e-9) and len(apart) == 4
+    assert np.allclose(scans.moved_by(told(changed, off), told(changed, 0 * off)), 1)
 
 
 def test_what_is_cut_off_has_no_landmark(scans, scan):

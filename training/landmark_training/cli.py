@@ -12,7 +12,7 @@ from landmark_heatmap.errors import DatasetError, explain_missing_package
 from landmark_heatmap.launch import place
 from landmark_heatmap.runs.live import CANCELLED
 
-from .commands import calibrating, carding, checking, planning, starting
+from .commands import calibrating, carding, checking, planning, starting, warping
 from .commands.cross_validate import add_cross_validation
 from .commands.importing import add_import
 from .commands.judging import add_commands
@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     carding.add_commands(commands)
     checking.add_commands(commands)
     starting.add_commands(commands)
+    warping.add_commands(commands)
     return parser
 
 

@@ -186,7 +186,8 @@ def get_ready(job: Job, output: Path, say) -> Ready:
     parent = None if job.parent is None else model_to_start_from(job.parent)
     cases, landmarks, plan, digests, going_on = prepared(job, parent, say)
     parent = parent if going_on is None else grown(parent, going_on)
-    chosen, held_out = split_cases(len(cases), config.validation_share, config.seed)
+    names = [case.name for case in cases]
+    chosen, held_out = split_cases(names, config.validation_share, config.seed, config.held_out)
     say(f"{len(chosen)} cases to train on, {len(held_out)} to judge by while training.")
     if not held_out:
         say(

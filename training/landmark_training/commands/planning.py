@@ -34,7 +34,8 @@ def _plan(options) -> int:
         parent = model_to_start_from(path) if path else None
         say = voice(print)
         ready = planned(options.data, config, parent, say)
-        split = split_cases(len(ready.checked.cases), config.validation_share, config.seed)
+        names = [case.name for case in ready.checked.cases]
+        split = split_cases(names, config.validation_share, config.seed, config.held_out)
         for line in _sentences(ready.plan, *map(len, split), is_new=parent is None):
             say(line)
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
@@ -252,8 +253,21 @@ def without_never_placed(landmarks: LandmarkSet, annotations) -> tuple:
     return LandmarkSet(kept, pairs, landmarks.name, midline), dropped
 
 
-def split_cases(count: int, share: float, seed: int) -> tuple:
-    """Shuffled indices (training, validation). Fewer than five cases are all needed for training."""
-    order = np.random.default_rng(seed).permutation(count)
-    held = max(1, round(count * share)) if share > 0 and count >= 5 else 0
+def split_cases(names, share: float, seed: int, held_out: str = None) -> tuple:
+    """Indices (training, validation) of the cases called `names`: shuffled, or those held out whose
+    names match the pattern `held_out` ('validation-*').
+
+    Fewer than five cases are all needed for training. Raises DatasetError for a pattern that leaves
+    none on either side.
+    """
+    if held_out is not None:
+        judging = [i for i, name in enumerate(names) if fnmatchcase(name, held_out)]
+        if len(judging) in (0, len(names)):
+            raise DatasetError(
+                f"held_out is '{held_out}'; {'all' if judging else 'none'} of the {len(names)} cases are"
+                f" called so ({', '.join(names[:3])} ...)."
+            )
+        return [i for i in range(len(names)) if i not in judging], judging
+    order = np.random.default_rng(seed).permutation(len(names))
+    held = max(1, round(len(names) * share)) if share > 0 and len(names) >= 5 else 0
     return sorted(order[held:].tolist()), sorted(order[:held].tolist())

@@ -45,6 +45,10 @@ _RANGES = {
     "elastic_share": (0, 10),
     **dict.fromkeys(("intensity_jitter", "noise"), (0, 10)),
     "occlusion": (0, 1),
+    **dict.fromkeys(("contrast", "grey_classes", "inversion", "ghosts"), (0, 1)),
+    "uneven_brightness": (0, 3),
+    "sharpening": (0, 10),
+    **dict.fromkeys(("blur_mm", "slice_mm"), (0, 1000)),
 }
 # The same for each number of a list, and how many there may be.
 _LISTS = {
@@ -99,7 +103,9 @@ class TrainConfig:
     batch_size: int = None
     learning_rate: float = None
     weight_decay: float = 1e-2
+    # The cases to judge by: such a share of them, or those whose names match ("validation-*"), if stated.
     validation_share: float = 0.15
+    held_out: str = None
     seed: int = 0
     precision: str = "auto"
     device: str = "auto"
@@ -115,6 +121,19 @@ class TrainConfig:
     intensity_jitter: float = 0.25
     noise: float = 0.05
     occlusion: float = 0.2
+    # Looks of other scanners and sequences (data/contrasts.py), all off. The share of images whose grey
+    # values go through a rising curve; through one that gives each range of grey any grey; inverted.
+    contrast: float = 0.0
+    grey_classes: float = 0.0
+    inversion: float = 0.0
+    # By up to a factor exp of this the brightness varies over the image.
+    uneven_brightness: float = 0.0
+    # Gaussian blur, its standard deviation; details made stronger by up to so many times; slices.
+    blur_mm: float = 0.0
+    sharpening: float = 0.0
+    slice_mm: float = 0.0
+    # Of the image, how strong a copy beside it may be.
+    ghosts: float = 0.0
 
     def __post_init__(self):
         for each in dataclasses.fields(self):
