@@ -1,4 +1,4 @@
-"""What holds for all tests."""
+"""What holds for all tests, if any of these run: they come first."""
 
 import pytest
 
