@@ -152,6 +152,15 @@ def test_if_every_map_folds_nothing_is_written_and_it_is_said(folders, tmp_path)
     assert not (tmp_path / "w").exists()
 
 
+def test_a_configuration_that_folds_is_passed_over_and_told_and_none_comes_twice(folders, tmp_path):
+    write_annotation(folders[1] / "folded.mrk.json", annotation(-configuration(move=0.0)[::-1]))
+
+    cases, told = warped(folders, tmp_path, off_mm=1000)
+
+    assert len({case.annotation.position_lps("p0").round(3).tobytes() for case in cases}) == 3
+    assert any("the map folds: 'balls' to 'folded'" in line for line in told)
+
+
 def test_what_is_missing_or_far_off_is_put_where_the_others_say(folders, tmp_path):
     images, shapes = folders
     exact = configuration(seed=5, move=0.0)

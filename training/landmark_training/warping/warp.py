@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +73,7 @@ def warp_cases(data, configurations, output, how: How, say=print) -> int:
 
     configurations: .fcsv, .mrk.json and .csv files, or folders of them, mm. Returns the number of cases.
     Raises DatasetError for what cannot be used; then nothing is written. A configuration to which
-    every map folds is left out, and told.
+    the map folds is passed over, and told.
     """
     from tqdm import tqdm
 
@@ -90,8 +91,9 @@ def warp_cases(data, configurations, output, how: How, say=print) -> int:
         with open(folder / RECORD, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(_COLUMNS)
+            turns, folded = count(), {}
             for number in tqdm(range(how.cases), unit="case", disable=None):
-                drawn = _draw(number, templates, order, how, random)
+                drawn = _draw(turns, templates, order, how, random, folded)
                 outer = around[random.integers(len(around))] if around else None
                 outer = outer if outer and random.random() < how.around_share else None
                 name = f"{output.name}-{number + 1:04d}"
@@ -101,6 +103,8 @@ def warp_cases(data, configurations, output, how: How, say=print) -> int:
                 writer.writerow(_row(name, drawn, outer))
         if output.exists():
             output.rmdir()  # empty
+    if folded:
+        say(f"Passed over, since the map folds: {'; '.join(folded)}.")
     say(
         f"{how.cases} cases in {output}, of {len(templates)} annotated images and {len(known)}"
         f" configurations; what each is made of: {output / RECORD}"
@@ -158,13 +162,13 @@ def _tell_filled(known, off_mm: float, say) -> None:
         )
 
 
-def _draw(number: int, templates, order, how: How, random) -> _Drawn:
-    """Each configuration in turn, alone or with another one. A map that folds is drawn again."""
-    said = ""
-    for attempt in range(_TRIES):
-        template = templates[(number + attempt) % len(templates)]
-        first, second, share = order[(number + attempt) % len(order)], None, 0.0
-        positions = first.positions
+def _draw(turns, templates, order, how: How, random, folded: dict) -> _Drawn:
+    """Each configuration in turn, alone or with another one; one whose map folds is passed over, and
+    noted in `folded`. turns: counts on."""
+    for _ in range(_TRIES):
+        turn = next(turns)
+        template, first = templates[turn % len(templates)], order[turn % len(order)]
+        positions, second, share = first.positions, None, 0.0
         if len(order) > 1 and random.random() < how.mixtures:
             others = [each for each in order if each is not first]
             second, share = others[random.integers(len(others))], random.uniform(0.1, 0.5)
@@ -173,12 +177,13 @@ def _draw(number: int, templates, order, how: How, random) -> _Drawn:
         try:
             spline = backward_map(template, positions)
         except Folded as fold:
-            said = f"'{template.name}' to '{first.name}': {fold}"
+            said = f"'{template.name}' to '{first.name}'"
+            folded[f"{said} with '{second.name}'" if second else said] = said = f"{said}: {fold}"
             continue
         return _Drawn(template, spline, positions, first, second, share)
     raise DatasetError(
-        f"Of {_TRIES} maps drawn for case {number + 1} each one folds, the last one {said}. Do the"
-        " names of the points mean the same in images and configurations, and left what is left?"
+        f"Of {_TRIES} maps drawn for a case each one folds, the last one {said}. Do the names of the"
+        " points mean the same in images and configurations, and left what is left?"
     )
 
 
