@@ -25,6 +25,10 @@ LINEAR = {2: "bilinear", 3: "trilinear"}
 quickly = settings(max_examples=40, deadline=None)
 
 
+# Of logits of this size, float32 leaves so much of a probability open.
+ROUNDED = 1e-6
+
+
 def some(seed, *shape):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
@@ -91,7 +95,7 @@ def test_shares_are_those_of_all_probabilities_however_far_apart(size, landmarks
     logs, cells = scale * some(seed, 2, landmarks, *size), tuple(n // 4 for n in size)
     whole = functional.softmax(logs.double().flatten(2), 2).view_as(logs)
     wanted = at_rest.adaptive_mean(whole, cells) * 4 ** len(size)
-    close(at_rest.shares_in_cells(logs, cells), wanted.float(), 1e-5)
+    close(at_rest.shares_in_cells(logs, cells), wanted.float(), max(1e-5, ROUNDED * scale))
 
 
 @quickly
@@ -176,5 +180,5 @@ def test_heatmaps_are_those_of_the_belief_however_far_apart_logits_are(size, see
     logits = Logits(voxels, torch.full((1, 2), nowhere))
     exact = belief_of(Logits(voxels.double(), logits.nowhere.double()), "distribution", 20.0)
     heatmaps, presences = heatmaps_and_presences(logits, "distribution", 20.0)
-    close(heatmaps, exact.heatmap[0].float())
-    close(presences, torch.sigmoid(exact.presence_logit[0]).float())
+    close(heatmaps, exact.heatmap[0].float(), max(1e-4, ROUNDED * scale))
+    close(presences, torch.sigmoid(exact.presence_logit[0]).float(), max(1e-4, ROUNDED * scale))
