@@ -124,7 +124,7 @@ def test_the_panel_reads_what_the_command_found(dataset):
         question.close()
     (reached,) = found.ways
     assert (found.cases, reached.cases, reached.way, found.best) == (3, 3, *("registered",) * 2)
-    assert 0 < reached.median < 4 and reached.seconds > 0 and reached.unit == "px"
+    assert 0 < reached.median < 4 and reached.seconds > 0 and reached.unit == "mm"
     assert found.advice == ()  # there is nothing to choose between
 
 
