@@ -215,7 +215,8 @@ def told(found: Starts) -> str:
     lines = []
     if found.starts:
         count, unit = len(found.starts[0].evaluation.cases), found.starts[0].evaluation.unit
-        what = "Each case left out in turn" if count == found.cases else f"{count} cases left out"
+        some = "1 case" if count == 1 else f"{count} cases"
+        what = "Each case left out in turn" if count == found.cases else f"{some} left out"
         lines.append(f"{what}, of {found.cases}:")
     for start in found.starts:
         overall = start.evaluation.overall

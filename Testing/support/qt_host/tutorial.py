@@ -25,6 +25,7 @@ from landmark_training.cli import main as train_main
 
 from .application import ROOT, the_host
 from .pictures import save
+from .pythonqt import QtWidgets
 from .story import Story, press
 
 CASES = 12
@@ -176,7 +177,10 @@ class Tutorial:
 
     def ask_which_start(self) -> None:
         self.story.ask_which_start()
+        scroll_to(self.ui.useStartButton)
         self.shoot("8-which-start")
+        if not self.ui.useStartButton.enabled:
+            raise AssertionError(f"nothing was answered: {self.ui.startsInfoLabel.toolTip}")
         press(self.host, self.ui.useStartButton)
         self.count("which start")
 
@@ -195,6 +199,15 @@ class Tutorial:
         minutes = (time.monotonic() - self._began) / 60
         print(f"{what}: {clicks} clicks, {keys} keys; {minutes:.1f} minutes since the begin")
         self._counted = now
+
+
+def scroll_to(widget) -> None:
+    """As a person turns the wheel, until it is seen."""
+    page = widget
+    while page is not None:
+        if isinstance(page, QtWidgets.QScrollArea):
+            page.ensureWidgetVisible(widget)
+        page = page.parent()
 
 
 if __name__ == "__main__":
