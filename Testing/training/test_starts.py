@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from shapes import LANDMARKS, NAMES, add_shape, shape_image
 
+from landmark_heatmap.annotation.landmarks import Annotation
 from landmark_heatmap.images.identity import image_id
 from landmark_heatmap.registering.start_file import read_start, start_beside
 from landmark_heatmap.registering.trust import Trust
@@ -170,3 +171,20 @@ def test_what_was_measured_goes_into_the_file_and_what_each_case_shows_does_not_
         starts_module._atlas(dataset), starts_module._atlas(dataset).cases[0], None
     )
     assert one.predictions[REGISTERED].points[0].heatmap is None
+
+
+def test_a_start_that_finds_nothing_is_never_the_best(dataset, monkeypatch):
+    found = with_network(monkeypatch, dataset, 0.0)
+    nothing = found.starts[1].evaluation
+    empty = replace(nothing.overall, mean_mm=replace(nothing.overall.mean_mm, value=None))
+    blind = replace(found.starts[1], evaluation=replace(nothing, overall=empty))
+    found = replace(found, starts=(found.starts[0], blind))
+    assert found.best.name == REGISTERED
+    assert "-" in told(found)
+
+
+def test_where_nothing_was_judged_that_is_said_instead_of_a_table(dataset, monkeypatch):
+    monkeypatch.setattr(starts_module, "label_of", lambda annotation, grid: Annotation({}))
+    found = starts(dataset)
+    assert found.starts == ()
+    assert "nothing was found that could be compared" in told(found)

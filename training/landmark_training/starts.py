@@ -6,6 +6,7 @@ seen. So one knows when a network has overtaken the cases that it learnt from.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,6 +37,12 @@ class Start:
     evaluation: Evaluation
     seconds: float
 
+    @property
+    def mean(self) -> float:
+        """Of what could be compared; infinite where it found nothing."""
+        value = self.evaluation.overall.mean_mm.value
+        return math.inf if value is None else value
+
 
 @dataclass(frozen=True, eq=False)
 class Starts:
@@ -51,7 +58,7 @@ class Starts:
     @property
     def best(self) -> Start:
         """That with the least mean error; of few cases perhaps by chance."""
-        return min(self.starts, key=lambda start: start.evaluation.overall.mean_mm.value)
+        return min(self.starts, key=lambda start: start.mean)
 
     @property
     def comparison(self) -> Comparison:
@@ -100,6 +107,13 @@ def starts(folder, model_path=None, device: str = "auto", progress=None) -> Star
         _start(name, looked_at, _names(atlas, predictor))
         for name in (REGISTERED, NETWORK, BOTH)[: 1 if predictor is None else 3]
     )
+    if all(math.isinf(start.mean) for start in found):
+        names = ", ".join(f"'{each.name}'" for each in looked_at)
+        notes = [
+            *notes,
+            f"Of what a person has judged in {names}, nothing was found that could be compared.",
+        ]
+        found = ()
     trust = UNMEASURED if predictor is None else _trust(looked_at)
     return Starts(len(atlas.cases), found, tuple(notes), trust)
 

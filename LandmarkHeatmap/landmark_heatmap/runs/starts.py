@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from ..registering.start_file import trust_in
 from ..registering.trust import UNMEASURED, Trust
 from .asking import AskingForFile
 
+_ERRORS = ("mean", "median")
 # The cases themselves, laid over the image; a network; both together.
 REGISTERED, NETWORK, BOTH = "registered", "network", "both"
 
@@ -67,5 +69,7 @@ def _found(document) -> Found:
 
 def _reached(document) -> Reached:
     way, unit = str(document["way"]), str(document["unit"])
-    mean, median, seconds = (float(document[key]) for key in ("mean", "median", "seconds"))
+    # A way that found nothing has no error.
+    mean, median = (math.nan if document[key] is None else float(document[key]) for key in _ERRORS)
+    seconds = float(document["seconds"])
     return Reached(way, int(document["cases"]), mean, median, unit, seconds)
