@@ -18,7 +18,7 @@ from __future__ import annotations
 import argparse
 import csv
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +40,8 @@ from landmark_heatmap.images.imageio import read_image
 from landmark_heatmap.pictures.drawing import GREEN, INK, PURPLE, legend, new_figure, plain, png
 from landmark_heatmap.registering.registrar import RegisteredStart
 from landmark_heatmap.registering.together import Together
-from landmark_heatmap.registering.trust import UNMEASURED, measured
+from landmark_heatmap.registering.trust import judged as held_against
+from landmark_heatmap.registering.trust import measured
 from landmark_training.data.cases import find_cases, told_apart
 from landmark_training.fit import fit
 from landmark_training.planning.config import TrainConfig
@@ -65,8 +66,8 @@ class Spent:
 @dataclass
 class Loop:
     """The user's dataset and network. wrong: of each start, landmarks off on the cases since the last
-    training. trusted: the start that was best before it. judged: of each landmark of these cases, what
-    the network and what the registered cases said, each with the truth."""
+    training. trusted: the start that was best before it. judged: what of these cases
+    was held against the truth (registering/trust.py)."""
 
     dataset: Path
     names: tuple
@@ -82,7 +83,7 @@ class Loop:
 
     def trust(self):
         """As `landmark-train starts` measures it, on the cases since the last training."""
-        return measured(*map(list, zip(*self.judged))) if self.judged else UNMEASURED
+        return measured(self.judged)
 
 
 def main() -> None:
@@ -163,7 +164,7 @@ def corrected(case, loop: Loop) -> Spent:
         network = Predictor(loop.network, "cpu")
         found[NETWORK] = network.predict(image, keep=kept.append)
         both = Together(network, start, loop.trust())
-        found[BOTH] = both.joined(found[NETWORK], found[REGISTERED], image)
+        found[BOTH] = both.joined(found[NETWORK], found[REGISTERED])
     best, waited = loop.best(), time.perf_counter() - begun
     for name, prediction in found.items():
         count = len(off(case, prediction.annotation(), loop.tolerance))
@@ -173,17 +174,8 @@ def corrected(case, loop: Loop) -> Spent:
     )
     spent.detector, spent.waited = best, waited
     if loop.network is not None:
-        judge(case, found[NETWORK], found[REGISTERED], loop.judged)
+        loop.judged += held_against(found[NETWORK], found[REGISTERED], case.annotation)
     return spent
-
-
-def judge(case, network, registered, judged_so_far: list) -> None:
-    ours, theirs = ({p.name: p for p in each.points} for each in (network, registered))
-    for name in judged(case):
-        truth, two = case.annotation.position_lps(name), (ours[name], theirs[name])
-        if truth is not None and not any(point.is_absent for point in two):
-            bare = [(replace(point, heatmap=None, belief=None), truth) for point in two]
-            judged_so_far.append(bare)
 
 
 def corrections(case, found, kept, tolerance: float) -> Spent:

@@ -20,7 +20,7 @@ from landmark_heatmap.lengths import length
 from landmark_heatmap.registering.atlas import Atlas, AtlasCase, atlas_of
 from landmark_heatmap.registering.registrar import RegisteredStart
 from landmark_heatmap.registering.together import Together
-from landmark_heatmap.registering.trust import UNMEASURED, Trust, measured
+from landmark_heatmap.registering.trust import UNMEASURED, Trust, judged, measured
 
 from .data.cases import find_cases, label_of, landmark_set_of, told_apart, without_never_placed
 from .judging.comparison import Comparison, Verdict, compare
@@ -114,20 +114,20 @@ def starts(folder, model_path=None, device: str = "auto", progress=None) -> Star
             f"Of what a person has judged in {names}, nothing was found that could be compared.",
         ]
         found = ()
-    trust = UNMEASURED if predictor is None else _trust(looked_at)
-    return Starts(len(atlas.cases), found, tuple(notes), trust)
+    return Starts(len(atlas.cases), found, tuple(notes), _trust(looked_at))
 
 
 @dataclass(frozen=True, eq=False)
 class _LookedAt:
     """A case that was left out, as each start sees it: Predictions without heatmaps, by the start's name;
-    seconds likewise. together: makes one of both, with a Trust."""
+    seconds likewise. together: makes one of both, with a Trust. judged: see trust.judged."""
 
     name: str
     label: object
     predictions: dict
     seconds: dict
     together: object
+    judged: list
 
 
 def _start(name: str, looked_at, names) -> Start:
@@ -145,19 +145,7 @@ def _start(name: str, looked_at, names) -> Start:
 
 
 def _trust(looked_at) -> Trust:
-    pairs = {REGISTERED: [], NETWORK: []}
-    for each in looked_at:
-        points = {start: _there(found) for start, found in each.predictions.items()}
-        for name in points[NETWORK].keys() & points[REGISTERED].keys():
-            truth = each.label.position_lps(name) if name in each.label.points else None
-            if truth is not None:
-                for start in pairs:
-                    pairs[start].append((points[start][name], truth))
-    return measured(pairs[NETWORK], pairs[REGISTERED])
-
-
-def _there(prediction) -> dict:
-    return {point.name: point for point in prediction.points if not point.is_absent}
+    return measured(one for each in looked_at for one in each.judged)
 
 
 def _atlas(folder) -> Atlas:
@@ -210,11 +198,12 @@ def _looked_at(atlas: Atlas, case: AtlasCase, predictor) -> _LookedAt:
         found[name] = replace(prediction, points=bare)
 
     def together(trust: Trust):
-        again = in_pixels(read_image(case.image_path))
-        return Together(predictor, start, trust).joined(found[NETWORK], found[REGISTERED], again)
+        return Together(predictor, start, trust).joined(found[NETWORK], found[REGISTERED])
 
     # A person's word is held against the image as it was read.
-    return _LookedAt(case.name, label_of(case.annotation, read.grid), found, seconds, together)
+    label = label_of(case.annotation, read.grid)
+    pairs = [] if predictor is None else judged(found[NETWORK], found[REGISTERED], label)
+    return _LookedAt(case.name, label, found, seconds, together, pairs)
 
 
 def _names(atlas: Atlas, predictor) -> tuple:

@@ -12,7 +12,7 @@ from ..model import shipped
 from ..model.model_file import read_description
 from .description import described
 from .registrar import RegisteredStart
-from .start_file import is_start_file, read_start
+from .start_file import StartFile, is_start_file, read_start
 from .together import Together
 
 
@@ -39,7 +39,9 @@ def describe(model):
     """The ModelDescription of a model file, or what stands for it of a dataset folder, of which no image
     is read. Raises ModelFileError, or DatasetError for a dataset without cases."""
     if is_start_file(model):
-        network, cases = read_description(network_of(model)), describe(_dataset_of(model))
+        named = read_start(model)
+        network = read_description(shipped.model_path(named.model))
+        cases = describe(_dataset_of(model, named))
         return replace(network, name=f"{network.name} and {cases.name} ({cases.version})")
     if not is_registered(model):
         return read_description(model)
@@ -57,13 +59,14 @@ def load(model, device: str = "auto"):
     from ..detection.predict import Predictor
 
     if is_start_file(model):
-        start = RegisteredStart(_dataset_of(model))
-        return Together(Predictor(network_of(model), device), start, read_start(model).trust)
+        named = read_start(model)
+        network = Predictor(shipped.model_path(named.model), device)
+        return Together(network, RegisteredStart(_dataset_of(model, named)), named.trust)
     return Predictor(model, device)
 
 
-def _dataset_of(start_file) -> Path:
-    dataset = read_start(start_file).dataset
+def _dataset_of(start_file, named: StartFile) -> Path:
+    dataset = named.dataset
     if not is_registered(dataset):
         raise ModelFileError(f"'{start_file}' names '{dataset}', which is no dataset folder.")
     return dataset

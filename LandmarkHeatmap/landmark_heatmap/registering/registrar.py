@@ -70,7 +70,7 @@ class RegisteredStart:
         progress("Putting the cases together", 0.95)
         found, blur_mm = put_together(rows, ready)
         presences = _presences(rows, ready, image)
-        seens = seen_of(self.atlas.landmarks, found, presences, coarse, blur_mm)
+        seens = seen_of(self.atlas.landmarks, found, presences, coarse.grid, blur_mm)
         form, shape = plain_form(len(seens), blur_mm), self._shape(ready)
         sight = sight_of(seens, coarse.grid, form, shape)
         if keep is not None:

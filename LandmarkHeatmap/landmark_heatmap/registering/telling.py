@@ -15,7 +15,7 @@ from ..images.geometry import Grid, Image
 from ..model.belief_form import BeliefForm
 from ..model.description import COARSE, NetworkConfig, Stage
 from ..model.heatmap import gaussian_mass
-from .views import View
+from .views import dimension_of
 from .votes import Combined
 
 # A density is drawn as far as this, in standard deviations, with so many voxels for the narrowest, and on
@@ -25,16 +25,13 @@ _DRAWN, _VOXELS_A_SIGMA, _MOST_VOXELS = 4.0, 2.0, 64
 _TAIL = 0.1
 
 
-def told(
-    landmarks: LandmarkSet, found: Combined, presences, image: View, blur_mm: float, form=None
-) -> tuple:
+def told(landmarks: LandmarkSet, found: Combined, presences, grid: Grid, blur_mm: float) -> tuple:
     """A LandmarkPrediction for each landmark.
 
-    found: in LPS. presences: (L,). form: a BeliefForm that was calibrated on cases left out; None
-    without one.
+    found: in LPS. presences: (L,). grid: of the image's coarse view.
     """
-    seens = seen_of(landmarks, found, presences, image, blur_mm)
-    return predictions(seens, form or plain_form(len(landmarks), blur_mm), None, image.grid)
+    seens = seen_of(landmarks, found, presences, grid, blur_mm)
+    return predictions(seens, plain_form(len(landmarks), blur_mm), None, grid)
 
 
 def plain_form(count: int, blur_mm: float) -> BeliefForm:
@@ -43,16 +40,18 @@ def plain_form(count: int, blur_mm: float) -> BeliefForm:
     return BeliefForm(spread, np.full(count, _TAIL), power=1.0, peak_power=1.0)
 
 
-def seen_of(landmarks, found: Combined, presences, image: View, blur_mm: float) -> tuple:
-    """A Seen for each landmark, on a grid along the image's axes."""
-    d, middle = image.dimension, image.grid.to_lps((np.array(image.grid.size_ijk) - 1) / 2)
+def seen_of(landmarks, found: Combined, presences, grid: Grid, blur_mm: float) -> tuple:
+    """A Seen for each landmark, on a grid of its own along the axes of `grid`."""
+    size = np.array(grid.size_ijk)
+    middle, d = grid.to_lps((size - 1) / 2), dimension_of(grid)
+    longest_mm = float((size * grid.spacing_mm)[:d].max())
     stage = _stage(found, d, len(landmarks), blur_mm)
     seens = []
     for index, name in enumerate(landmarks.names):
         position, covariance = found.positions[index], found.covariances[index]
         if not np.isfinite(position).all():
-            position, covariance = middle, (image.size_mm.max() / 8) ** 2 * np.eye(3)
-        seens.append(_seen(name, position, covariance, float(presences[index]), image.grid, stage))
+            position, covariance = middle, (longest_mm / 8) ** 2 * np.eye(3)
+        seens.append(_seen(name, position, covariance, float(presences[index]), grid, stage))
     return tuple(seens)
 
 

@@ -15,12 +15,12 @@ import numpy as np
 
 from ..annotation.landmarks import LandmarkSet
 from ..detection.prediction import LandmarkPrediction, Prediction, moved
-from ..images.geometry import Image, in_pixels
+from ..images.geometry import Grid, Image, in_pixels
 from ..model.description import ModelIdentity
 from .registrar import RegisteredStart
 from .telling import told
 from .trust import UNMEASURED, Trust, expected_of
-from .views import POSE_VOXELS, view_of
+from .views import dimension_of
 from .votes import Combined
 
 # The mean distance from a centre, in standard deviations along an axis.
@@ -67,35 +67,33 @@ class Together:
         progress = progress or (lambda stage, fraction: None)
         network = self.predictor.predict(image, lambda s, f: progress(s, 0.3 * f), keep)
         registered = self.start.predict(image, lambda s, f: progress(s, 0.3 + 0.7 * f))
-        return self.joined(network, registered, image)
+        placed, exact = image.ijk_to_lps, in_pixels(image).ijk_to_lps
+        found = (moved(each, exact, placed) for each in (network, registered))
+        return moved(self.joined(*found), placed, exact)
 
-    def joined(self, network: Prediction, registered: Prediction, image: Image) -> Prediction:
-        """One Prediction of two of the same image."""
-        exact = in_pixels(image)
-        network, registered = (
-            moved(each, exact.ijk_to_lps, image.ijk_to_lps) for each in (network, registered)
-        )
+    def joined(self, network: Prediction, registered: Prediction) -> Prediction:
+        """One Prediction of two of the same image, in which a voxel of what counts in px is 1 px."""
         ours, theirs = (
             {point.name: point for point in each.points} for each in (network, registered)
         )
         both = [n for n in ours if n in theirs and _are_there(ours[n], theirs[n])]
-        points = {**theirs, **ours, **self._means(both, ours, theirs, exact)}
+        points = {**theirs, **ours, **self._means(both, ours, theirs, registered.grid)}
         joined = tuple(points[name] for name in self.landmarks.names)
-        prediction = Prediction(self.landmarks, joined, network.grid, self.model.identity)
-        return moved(prediction, image.ijk_to_lps, exact.ijk_to_lps)
+        return Prediction(self.landmarks, joined, network.grid, self.model.identity)
 
-    def _means(self, names, ours, theirs, image: Image) -> dict:
+    def _means(self, names, ours, theirs, grid: Grid) -> dict:
+        """grid: of the coarse view in which the cases were registered."""
         if not names:
             return {}
-        view = view_of(image, POSE_VOXELS)
-        found = [together(ours[name], theirs[name], view.dimension, self.trust) for name in names]
+        dimension = dimension_of(grid)
+        found = [together(ours[name], theirs[name], dimension, self.trust) for name in names]
         positions, covariances = map(np.array, zip(*found))
         known = {m.name: m for m in self.landmarks.landmarks}
         blur_mm = float(np.sqrt(np.min([np.trace(c) / 3 for c in covariances])))
         presences = [max(ours[name].presence, theirs[name].presence) for name in names]
         landmarks = LandmarkSet(tuple(known[name] for name in names))
         combined = Combined(positions, covariances, np.full(len(names), 2.0))
-        return dict(zip(names, told(landmarks, combined, presences, view, blur_mm)))
+        return dict(zip(names, told(landmarks, combined, presences, grid, blur_mm)))
 
 
 class _Both:

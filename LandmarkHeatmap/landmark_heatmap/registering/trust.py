@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..detection.prediction import LandmarkPrediction
+from ..annotation.landmarks import Annotation
+from ..detection.prediction import LandmarkPrediction, Prediction
 
 # Of distances that are normal along each axis, the median is so much of the mean, in 2D and 3D.
 _MEDIAN_OF_MEAN = 0.95
@@ -37,14 +38,30 @@ class Trust:
 UNMEASURED = Trust(network=2.0)
 
 
-def measured(network, registered) -> Trust:
-    """Trust from what was judged: of each two equally long lists of (LandmarkPrediction, true position in
-    LPS and mm)."""
-    if not network:
+def judged(network: Prediction, registered: Prediction, label: Annotation) -> list:
+    """What both say of one image, held against a person's word, in mm: for each landmark that both see
+    and that is placed, (how far off the network is, how far it expected to be, the same two of the
+    cases)."""
+    ours, theirs = (
+        {point.name: point for point in each.points if not point.is_absent}
+        for each in (network, registered)
+    )
+    truths = {name: label.position_lps(name) for name in ours if name in theirs}
+    return [
+        (*_off(ours[name], truth), *_off(theirs[name], truth))
+        for name, truth in truths.items()
+        if truth is not None
+    ]
+
+
+def measured(judgements) -> Trust:
+    """Trust from what was judged, in any number of images (see `judged`)."""
+    judgements = np.array(list(judgements))
+    if not len(judgements):
         return UNMEASURED
-    ours, ours_lost = _scale_and_lost(network, UNMEASURED.network)
-    theirs, theirs_lost = _scale_and_lost(registered, UNMEASURED.registered)
-    return Trust(ours, theirs, len(network), network_apart=ours_lost < theirs_lost)
+    ours, ours_lost = _scale_and_lost(*judgements.T[:2], UNMEASURED.network)
+    theirs, theirs_lost = _scale_and_lost(*judgements.T[2:], UNMEASURED.registered)
+    return Trust(ours, theirs, len(judgements), network_apart=ours_lost < theirs_lost)
 
 
 def expected_of(point: LandmarkPrediction) -> float:
@@ -54,10 +71,12 @@ def expected_of(point: LandmarkPrediction) -> float:
     return max(point.sigma_mm or 1.0, 1e-6)
 
 
-def _scale_and_lost(pairs, guess: float) -> tuple:
-    errors = np.array([np.linalg.norm(point.position_lps - truth) for point, truth in pairs])
-    expected = np.array([expected_of(point) for point, _ in pairs])
+def _off(point: LandmarkPrediction, truth) -> tuple:
+    return float(np.linalg.norm(point.position_lps - truth)), expected_of(point)
+
+
+def _scale_and_lost(errors, expected, guess: float) -> tuple:
     ratio = max(float(np.median(errors / expected)) / _MEDIAN_OF_MEAN, 1e-3)
-    known = len(pairs) / (len(pairs) + _GUESSED)
+    known = len(errors) / (len(errors) + _GUESSED)
     scale = math.exp(known * math.log(ratio) + (1 - known) * math.log(guess))
     return scale, float(np.mean(errors > _LOST * scale * expected))

@@ -31,6 +31,11 @@ _DARKEST, _BRIGHTEST = 0.5, 99.5
 _ROOM = 0.25
 
 
+def dimension_of(grid: Grid) -> int:
+    """Of a view's grid, whose last axis is the single slice of a picture."""
+    return 2 if grid.size_ijk[2] == 1 else 3
+
+
 @dataclass(frozen=True, eq=False)
 class View:
     """values: (K, J, I), float32, 0 to 1, on `grid`, whose last axis is the single slice of a picture."""
@@ -40,7 +45,7 @@ class View:
 
     @property
     def dimension(self) -> int:
-        return 2 if self.grid.size_ijk[2] == 1 else 3
+        return dimension_of(self.grid)
 
     @property
     def spacing_mm(self) -> np.ndarray:

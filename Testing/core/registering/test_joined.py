@@ -33,7 +33,7 @@ def kept(found, shape):
     view = view_of(image, POSE_VOXELS)
     covariances = np.tile(BLUR**2 * np.eye(3), (COUNT, 1, 1))
     combined = Combined(found, covariances, np.full(COUNT, 3.0))
-    seens = seen_of(LANDMARKS, combined, np.ones(COUNT), view, BLUR)
+    seens = seen_of(LANDMARKS, combined, np.ones(COUNT), view.grid, BLUR)
     form = plain_form(COUNT, BLUR)
     sight = sight_of(seens, view.grid, form, shape)
     return Kept(Answering(form, shape, (seens[0].stage,)), sight, image)

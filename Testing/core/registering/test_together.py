@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from shapes import NAMES, SPACING, add_shape, errors_mm, shape_image
+from shapes import NAMES, SPACING, add_shape, annotated, errors_mm, shape_image
 
 from landmark_heatmap.annotation.doubt import Doubt
 from landmark_heatmap.annotation.landmarks import Landmark, LandmarkSet
@@ -16,7 +16,7 @@ from landmark_heatmap.registering.registrar import RegisteredStart
 from landmark_heatmap.registering.stamp import stamp
 from landmark_heatmap.registering.start_file import read_start, write_start
 from landmark_heatmap.registering.together import Together, together
-from landmark_heatmap.registering.trust import UNMEASURED, Trust, measured
+from landmark_heatmap.registering.trust import UNMEASURED, Trust, judged, measured
 
 
 def point(at, expected_mm, name="Tip", presence=1.0):
@@ -51,9 +51,7 @@ def test_where_they_speak_of_two_places_the_cases_are_believed_and_the_doubt_is_
 
 def test_what_was_measured_on_cases_left_out_counts_more_than_what_each_says_of_itself():
     # The network says 1 mm and is 4 mm off, time and again; the cases say 4 mm and are off by 1.
-    network = [(point((4, 0, 0), 1.0), (0, 0, 0))] * 200
-    cases = [(point((1, 0, 0), 4.0), (0, 0, 0))] * 200
-    trust = measured(network, cases)
+    trust = measured([(4.0, 1.0, 1.0, 4.0)] * 200)
     assert trust.network == pytest.approx(4, rel=0.15)
     assert trust.registered == pytest.approx(0.25, rel=0.15)
     position, _ = together(point((4, 0, 0), 1.0), point((1, 0, 0), 4.0), 3, trust)
@@ -61,15 +59,13 @@ def test_what_was_measured_on_cases_left_out_counts_more_than_what_each_says_of_
 
 
 def test_few_landmarks_change_the_trust_little_and_none_not_at_all():
-    one = measured([(point((9, 0, 0), 1.0), (0, 0, 0))], [(point((1, 0, 0), 1.0), (0, 0, 0))])
+    one = measured([(9.0, 1.0, 1.0, 1.0)])
     assert 2 < one.network < 2.5
-    assert measured([], []) == UNMEASURED
+    assert measured([]) == UNMEASURED
 
 
 def test_where_the_cases_were_lost_more_often_the_network_is_believed():
-    lost = [(point((90, 0, 0), 1.0), (0, 0, 0))] * 5
-    right = [(point((1, 0, 0), 1.0), (0, 0, 0))] * 5
-    trust = measured(right + right, right + lost)
+    trust = measured([(1.0, 1.0, 1.0, 1.0), (1.0, 1.0, 90.0, 1.0)] * 5)
     position, _ = together(point((0, 0, 0), 1.0), point((40, 0, 0), 1.0), 3, trust)
     np.testing.assert_allclose(position, (0, 0, 0))
 
@@ -156,3 +152,17 @@ def test_a_start_file_with_a_trust_that_cannot_be_is_refused(tmp_path, trust):
     path.write_text(json.dumps(document))
     with pytest.raises(ModelFileError, match="trust"):
         read_start(path)
+
+
+def test_only_landmarks_that_both_see_and_a_person_has_placed_are_judged(tmp_path):
+    names = ("A", "B", "C")
+    landmarks, grid = LandmarkSet(tuple(map(Landmark, names))), shape_image()[0].grid
+
+    def said(off, presences):
+        points = tuple(
+            point((off, 0, 0), 2.0, n, presence) for n, presence in zip(names, presences)
+        )
+        return Prediction(landmarks, points, grid, ModelIdentity("x", "1", "00"))
+
+    label = annotated({"A": (0, 0, 0), "B": (0, 0, 0)})
+    assert judged(said(3, (1, 0, 1)), said(1, (1, 1, 1)), label) == [(3.0, 2.0, 1.0, 2.0)]
