@@ -46,7 +46,7 @@ WINGS = {
     MODULE_FOLDER / PANEL: (
         *("widgets", "texts", "in_steps", "library", "models", "trainings", "sample_data"),
         *("state", "section"),
-        *("detecting", "logic", "reviewing", "working", "sections", "desk"),
+        *("detecting", "asking", "logic", "reviewing", "working", "sections", "desk"),
     ),
     ROOT / "training" / "landmark_training": (
         *(

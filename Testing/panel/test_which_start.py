@@ -16,7 +16,7 @@ def ask(host, panel, tmp_path, monkeypatch):
     """Asks the cases of a dataset of this name, of so many shapes."""
     section = panel.desk.starts
     section.how = STAND_IN
-    section._timer.setInterval(20)
+    section._asking._timer.setInterval(20)
     # The shipped network knows what was annotated.
     known = [each for each in panel.logic.models() if each[1].stem == "synthetic_hip"]
     for _key, _path, description in known:

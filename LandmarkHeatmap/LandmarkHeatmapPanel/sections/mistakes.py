@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import qt
 from slicer.i18n import tr as _
 
 from landmark_heatmap.errors import LandmarkHeatmapError
 from landmark_heatmap.lengths import rough
 from landmark_heatmap.runs.mistakes import MistakeSearch
 
-from ..detecting.packages import ensure_training_packages
+from ..asking import AskingButton
 from ..section import Section, Signal
 from ..texts import FixedText
-from ..widgets import give_columns, show_cell, showing_errors
+from ..widgets import give_columns, show_cell
 
-_EVERY_MS = 500
 HEADERS = ("Case", "Landmark", "Off by", "What")
 # Of many landmarks, so many are named in a row; the line below names all.
 _NAMED = 2
@@ -29,61 +27,40 @@ class MistakesSection(Section):
     def __init__(self, ui, state, logic):
         super().__init__(ui, state, logic)
         self.wanted, self.how, self.title_of = Signal(), {}, str
-        self._search, self._found = None, ()
+        self._found = ()
         self._info = FixedText(ui.mistakesInfoLabel, lines=3)
         give_columns(ui.mistakesTable, [_(header) for header in HEADERS])
-        self._timer = qt.QTimer()
-        self._timer.setInterval(_EVERY_MS)
-        self._timer.connect("timeout()", self._follow)
-        ui.findMistakesButton.connect("clicked(bool)", self._on_find_button)
+        self._asking = AskingButton(
+            ui.findMistakesButton,
+            logic,
+            self._search,
+            self._tell,
+            self._info.show,
+            meanwhile=_("Looking at all cases..."),
+            not_begun=_("Mistakes were not looked for."),
+            not_answered=_("Mistakes could not be looked for."),
+        )
         ui.mistakesTable.connect("itemSelectionChanged()", self._show_reason)
         ui.mistakesTable.connect("cellDoubleClicked(int,int)", self._on_opened)
 
     @property
     def is_busy(self) -> bool:
-        return self._search is not None
+        return self._asking.is_busy
 
     def close(self) -> None:
-        self._stop()
+        self._asking.stop()
 
-    def _stop(self) -> None:
-        self._timer.stop()
-        if self._search is not None:
-            self._search.close()
-            self._search = None
-        self.ui.findMistakesButton.text = _("Look for mistakes in the dataset")
-
-    def _on_find_button(self, checked=False):
-        """The same button ends it."""
-        if self.is_busy:
-            self._stop()
-            self._info.show(_("It was cancelled."))
-            return
-        with showing_errors(_("Mistakes were not looked for."), self._info.show):
-            dataset = self.ui.casesDatasetPathLineEdit.currentPath
-            if not dataset:
-                raise LandmarkHeatmapError(_("Choose a dataset first."))
-            if not ensure_training_packages(self.logic):
-                raise LandmarkHeatmapError(_("It needs packages that are not installed."))
-            self._search = MistakeSearch(dataset, **self.how)
-            self._timer.start()
-            self._show(())
-            self._info.show(_("Looking at all cases..."))
-            self.ui.findMistakesButton.text = _("Cancel")
-
-    def _follow(self):
-        with showing_errors(_("Mistakes could not be looked for."), self._info.show):
-            try:
-                found = self._search.poll()
-            except LandmarkHeatmapError:
-                self._stop()
-                raise
-            if found is not None:
-                self._stop()
-                self._tell(found)
+    def _search(self):
+        dataset = self.ui.casesDatasetPathLineEdit.currentPath
+        if not dataset:
+            raise LandmarkHeatmapError(_("Choose a dataset first."))
+        return lambda: MistakeSearch(dataset, **self.how)
 
     def _tell(self, found) -> None:
-        self._show(found.mistakes)
+        """None: there is no answer yet."""
+        self._show(found.mistakes if found else ())
+        if found is None:
+            return
         told = _("{count} cases were looked at; each finding is a reason to look, not a proof.")
         if not found.mistakes:
             told = _("Nothing was found in {count} cases.")

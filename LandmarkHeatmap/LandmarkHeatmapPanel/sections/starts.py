@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import qt
 from slicer.i18n import tr as _
 
 from landmark_heatmap.dataset.folder import is_dataset
@@ -16,13 +15,12 @@ from landmark_heatmap.registering.models import describe, network_of
 from landmark_heatmap.registering.start_file import start_beside
 from landmark_heatmap.runs.starts import BOTH, NETWORK, REGISTERED, StartsQuestion
 
-from ..detecting.packages import ensure_training_packages
+from ..asking import AskingButton
 from ..section import Section, Signal
 from ..texts import FixedText, duration
 from ..trainings import TrainingList
 from ..widgets import fill, give_columns, select, show_cell, showing_errors
 
-_EVERY_MS = 500
 HEADERS = ("Begin with", "Mean error", "Median", "A case takes")
 _WAYS = {REGISTERED: "the cases, registered", NETWORK: "the network", BOTH: "both together"}
 _NO_NETWORK = ""
@@ -37,14 +35,20 @@ class StartsSection(Section):
     def __init__(self, ui, state, logic):
         super().__init__(ui, state, logic)
         self.chosen, self.how = Signal(), {}
-        self._question, self._asked, self._found = None, (), None
+        self._asked, self._found = (), None
         self._offered_for = None
         self._info = FixedText(ui.startsInfoLabel, lines=4)
         give_columns(ui.startsTable, [_(header) for header in HEADERS])
-        self._timer = qt.QTimer()
-        self._timer.setInterval(_EVERY_MS)
-        self._timer.connect("timeout()", self._follow)
-        ui.askStartsButton.connect("clicked(bool)", self._on_ask_button)
+        self._asking = AskingButton(
+            ui.askStartsButton,
+            logic,
+            self._question,
+            self._tell,
+            self._info.show,
+            meanwhile=_("Leaving each case out in turn..."),
+            not_begun=_("Nothing was asked."),
+            not_answered=_("It cannot be said."),
+        )
         ui.useStartButton.connect("clicked(bool)", self._on_use_button)
         ui.startsTable.connect("itemSelectionChanged()", self._show_button)
         ui.startsCollapsibleButton.connect("contentsCollapsed(bool)", self._on_collapsed)
@@ -52,10 +56,10 @@ class StartsSection(Section):
 
     @property
     def is_busy(self) -> bool:
-        return self._question is not None
+        return self._asking.is_busy
 
     def close(self) -> None:
-        self._stop()
+        self._asking.stop()
 
     def update(self) -> None:
         self._offer()
@@ -68,7 +72,7 @@ class StartsSection(Section):
 
     def _on_dataset(self, path):
         """What was answered is of another dataset."""
-        self._stop()
+        self._asking.stop()
         self._show(None)
         self._info.show("")
         self._offer()
@@ -111,46 +115,24 @@ class StartsSection(Section):
     def _dataset(self) -> str:
         return self.ui.trainDatasetPathLineEdit.currentPath
 
-    # --- the question
+    # --- question and answer
 
-    def _stop(self) -> None:
-        self._timer.stop()
-        if self._question is not None:
-            self._question.close()
-            self._question = None
-        self.ui.askStartsButton.text = _("Ask my own cases")
+    def _question(self):
+        if not is_dataset(self._dataset):
+            raise LandmarkHeatmapError(_("Choose a dataset that was exported to above."))
+        asked = (self._dataset, self.ui.startsModelComboBox.currentData or None)
 
-    def _on_ask_button(self, checked=False):
-        """The same button ends it."""
-        if self.is_busy:
-            self._stop()
-            self._info.show(_("It was cancelled."))
-            return
-        with showing_errors(_("Nothing was asked."), self._info.show):
-            if not is_dataset(self._dataset):
-                raise LandmarkHeatmapError(_("Choose a dataset that was exported to above."))
-            if not ensure_training_packages(self.logic):
-                raise LandmarkHeatmapError(_("It needs packages that are not installed."))
-            self._asked = (self._dataset, self.ui.startsModelComboBox.currentData or None)
-            self._question = StartsQuestion(*self._asked, **self.how)
-            self._timer.start()
-            self._show(None)
-            self._info.show(_("Leaving each case out in turn..."))
-            self.ui.askStartsButton.text = _("Cancel")
+        def begin():
+            question = StartsQuestion(*asked, **self.how)
+            self._asked = asked
+            return question
 
-    def _follow(self):
-        with showing_errors(_("It cannot be said."), self._info.show):
-            try:
-                found = self._question.poll()
-            except LandmarkHeatmapError:
-                self._stop()
-                raise
-            if found is not None:
-                self._stop()
-                self._show(found)
-                self._info.show(" ".join(said(found)))
+        return begin
 
-    # --- the answer
+    def _tell(self, found) -> None:
+        self._show(found)
+        if found is not None:
+            self._info.show(" ".join(said(found)))
 
     def _show(self, found) -> None:
         """None: there is none yet."""
