@@ -81,11 +81,15 @@ def mark_prediction(axes, x, y, size: float = 6) -> None:
         axes.plot(x, y, "o", color=colour, markersize=size, markeredgewidth=width, fillstyle="none")
 
 
+def round_length(wanted: float) -> float:
+    """The longest of 1, 2, 5, 10, 20 ... that is no longer."""
+    power = 10.0 ** np.floor(np.log10(wanted))
+    return power * max(step for step in (1, 2, 5) if step * power <= wanted)
+
+
 def draw_scale(axes, view: View) -> None:
     """A bar of a round length, about a fifth of the picture's width."""
-    wanted = view.mm(view.grid.size_ijk[0]) / 5
-    power = 10.0 ** np.floor(np.log10(wanted))
-    length_mm = power * max(step for step in (1, 2, 5) if step * power <= wanted)
+    length_mm = round_length(view.mm(view.grid.size_ijk[0]) / 5)
     length = length_mm / view.mm(1)
     x, y = 0.05 * view.grid.size_ijk[0], 0.95 * view.grid.size_ijk[1]
     for colour, width in (("black", 4), ("white", 2)):

@@ -36,8 +36,6 @@ _ROW, _BETWEEN = 0.15, 0.25
 _PIXELS_PER_INCH = 144
 _POINTS_PER_INCH = 72
 _LABEL_SIZE, _KEY_SIZE = 7.0, 7.0
-# Which side of the picture is the patient's: backwards and forwards along L, P, S.
-_SIDES = (("R", "L"), ("A", "P"), ("I", "S"))
 
 
 class Picture:
@@ -243,9 +241,8 @@ def _draw_marks(axes, view: View, size, marks, named: bool) -> None:
 def _draw_orientation(axes, view: View, plane: str) -> None:
     """The plane's name, and which sides of the patient are left and right, up and down."""
     axes.set_title(plane, fontsize=8, color=INK, loc="left", pad=3)
-    right, down = (_SIDES[axis] for axis in PLANES[plane])
-    top, bottom = down[::-1] if view.is_upward else down
-    for x, y, letter in ((0.02, 0.5, right[0]), (0.98, 0.5, right[1]), (0.5, 0.98, top)):
+    left, right, top, bottom = view.sides(plane)
+    for x, y, letter in ((0.02, 0.5, left), (0.98, 0.5, right), (0.5, 0.98, top)):
         label = axes.text(
             x,
             y,

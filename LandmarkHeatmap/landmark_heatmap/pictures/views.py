@@ -18,6 +18,8 @@ from landmark_heatmap.model.description import IntensityNormalisation
 # Screen axes of the planes of a 3D image: right and down, among L, P, S.
 PLANES = {"axial": (0, 1), "coronal": (0, 2), "sagittal": (1, 2)}
 _SUPERIOR = 2
+# Which side of the picture is the patient's: backwards and forwards along L, P, S.
+_SIDES = (("R", "L"), ("A", "P"), ("I", "S"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +37,12 @@ class View:
     def to_pixels(self, points_lps) -> np.ndarray:
         """(..., 2): x to the right and y down, pixel centres at whole numbers."""
         return self.grid.to_ijk(points_lps)[..., :2]
+
+    def sides(self, plane: str) -> tuple:
+        """Letters of the patient's sides: left and right, top and bottom of the picture. plane: of
+        PLANES, which this one is."""
+        (left, right), down = (_SIDES[axis] for axis in PLANES[plane])
+        return left, right, *(down[::-1] if self.is_upward else down)
 
     def mm(self, pixels: float) -> float:
         return pixels * float(self.grid.spacing_mm[0])

@@ -15,11 +15,10 @@ from landmark_heatmap.pictures.drawing import (
     picture,
     png,
 )
-from landmark_heatmap.pictures.views import PLANES, view_of
+from landmark_heatmap.pictures.views import view_of
 
 from .other_scanner import errors_of, told
 
-_SIDES = (("R", "L"), ("A", "P"), ("I", "S"))
 _SHOWN = ("coronal", "sagittal")
 _PIXELS = 640
 
@@ -68,10 +67,8 @@ def _draw_points(axes, view, truth, found) -> None:
 
 
 def _draw_letters(axes, view, plane: str) -> None:
-    right, down = (_SIDES[axis] for axis in PLANES[plane])
-    top, bottom = down[::-1] if view.is_upward else down
-    places = ((0.03, 0.5, right[0]), (0.97, 0.5, right[1]), (0.5, 0.97, top), (0.5, 0.03, bottom))
-    for x, y, letter in places:
+    places = ((0.03, 0.5), (0.97, 0.5), (0.5, 0.97), (0.5, 0.03))
+    for (x, y), letter in zip(places, view.sides(plane)):
         text = axes.text(
             x,
             y,

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextToPath
 
-from landmark_heatmap.pictures.drawing import new_figure, outlined
+from landmark_heatmap.pictures.drawing import new_figure, outlined, round_length
 from landmark_heatmap.pictures.labels import FARTHEST, place_labels
 
 from .scene import vtk
@@ -90,9 +90,7 @@ def _draw_letters(axes, directions) -> None:
 
 def _draw_scale(axes, mm_per_pixel: float, width: int, height: int) -> float:
     """A bar of a round length in the lower left corner; its length in pixels."""
-    wanted = mm_per_pixel * width / 5
-    power = 10.0 ** np.floor(np.log10(wanted))
-    length_mm = power * max(step for step in (1, 2, 5) if step * power <= wanted)
+    length_mm = round_length(mm_per_pixel * width / 5)
     length, x, y = length_mm / mm_per_pixel, 0.03 * width, 0.965 * height
     for colour, thickness in (("black", 5), ("white", 2.5)):
         axes.plot([x, x + length], [y, y], color=colour, linewidth=thickness, solid_capstyle="butt")

@@ -61,28 +61,16 @@ class Session:
         self.host.show_3d()
 
     def run(self, size, is_dark: bool, suffix: str = "") -> None:
-        self.host.start_afresh()
         self.suffix = suffix
         self.host.app.setPalette(dark() if is_dark else QtGui.QPalette())
-        self.host.window.resize_as_slicer(*size)
-        self.panel = self.host.open()
-        self.ui = self.panel.ui
+        self.open(size)
         self.shoot("first", self.ui.imageTab)
         hip = make_synthetic_hip(SEED, whole_pelvis=True)
-        volume = add_volume(slicer.mrmlScene, hip.image, "CT of the hip")
-        volume.GetDisplayNode().SetWindowLevelMinMax(-200, 1200)
-        self.ui.inputVolumeSelector.setCurrentNode(volume)
-        slicer.util.setSliceViewerLayers(background=volume, fit=True)
-        add_surface(slicer.mrmlScene, volume, BONE_HU, opacity=1.0)
-        self.look_from_front()
+        volume = self.load(hip.image, "CT of the hip")
         self.shoot("before", self.ui.imageTab)
 
         self.shoot_while_detecting()
-        self.host.click(self.ui.detectButton)
-        self.host.wait_until(lambda: self.panel.logic.results(volume), seconds=120)
-        self.host.wait_until(lambda: not self.panel.detection.queue.is_busy)
-
-        self.review(self.panel.logic.results(volume)[0], hip.annotation)
+        self.review(self.detect(volume), hip.annotation)
         self.shoot("review", self.ui.reviewTab)
         self.host.press(QtCore.Qt.Key_E)
         self.shoot("close-up", self.ui.reviewTab)
@@ -102,22 +90,35 @@ class Session:
         self.shoot("restore", self.ui.imageTab)
         self.shoot_what_follows(size)
 
-    def shoot_what_follows(self, size) -> None:
-        """A pelvis that lies on its side: one landmark is put right, and five others would follow."""
+    def open(self, size) -> None:
+        """The panel in an empty scene."""
         self.host.start_afresh()
         self.host.window.resize_as_slicer(*size)
         self.panel = self.host.open()
         self.ui = self.panel.ui
-        image, truth = turned_hip(SEED_ON_ITS_SIDE, 75)
-        volume = add_volume(slicer.mrmlScene, image, "CT, lying on the side")
+
+    def load(self, image, name: str):
+        """The chosen volume, with its bones in 3D."""
+        volume = add_volume(slicer.mrmlScene, image, name)
         volume.GetDisplayNode().SetWindowLevelMinMax(-200, 1200)
         self.ui.inputVolumeSelector.setCurrentNode(volume)
         slicer.util.setSliceViewerLayers(background=volume, fit=True)
         add_surface(slicer.mrmlScene, volume, BONE_HU, opacity=1.0)
         self.look_from_front()
+        return volume
+
+    def detect(self, volume):
+        """Its result."""
         self.host.click(self.ui.detectButton)
         self.host.wait_until(lambda: self.panel.logic.results(volume), seconds=120)
         self.host.wait_until(lambda: not self.panel.detection.queue.is_busy)
+        return self.panel.logic.results(volume)[0]
+
+    def shoot_what_follows(self, size) -> None:
+        """A pelvis that lies on its side: one landmark is put right, and five others would follow."""
+        self.open(size)
+        image, truth = turned_hip(SEED_ON_ITS_SIDE, 75)
+        self.detect(self.load(image, "CT, lying on the side"))
         self.panel.review.session.select(DRAGGED)
         self.ui.deskTabs.setCurrentWidget(self.ui.reviewTab)
         self.host.process(200)

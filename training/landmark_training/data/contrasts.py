@@ -13,12 +13,22 @@ import torch
 from torch.nn import functional
 
 from ..planning.config import TrainConfig
+from .augment import jitter_intensities
 
 _LEVELS = 256
 # Nodes of a curve of grey values, the ends not counted.
 _FEWEST_NODES, _MOST_NODES = 2, 6
 # What is darker than this share of the range is background, which stays dark in some inverted images.
 _BACKGROUND = 0.06
+
+
+def with_other_looks(
+    images, spacing_mm, config: TrainConfig, generator: torch.Generator
+) -> torch.Tensor:
+    """All that the settings change about grey values: see `randomise` and `jitter_intensities`, of which
+    the arguments are. Changed in place and returned."""
+    images = randomise(images, spacing_mm, config, generator)
+    return jitter_intensities(images, config, generator)
 
 
 def randomise(images, spacing_mm, config: TrainConfig, generator: torch.Generator) -> torch.Tensor:

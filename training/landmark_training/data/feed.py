@@ -13,8 +13,8 @@ from landmark_heatmap.images.geometry import Grid, Image
 
 from .. import parallel
 from ..planning.plan import Plan
-from .augment import SpatialMap, draw_maps, generators, jitter_intensities, occlude, warp
-from .contrasts import randomise
+from .augment import SpatialMap, draw_maps, generators, occlude, warp
+from .contrasts import with_other_looks
 from .targets import TargetShape, Wanted
 
 
@@ -109,8 +109,7 @@ class Feed:
         )
         images = warp([case.pixels for case in share.cases], spacing, maps, size, device)
         for image, each in zip(images.split(1), share.generators):
-            randomise(image, spacing, config, each)
-            jitter_intensities(image, config, each)
+            with_other_looks(image, spacing, config, each)
             occlude(image, config, each)
         points = maps.push(torch.stack([case.centred_mm for case in share.cases]))
         absent = torch.stack([case.absent for case in share.cases])

@@ -16,8 +16,8 @@ from landmark_heatmap.images.resample import resample
 from landmark_heatmap.model.description import Stage
 
 from .. import parallel
-from ..data.augment import draw_maps, jitter_intensities, rotations, warp_around
-from ..data.contrasts import randomise
+from ..data.augment import draw_maps, rotations, warp_around
+from ..data.contrasts import with_other_looks
 from ..data.feed import Feed, TrainingCase
 from ..data.targets import TargetShape, Wanted
 from ..progress import each
@@ -117,8 +117,7 @@ class FineTask:
         turn = self._turn(moved[partner], generator)
         maps, images = drawn.repeated(len(landmark)), [case.pixels] * len(landmark)
         crops = warp_around(images, spacing, maps, centres, size, self.plan.device, turn)
-        crops = randomise(crops, spacing, config, generator)
-        crops = jitter_intensities(crops, config, generator)
+        crops = with_other_looks(crops, spacing, config, generator)
         apart = (moved[landmark] - centres) @ turn
         voxels = apart / torch.tensor(spacing) + (torch.tensor(size) - 1) / 2
         return crops, partner[landmark], voxels, case.weight[landmark]

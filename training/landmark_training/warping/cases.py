@@ -46,9 +46,7 @@ def backward_map(template: Template, positions) -> ThinPlateSpline:
 
     Raises Folded.
     """
-    forward = least_squares_affine(template.positions, positions)
-    corners = template.corners()
-    moved = through_affine(forward, corners)
+    corners, moved = template.corners(), _moved_corners(template, positions)
     spline = ThinPlateSpline.through(
         np.vstack([positions, moved]), np.vstack([template.positions, corners])
     )
@@ -64,9 +62,13 @@ def backward_map(template: Template, positions) -> ThinPlateSpline:
 
 def box_of(template: Template, positions) -> tuple:
     """(low, high), (3,) each, mm in LPS: the template's image, where the affine map puts it."""
-    forward = least_squares_affine(template.positions, positions)
-    moved = through_affine(forward, template.corners())
+    moved = _moved_corners(template, positions)
     return moved.min(0), moved.max(0)
+
+
+def _moved_corners(template: Template, positions) -> np.ndarray:
+    forward = least_squares_affine(template.positions, positions)
+    return through_affine(forward, template.corners())
 
 
 def grid_in(low, high, spacing_mm: float) -> Grid:

@@ -94,8 +94,7 @@ def warp_cases(data, configurations, output, how: How, say=print) -> int:
             turns, folded = count(), {}
             for number in tqdm(range(how.cases), unit="case", disable=None):
                 drawn = _draw(turns, templates, order, how, random, folded)
-                outer = around[random.integers(len(around))] if around else None
-                outer = outer if outer and random.random() < how.around_share else None
+                outer = _draw_surroundings(drawn, around, how, random, folded)
                 name = f"{output.name}-{number + 1:04d}"
                 image = _image(drawn, outer, how, random)
                 write_image(folder / f"{name}.nrrd", image)
@@ -187,17 +186,30 @@ def _draw(turns, templates, order, how: How, random, folded: dict) -> _Drawn:
     )
 
 
-def _image(drawn: _Drawn, outer: Template, how: How, random) -> Image:
+def _draw_surroundings(drawn: _Drawn, around, how: How, random, folded: dict):
+    """(Template, spline) that lends its surroundings; None for a case that gets none, one to which its
+    map folds included, which is noted in `folded`."""
+    outer = around[random.integers(len(around))] if around else None
+    if outer is None or random.random() >= how.around_share:
+        return None
+    try:
+        return outer, backward_map(outer, drawn.positions)
+    except Folded:
+        folded[f"'{outer.name}' around '{drawn.first.name}'"] = None
+        return None
+
+
+def _image(drawn: _Drawn, outer, how: How, random) -> Image:
+    """outer: see `_draw_surroundings`."""
     template = drawn.template
-    low, high = box_of(outer or template, drawn.positions)
+    low, high = box_of(outer[0] if outer else template, drawn.positions)
     moved = random.uniform(-how.cut_mm, how.air_mm, (2, 3))
     low, high = low - moved[0], high + moved[1]
     spacing = how.spacing_mm or float(template.image.grid.spacing_mm.mean())
     grid = grid_in(low, high, spacing)
     array = pulled(template, drawn.spline, grid)
     if outer is not None:
-        spline = backward_map(outer, drawn.positions)
-        array = surrounded(array, pulled(outer, spline, grid))
+        array = surrounded(array, pulled(*outer, grid))
     if how.looks is not None:
         array = _with_other_looks(array, grid.spacing_mm[::-1], how.looks, random)
     low, high = float(array.min()), float(array.max())
@@ -209,13 +221,11 @@ def _with_other_looks(array, spacing_mm, config: TrainConfig, random) -> np.ndar
     """array: (K, J, I)."""
     import torch
 
-    from ..data.augment import jitter_intensities
-    from ..data.contrasts import randomise
+    from ..data.contrasts import with_other_looks
 
     generator = torch.Generator().manual_seed(int(random.integers(2**31)))
     seen = scaled(array, intensity_window(array, IntensityNormalisation()))
-    images = torch.from_numpy(seen)[None, None]
-    images = jitter_intensities(randomise(images, spacing_mm, config, generator), config, generator)
+    images = with_other_looks(torch.from_numpy(seen)[None, None], spacing_mm, config, generator)
     return images[0, 0].numpy()
 
 
@@ -232,5 +242,5 @@ def _annotation(names, drawn: _Drawn) -> Annotation:
 def _row(name: str, drawn: _Drawn, outer) -> list:
     second = drawn.second.name if drawn.second else ""
     share = f"{drawn.share:.3f}" if drawn.second else ""
-    around = outer.name if outer else ""
+    around = outer[0].name if outer else ""
     return [name, drawn.template.name, around, drawn.first.name, second, share]
