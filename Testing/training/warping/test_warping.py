@@ -218,6 +218,21 @@ def test_surroundings_are_put_where_the_image_shows_nothing(folders, tmp_path):
     assert np.corrcoef(greys, range(8))[0, 1] > 0.9
 
 
+def test_surroundings_whose_map_folds_are_left_out_and_told(folders, tmp_path):
+    around = tmp_path / "around"
+    around.mkdir()
+    write_image(around / "wide.nrrd", ball_image(half=35))
+    exchanged = PLACES[[1, 0, 3, 2, *range(4, 8)]]
+    write_annotation(around / "wide.mrk.json", annotation(exchanged))
+
+    cases, told = warped(folders, tmp_path, around=(around,), around_share=1.0)
+
+    assert len(cases) == 3
+    assert "'wide' around 'person-1'" in " ".join(told)
+    with open(tmp_path / "warped" / "warped.csv", encoding="utf-8") as file:
+        assert [row["surroundings"] for row in csv.DictReader(file)] == ["", "", ""]
+
+
 def test_the_command_makes_what_fit_reads(folders, tmp_path, capsys):
     images, shapes = folders
     arguments = ["--data", str(images), "--to", str(shapes), "--cases", "2", "--spacing", "2"]
