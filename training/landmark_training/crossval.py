@@ -31,7 +31,7 @@ from .judging.runs import RUN_RECORD, read_record
 from .learning.calibrating import calibrated
 from .learning.losses import check_losses
 from .learning.model import MODEL_NAME
-from .outputs import alone_in, new_folder
+from .outputs import alone_in, check_free, new_folder
 from .planning.config import TrainConfig
 
 _RECORD, _FIGURES, _HELD_OUT, _ENSEMBLE = (
@@ -71,6 +71,7 @@ def cross_validate(
     """
     if parallel.team().size > 1:
         raise DatasetError("A cross-validation runs in one process; torchrun is for fit.")
+    check_free(output)  # before minutes are spent on reading
     config = config or TrainConfig()
     data = [str(real_path(folder)) for folder in data]
     cases = told_apart(find_cases(data))
