@@ -69,11 +69,10 @@ def test_folds_that_are_not_possible_are_refused(folds):
     [
         ("a,p\nb,q\n", "case,group"),
         ("", "is empty"),
-        ("case;group\na;p\nb;q\n", "with a comma"),
         ("case,group\na,p\n", "no group for b"),
         ("case,group\na,p\nb,q\nc,q\n", "not there: c"),
         ("case,group\na,p\nb,q\na,q\n", "twice"),
-        ("case,group\na,p\nb,\n", "row 3"),
+        ("case,group\na,p\nb,\n", "line 3"),
         ("case,group\na,p\nB,q\n", "no group for b; it names cases that are not there: B"),
     ],
 )
@@ -82,6 +81,12 @@ def test_groups_that_do_not_fit_the_cases_are_refused(tmp_path, text, words):
     path.write_text(text)
     with pytest.raises(DatasetError, match=words):
         read_groups(path, ["a", "b"])
+
+
+def test_groups_are_read_as_a_spreadsheet_of_any_country_writes_them(tmp_path):
+    path = tmp_path / "groups.csv"
+    path.write_bytes(b"\xef\xbb\xbfCase;Group\r\na;p\r\nb;q\r\n")
+    assert read_groups(path, ["a", "b"]) == {"a": "p", "b": "q"}
 
 
 def test_no_model_has_any_part_in_what_judges_it(cases, groups, tmp_path):

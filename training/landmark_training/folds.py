@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 
 import numpy as np
 
 from landmark_heatmap.errors import DatasetError
-from landmark_heatmap.files import read_text
+
+from .importing.table import csv_rows, place
 
 _HEADER = ["case", "group"]
 
@@ -20,26 +19,19 @@ def read_groups(path, names) -> dict:
     Raises DatasetError unless it names each of `names` once, and nothing else.
     """
     path = Path(path)
-    try:
-        lines = io.StringIO(read_text(path, DatasetError), newline="")
-        rows = [row for row in csv.reader(lines) if row]
-    except csv.Error as error:
-        raise DatasetError(f"'{path}' cannot be read as groups: {error}.") from error
-    if not rows:
-        raise DatasetError(f"'{path}' is empty; its first line has to be case,group.")
-    header, *rows = rows
-    if [cell.strip().lower() for cell in header] != _HEADER:
+    (_, header), *rows = csv_rows(path)
+    if [cell.lower() for cell in header] != _HEADER:
         raise DatasetError(
-            f"'{path}' begins with '{','.join(header)}'; its first line has to be case,group, with a"
-            " comma between the two."
+            f"'{path}' begins with '{','.join(header)}'; its first line has to be case,group."
         )
     groups = {}
-    for number, row in enumerate(rows, 2):
-        cells = [cell.strip() for cell in row]
+    for line, cells in rows:
         if len(cells) != 2 or not all(cells):
-            raise DatasetError(f"'{path}', row {number}: {','.join(row)} is no case and its group.")
+            raise DatasetError(
+                f"{place(path, line)}: '{','.join(cells)}' is no case and its group."
+            )
         if cells[0] in groups:
-            raise DatasetError(f"'{path}', row {number}: the case '{cells[0]}' comes twice.")
+            raise DatasetError(f"{place(path, line)}: the case '{cells[0]}' comes twice.")
         groups[cells[0]] = cells[1]
     wrong = [
         f"{words} {', '.join(sorted(missing))}"

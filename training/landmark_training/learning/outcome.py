@@ -119,9 +119,10 @@ class RunOutcome:
         if self.parts:
             epochs = self.parts[0].epochs_planned
             of_all = "" if epochs is None else f" of {epochs}"
+            counts = {role: planned[role].epochs if role in planned else 0 for role in self.planned}
             done = ", ".join(
-                f"{planned[role].epochs if role in planned else 0}{of_all} {role} epochs"
-                for role in self.planned
+                f"{count}{of_all} {role} epoch{'s' * ((epochs or count) != 1)}"
+                for role, count in counts.items()
             )
         else:
             done = "no epoch"
