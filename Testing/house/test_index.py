@@ -163,7 +163,7 @@ def test_popups_are_few_and_ask_before_something_is_lost_or_installed():
         "packages": ["confirmOkCancelDisplay"],
         **dict.fromkeys(("at_work", "export", "journal", "landmark_set"), ["confirmYesNoDisplay"]),
         "desk": ["infoDisplay"],
-        "widgets": ["tryWithErrorDisplay"],  # around what a click begins: its error, once
+        "widgets": ["tryWithErrorDisplay"],  # an error that is nobody's to mend
     }
 
 
