@@ -27,7 +27,7 @@ from .record import (
     STATES_OF_REVIEW,
     CaseRecord,
     Review,
-    corrected_names,
+    how_judged,
     image_name_in,
     read_by_whom,
     record_document,
@@ -38,7 +38,8 @@ from .record import (
 class StoredCase:
     """One case as training reads it: the newest revision of its landmarks, and its image.
 
-    corrected: names of the landmarks that a person moved.
+    corrected: names of the landmarks that a person moved; confirmed: of those left where they were
+    proposed, by the model whose SHA-256 is proposed_by, empty if there was none.
     """
 
     name: str
@@ -46,6 +47,8 @@ class StoredCase:
     annotation_path: Path
     annotation: Annotation
     corrected: frozenset
+    confirmed: frozenset
+    proposed_by: str
 
 
 def add_case(
@@ -130,8 +133,8 @@ def _stored_case(case_folder: Path, revision: Path, landmarks: LandmarkSet):
         raise DatasetError(f"The case '{case_folder.name}' lacks its image '{image_path}'.")
     annotation_path = revision / "landmarks.mrk.json"
     annotation = read_annotation(annotation_path, landmarks)
-    corrected = corrected_names(revision / "record.json", landmarks)
-    return StoredCase(case_folder.name, image_path, annotation_path, annotation, corrected)
+    judged = how_judged(revision / "record.json", landmarks)
+    return StoredCase(case_folder.name, image_path, annotation_path, annotation, *judged)
 
 
 def read_annotations(folder) -> dict:

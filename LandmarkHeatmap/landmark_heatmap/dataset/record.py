@@ -105,13 +105,19 @@ def image_name_in(record_path: Path):
     return name
 
 
-def corrected_names(record_path: Path, landmarks: LandmarkSet) -> frozenset:
-    """The names, as they are now, of the landmarks that a record states as corrected."""
-    points = read_document(record_path, RECORD_SCHEMA).get("points")
+def how_judged(record_path: Path, landmarks: LandmarkSet) -> tuple:
+    """(names, as they are now, of the landmarks that a record states as corrected; of those confirmed;
+    the SHA-256 of the model that had proposed them, empty if there was none)."""
+    document = read_document(record_path, RECORD_SCHEMA)
+    points, model = document.get("points"), document.get("model")
     if not isinstance(points, dict) or not all(isinstance(p, dict) for p in points.values()):
         raise DatasetError(f"'{record_path}' does not say what was done to the points.")
     now = landmarks.by_names_now(points)
-    return frozenset(n for n, p in now.items() if p.get("review") == Review.CORRECTED.value)
+    corrected, confirmed = (
+        frozenset(n for n, p in now.items() if p.get("review") == review.value)
+        for review in (Review.CORRECTED, Review.CONFIRMED)
+    )
+    return corrected, confirmed, str(model.get("sha256", "")) if isinstance(model, dict) else ""
 
 
 def read_record(record_path: Path) -> CaseRecord:

@@ -55,7 +55,7 @@ class Comparison:
     """error_mm: difference of the cases' mean errors, over the points that both models locate.
     wrong: difference in points that are missed or false. wrong_points: (new, old), in all.
     case_errors_mm: case to (new, old) mean error. points: how many both locate.
-    unit: of the errors.
+    unit: of the errors. note: what else has to be known, a sentence.
     """
 
     names: tuple
@@ -65,6 +65,7 @@ class Comparison:
     case_errors_mm: dict
     points: int
     unit: str = MM
+    note: str = ""
 
     @property
     def verdict(self) -> Verdict:
@@ -87,7 +88,8 @@ class Comparison:
             Verdict.UNDECIDED: f"No difference between {new} and {old} can be told"
             f" from {cases} case{'s' if cases != 1 else ''}",
         }
-        return f"{told[self.verdict]}: {self._error_clause()}; {self._wrong_clause()}."
+        said = f"{told[self.verdict]}: {self._error_clause()}; {self._wrong_clause()}."
+        return f"{said} {self.note}" if self.note else said
 
     def _error_clause(self) -> str:
         difference = self.error_mm
