@@ -166,7 +166,7 @@ class TestFlattery:
             tmp_path / "m.safetensors", training_images=[], validation_images=used
         )
         (warning,) = self.warnings(model, choose_cases([data]))
-        assert "all of these cases: they flatter it a little" in warning
+        assert "all of these cases, which flatters it a little" in warning
 
     def test_an_older_model_is_told_by_the_names_in_its_run(self, sees_dots, tmp_path):
         model = write_untrained(tmp_path / "run" / "model.safetensors")

@@ -99,7 +99,9 @@ class Comparison:
         if difference.mean.interval is not None:
             low, high = map(_signed, difference.mean.interval)
             clause += f" ({INTERVAL_PERCENT} % interval {low} to {high})"
-        clause += f" over {difference.cases} cases, p = {difference.p:.2g}"
+        clause += (
+            f" over {difference.cases} case{'s' * (difference.cases != 1)}, p = {difference.p:.2g}"
+        )
         if 2 * 0.5**difference.cases >= SIGNIFICANCE:
             clause += ", and so few cases can never tell"
         return clause

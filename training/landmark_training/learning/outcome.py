@@ -112,7 +112,8 @@ class RunOutcome:
             return f"{told}, never validated: no case was held out to judge it by."
         if not metrics:
             return f"{told}, whose error was not measured."
-        return f"{told}, {figures(metrics, self.unit)} on {self.cases} held-out cases."
+        cases = f"{self.cases} held-out case{'s' * (self.cases != 1)}"
+        return f"{told}, {figures(metrics, self.unit)} on {cases}."
 
     def _of_what_was_done(self) -> str:
         planned = {part.role: part for part in self.parts}
