@@ -138,8 +138,8 @@ def _missing(names, all_marks, stated: Stated) -> str:
         )
     if len(names) == len(all_marks) > 1:
         return (
-            f"has none of the {len(names)} images that the table names, {named}. Is it the right folder? In a"
-            " .tps images are named by IMAGE= lines, else by ID="
+            f"has none of the {len(names)} images that the table names, {named}. Is it the right folder?"
+            " In a .tps images are named by IMAGE= lines, else by ID="
         )
     return f"has no image for {named}"
 
