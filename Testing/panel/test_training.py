@@ -4,10 +4,12 @@ import time
 
 import pytest
 import slicer
+from training_stand_in import LET_GO
 
 from landmark_heatmap.annotation.landmarks import Landmark, LandmarkSet
 from landmark_heatmap.dataset.folder import create_dataset
 from landmark_heatmap.runs.command import Fit
+from landmark_heatmap.runs.live import folder_of
 from landmark_heatmap.runs.run import begin
 from places import ROOT
 
@@ -31,6 +33,8 @@ def train(host, panel, tmp_path):
     for run in panel.desk.training.trainings.all():
         run.cancel()
         host.wait_until(lambda run=run: run.look().state not in ("starting", "running"))
+        (folder_of(run.folder) / LET_GO).touch()
+        host.wait_until(lambda run=run: run.is_left)
 
 
 def state_of(panel):
@@ -102,6 +106,23 @@ def test_a_training_is_watched_cancelled_and_resumed(host, panel, train):
     host.click(panel.ui.trainResumeButton)
     host.wait_until(lambda: panel.ui.trainProgressBar.value == 100)
     assert len(panel.desk.training.trainings.all()) == 1
+
+
+def test_resume_is_offered_once_the_process_that_was_cancelled_is_gone(host, panel, train):
+    train("late")
+    host.click(panel.ui.trainButton)
+    host.wait_until(lambda: "epoch 2 of 9" in state_of(panel))
+    host.click(panel.ui.trainCancelButton)
+    host.wait_until(lambda: "Cancelled" in panel.ui.trainOutcomeLabel.toolTip)
+    host.process(100)
+    assert not panel.ui.trainResumeButton.enabled
+    assert "still ending" in panel.ui.trainResumeButton.toolTip
+    (run,) = panel.desk.training.trainings.all()
+    (folder_of(run.folder) / LET_GO).touch()
+    host.wait_until(lambda: panel.ui.trainResumeButton.enabled)
+    assert "Go on with a training" in panel.ui.trainResumeButton.toolTip
+    host.click(panel.ui.trainResumeButton)
+    host.wait_until(lambda: panel.ui.trainProgressBar.value == 100)
 
 
 def test_an_error_that_was_not_measured_is_no_case_that_was_not_held_out(host, panel, train):
