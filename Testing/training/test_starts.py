@@ -5,10 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from shapes import LANDMARKS, NAMES, add_shape, shape_image
+from shapes import LANDMARKS, NAMES, add_shape, annotated, shape_image
 
+from landmark_heatmap.annotation.annotation_files import write_annotation
 from landmark_heatmap.annotation.landmarks import Annotation
 from landmark_heatmap.images.identity import image_id
+from landmark_heatmap.images.imageio import write_image
 from landmark_heatmap.registering.start_file import read_start, start_beside
 from landmark_heatmap.registering.trust import Trust
 
@@ -156,8 +158,12 @@ def test_the_command_writes_a_file_that_names_both(dataset, capsys, monkeypatch)
     words = ["starts", str(dataset), "--model", "synthetic_hip", "--write", str(path)]
     assert cli.main(words) == 0
     assert read_start(path).dataset == dataset
+    # So much is known before any case was looked at.
+    monkeypatch.setattr(starts_module, "starts", None)
     assert cli.main(words) == 2
     assert "is there already" in capsys.readouterr().err
+    assert cli.main([*words[:-1], str(dataset.parent / "both.json")]) == 2
+    assert "has to end in .start.json" in capsys.readouterr().err
     assert LANDMARKS.names == NAMES
 
 
@@ -171,6 +177,22 @@ def test_what_was_measured_goes_into_the_file_and_what_each_case_shows_does_not_
         starts_module._atlas(dataset), starts_module._atlas(dataset).cases[0], None
     )
     assert one.predictions[REGISTERED].points[0].heatmap is None
+
+
+def test_what_a_label_says_without_saying_it_plainly_is_told(dataset, tmp_path):
+    pairs = tmp_path / "pairs"
+    pairs.mkdir()
+    for number in range(3):
+        image, at = shape_image(bend=2 * number)
+        write_image(pairs / f"case-{number}.nrrd", image)
+        at["Dot"] = np.array([500.0, 7, 0]) if number == 1 else at["Dot"]
+        write_annotation(pairs / f"case-{number}.mrk.json", annotated(at))
+    path = pairs / "case-2.mrk.json"
+    path.write_text(path.read_text(encoding="utf-8").replace('"defined"', '"preview"', 1))
+    notes = starts(pairs).notes
+    assert "Read as placed: 'preview' with a position (1)." in notes
+    assert "1 point lies outside its image and counts as absent: Dot (case-1)." in notes
+    assert starts(dataset).notes == ()
 
 
 def test_a_start_that_finds_nothing_is_never_the_best(dataset, monkeypatch):

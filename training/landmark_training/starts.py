@@ -23,6 +23,7 @@ from landmark_heatmap.registering.together import Together
 from landmark_heatmap.registering.trust import UNMEASURED, Trust, judged, measured
 
 from .data.cases import find_cases, label_of, landmark_set_of, told_apart, without_never_placed
+from .data.telling import told_of_labels
 from .judging.comparison import Comparison, Verdict, compare
 from .judging.judge import known_to
 
@@ -103,6 +104,7 @@ def starts(folder, model_path=None, device: str = "auto", progress=None) -> Star
     if model_path is not None:
         predictor, asked, notes = _network(model_path, device, atlas)
     looked_at = [_looked_at(atlas, case, predictor) for case in (progress or iter)(asked)]
+    notes = [*notes, *told_of_labels(asked, [each.label for each in looked_at])]
     found = tuple(
         _start(name, looked_at, _names(atlas, predictor))
         for name in (REGISTERED, NETWORK, BOTH)[: 1 if predictor is None else 3]
