@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from landmark_heatmap.annotation.annotation_files import write_annotation
 from landmark_heatmap.annotation.landmarks import Annotation
 from landmark_heatmap.images.identity import image_id
 from landmark_heatmap.images.imageio import write_image
+from landmark_heatmap.model.description import ModelIdentity
 from landmark_heatmap.registering.start_file import read_start, start_beside
 from landmark_heatmap.registering.trust import Trust
 
@@ -21,6 +23,7 @@ from landmark_heatmap.runs.starts import StartsQuestion
 from landmark_training import cli
 from landmark_training import starts as starts_module
 from landmark_training.commands.starting import document_of
+from landmark_training.data.cases import find_cases
 from landmark_training.starts import BOTH, NETWORK, REGISTERED, starts, told
 
 
@@ -61,7 +64,7 @@ def shape(bend):
 def with_network(monkeypatch, dataset, mm):
     network = Off(RegisteredStart(dataset), mm)
     monkeypatch.setattr(
-        starts_module, "_network", lambda path, device, atlas: (network, atlas.cases, [])
+        starts_module, "_network", lambda path, device, atlas, cases: (network, atlas.cases, [])
     )
     return starts(dataset, "a.safetensors")
 
@@ -152,7 +155,7 @@ def test_a_file_beside_the_dataset_names_both_and_is_made_once(dataset, tmp_path
 
 def test_the_command_writes_a_file_that_names_both(dataset, capsys, monkeypatch):
     monkeypatch.setattr(
-        starts_module, "_network", lambda path, device, atlas: (None, atlas.cases, [])
+        starts_module, "_network", lambda path, device, atlas, cases: (None, atlas.cases, [])
     )
     path = dataset.parent / "both.start.json"
     words = ["starts", str(dataset), "--model", "synthetic_hip", "--write", str(path)]
@@ -173,9 +176,8 @@ def test_what_was_measured_goes_into_the_file_and_what_each_case_shows_does_not_
     found = with_network(monkeypatch, dataset, 30.0)
     assert found.trust.landmarks == 12
     assert 0.5 < found.trust.network < 2
-    one = starts_module._looked_at(
-        starts_module._atlas(dataset), starts_module._atlas(dataset).cases[0], None
-    )
+    atlas = starts_module._atlas(dataset, find_cases([dataset]))
+    one = starts_module._looked_at(atlas, atlas.cases[0], None)
     assert one.predictions[REGISTERED].points[0].heatmap is None
 
 
@@ -193,6 +195,29 @@ def test_what_a_label_says_without_saying_it_plainly_is_told(dataset, tmp_path):
     assert "Read as placed: 'preview' with a position (1)." in notes
     assert "1 point lies outside its image and counts as absent: Dot (case-1)." in notes
     assert starts(dataset).notes == ()
+
+
+def test_points_that_were_confirmed_where_the_network_had_put_them_flatter_it(
+    tmp_path, monkeypatch
+):
+    folder = tmp_path / "shapes"
+    by_it = ModelIdentity("Its own", "1", "a" * 64)
+    for number in range(3):
+        add_shape(folder, f"case-{number}", bend=2 * number, model=by_it if number else None)
+
+    def network(path, device):
+        found = Off(RegisteredStart(folder), 0)
+        found.model = SimpleNamespace(identity=by_it)
+        return found
+
+    monkeypatch.setattr("landmark_heatmap.detection.predict.Predictor", network)
+    monkeypatch.setattr(starts_module, "known_to", lambda path, description: (set(), set(), []))
+    atlas, cases = starts_module._atlas(folder, find_cases([folder])), find_cases([folder])
+    _, _, notes = starts_module._network("a.safetensors", "cpu", atlas, cases)
+    assert notes == [
+        "The network: 8 of the 12 points were confirmed where it had put them: there it counts as exact,"
+        " which flatters it."
+    ]
 
 
 def test_a_start_that_finds_nothing_is_never_the_best(dataset, monkeypatch):

@@ -16,7 +16,7 @@ from landmark_heatmap.model.model_file import read_model, write_model
 
 from .data.cases import find_cases, label_of, told_apart
 from .data.names import some
-from .data.telling import told_of_labels
+from .data.telling import told_confirmed, told_of_labels
 from .judging.judge import known_to
 from .learning.calibrating import calibrated
 from .learning.model import CALIBRATION, calibration_sentence, told_of
@@ -43,6 +43,8 @@ def write_calibrated(path, data, output, device: str = "auto", shape_data=()) ->
     caveats = _check_unseen(Path(path), model.description, ids)
     labels = [label_of(case.annotation, read_grid(case.image_path)) for case in cases]
     caveats = [*caveats, *told_of_labels(cases, labels)]
+    confirmed = told_confirmed(cases, model.identity.sha256)
+    caveats += [f"The model: {confirmed}"] if confirmed else []
     belief = calibrated(model, cases, device)
     if belief is None:
         raise DatasetError(

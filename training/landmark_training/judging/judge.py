@@ -21,7 +21,7 @@ from landmark_heatmap.model.model_file import read_description
 
 from ..data.cases import find_cases, label_of, told_apart
 from ..data.names import some
-from ..data.telling import told_of_labels
+from ..data.telling import told_confirmed, told_of_labels
 from .runs import RunFolder, run_beside
 
 
@@ -98,6 +98,8 @@ def judge(model_path, cases, how: How = None, progress=None, shapes=None) -> Jud
         )
     evaluation = evaluate(compared, how.thresholds_mm, how.resamples, how.seed, known)
     warnings = _flattering(model_path, predictor.description, cases)
+    confirmed = told_confirmed(cases, predictor.model.identity.sha256)
+    warnings += [confirmed] if confirmed else []
     if unknown:
         warnings.append(f"It does not know {some(unknown)}, which are in no figure.")
     return Judgement(
