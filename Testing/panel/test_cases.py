@@ -199,7 +199,7 @@ def test_after_a_case_that_was_done_before_one_is_back_where_one_was(
     panel.desk.state.result().move("Tip", (-20, -20, 20))
     press_next(host, panel)
     assert entry(images, dataset, "a").revision == 2
-    assert panel.desk.state.result() is before and cases.at_work.current.title == "b"
+    assert panel.desk.state.result().node is before.node and cases.at_work.current.title == "b"
     assert "Back in 'b'" in panel.ui.statusLabel.toolTip
     # From there the list goes on as ever.
     judge_all(before)
@@ -215,7 +215,7 @@ def test_also_where_nothing_was_done_yet_and_nothing_had_to_be_revised(host, pan
     open_case_of(host, panel, "a")
     assert cases.at_work.hand.get(cases.at_work.current.case) is not None
     press_next(host, panel)
-    assert panel.desk.state.result() is before
+    assert panel.desk.state.result().node is before.node
     assert len(cases.at_work.hand.cases - {cases.at_work.ahead.case}) == 1
 
 

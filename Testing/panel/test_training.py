@@ -9,8 +9,9 @@ from training_stand_in import LET_GO
 from landmark_heatmap.annotation.landmarks import Landmark, LandmarkSet
 from landmark_heatmap.dataset.folder import create_dataset
 from landmark_heatmap.runs.command import Fit
-from landmark_heatmap.runs.live import folder_of
-from landmark_heatmap.runs.run import begin
+from landmark_heatmap.runs.live import LiveState, folder_of
+from landmark_heatmap.runs.run import TrainingRun, begin
+from LandmarkHeatmapPanel.trainings import how_it_ended
 from places import ROOT
 
 STAND_IN = {"command": [ROOT / "Testing" / "support" / "training_stand_in.py"]}
@@ -132,6 +133,22 @@ def test_an_error_that_was_not_measured_is_no_case_that_was_not_held_out(host, p
     assert panel.ui.trainOutcomeLabel.toolTip == (
         "Done. It was stopped before an error was measured."
     )
+
+
+@pytest.mark.parametrize(
+    ("held_out", "told"),
+    [
+        (None, "Cancelled. The best model so far is kept. How good it is was not measured."),
+        (0, "No case was held out, so how good it is cannot be told."),
+        (2, "It was stopped before an error was measured."),
+    ],
+)
+def test_of_a_cancelled_training_it_is_not_said_that_no_case_was_held_out_unless_it_is_known(
+    panel, tmp_path, held_out, told
+):
+    (tmp_path / "model.safetensors").touch()
+    state = LiveState("cancelled", held_out=held_out)
+    assert how_it_ended(TrainingRun(tmp_path), state).endswith(told)
 
 
 def test_it_goes_on_while_the_panel_is_away_and_is_found_again(host, panel, train):
