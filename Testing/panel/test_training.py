@@ -11,7 +11,6 @@ from landmark_heatmap.dataset.folder import create_dataset
 from landmark_heatmap.runs.command import Fit
 from landmark_heatmap.runs.live import LiveState, folder_of
 from landmark_heatmap.runs.run import TrainingRun, begin
-from LandmarkHeatmapPanel.trainings import how_it_ended
 from places import ROOT
 
 STAND_IN = {"command": [ROOT / "Testing" / "support" / "training_stand_in.py"]}
@@ -146,6 +145,8 @@ def test_an_error_that_was_not_measured_is_no_case_that_was_not_held_out(host, p
 def test_of_a_cancelled_training_it_is_not_said_that_no_case_was_held_out_unless_it_is_known(
     panel, tmp_path, held_out, told
 ):
+    from LandmarkHeatmapPanel.trainings import how_it_ended
+
     (tmp_path / "model.safetensors").touch()
     state = LiveState("cancelled", held_out=held_out)
     assert how_it_ended(TrainingRun(tmp_path), state).endswith(told)

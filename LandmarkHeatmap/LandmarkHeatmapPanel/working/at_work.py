@@ -58,9 +58,10 @@ class AtWork:
 
     @property
     def current(self):
-        """The CaseAtWork whose image is chosen, or None."""
+        """The CaseAtWork whose image is chosen, or None; never the one that is being made ready."""
         volume = self._state.node.inputVolume if self._state.node else None
-        return None if volume is None else self.hand.of_volume(volume)
+        work = None if volume is None else self.hand.of_volume(volume)
+        return None if work is self.ahead.work else work
 
     @property
     def is_exporting(self) -> bool:
@@ -221,6 +222,12 @@ class AtWork:
         work = self.hand.of_volume(export.result.volume_node)
         if work is not None and revision.parent.name == work.case:
             work.exported(export, int(revision.name.rpartition("-")[2]))
+
+    def let_go_of_removed(self) -> None:
+        """Of cases whose volume somebody has taken out of the scene."""
+        if self.ahead.work is not None and not self.ahead.work.is_there:
+            self.look_elsewhere()
+        self.hand.let_go_of_removed()
 
     def foresee(self, results) -> None:
         """Keep what a model made of cases, for all who work on the dataset. Raises OSError."""
