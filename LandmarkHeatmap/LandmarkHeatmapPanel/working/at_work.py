@@ -76,6 +76,7 @@ class AtWork:
         Raises CaseInWorkError if somebody else has it; DatasetError, AnnotationError or ImageFileError if
         it cannot be read.
         """
+        self.let_go_of_removed()
         if afresh and case == self.ahead.case:
             self.ahead.drop()
         work = self.ahead.taken() if case == self.ahead.case else self.hand.get(case)
@@ -117,6 +118,7 @@ class AtWork:
         one that was done before and opened once more, the one that was under review then.
 
         Raises as `open` does."""
+        self.let_go_of_removed()
         work = self.current
         if work is not None:
             if work.is_touched and not self._begin_export(work):
