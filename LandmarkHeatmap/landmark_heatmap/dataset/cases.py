@@ -27,7 +27,8 @@ from .record import (
     STATES_OF_REVIEW,
     CaseRecord,
     Review,
-    how_judged,
+    confirmed_of_model,
+    corrected_names,
     image_name_in,
     read_by_whom,
     record_document,
@@ -38,8 +39,8 @@ from .record import (
 class StoredCase:
     """One case as training reads it: the newest revision of its landmarks, and its image.
 
-    corrected: names of the landmarks that a person moved; confirmed: of those left where they were
-    proposed, by the model whose SHA-256 is proposed_by, empty if there was none.
+    corrected: names of the landmarks that a person moved. confirmed: of those that were left where a
+    model had put them; model: the SHA-256 of its file, "" if it is not known.
     """
 
     name: str
@@ -47,8 +48,8 @@ class StoredCase:
     annotation_path: Path
     annotation: Annotation
     corrected: frozenset
-    confirmed: frozenset
-    proposed_by: str
+    confirmed: frozenset = frozenset()
+    model: str = ""
 
 
 def add_case(
@@ -133,8 +134,9 @@ def _stored_case(case_folder: Path, revision: Path, landmarks: LandmarkSet):
         raise DatasetError(f"The case '{case_folder.name}' lacks its image '{image_path}'.")
     annotation_path = revision / "landmarks.mrk.json"
     annotation = read_annotation(annotation_path, landmarks)
-    judged = how_judged(revision / "record.json", landmarks)
-    return StoredCase(case_folder.name, image_path, annotation_path, annotation, *judged)
+    corrected = corrected_names(revision / "record.json", landmarks)
+    known = confirmed_of_model(revision / "record.json", landmarks)
+    return StoredCase(case_folder.name, image_path, annotation_path, annotation, corrected, *known)
 
 
 def read_annotations(folder) -> dict:

@@ -200,7 +200,7 @@ class TestFlattery:
         for seed, proposer in enumerate((own, replace(own, sha256="1" * 64))):
             add_reviewed(tmp_path, seed, proposer)
         (warning,) = self.warnings(model, choose_cases([tmp_path / "data"]))
-        assert warning.startswith("1 of 4 landmarks were confirmed where it had put them")
+        assert warning.startswith("1 of the 4 points were confirmed where it had put them")
 
     def test_a_run_records_what_it_trained_on_what_it_held_out_and_what_came_before(
         self, run, tmp_path

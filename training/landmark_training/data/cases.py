@@ -39,18 +39,15 @@ LANDMARK_SET_FILE = "landmark-set.json"
 
 @dataclass(frozen=True)
 class Case:
-    """One image with what is known of its landmarks.
-
-    corrected: names of those a person moved; confirmed: of those left where the model whose SHA-256 is
-    proposed_by had put them.
-    """
+    """One image with what is known of its landmarks. corrected: names of those a person moved.
+    confirmed, model: see StoredCase."""
 
     name: str
     image_path: Path
     annotation: Annotation
     corrected: frozenset = frozenset()
     confirmed: frozenset = frozenset()
-    proposed_by: str = ""
+    model: str = ""
 
 
 def image_id(path) -> str:
@@ -97,8 +94,7 @@ def images_without_annotation(folders) -> list:
 def dataset_cases(folder: Path, skip_unusable: bool = False) -> list:
     found = read_cases(folder, skip_unusable)
     return [
-        Case(c.name, c.image_path, c.annotation, c.corrected, c.confirmed, c.proposed_by)
-        for c in found
+        Case(c.name, c.image_path, c.annotation, c.corrected, c.confirmed, c.model) for c in found
     ]
 
 
