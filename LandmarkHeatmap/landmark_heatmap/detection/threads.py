@@ -1,7 +1,8 @@
 """How many threads a network gets on the processor: as many as make it faster now.
 
 Threads of one convolution wait for each other. Where another program has one of the cores, all of them
-wait for the one that was put off, and more threads than cores that are free are slower than one.
+wait for the one that was put off. Two are never slower than one, since most of a detection is done a
+landmark a thread (side_by_side.py); of more it is measured.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from ..launch import place
 
 # What is measured: a convolution like those of the coarse network's upper levels, so many times.
 _SHAPE, _FEATURES, _RUNS = (24, 40, 40), 16, 3
+_NEVER_SLOWER = 2
 # More threads have to be worth it: by so much.
 _WORTH = 0.9
 # How long the machine is taken to be as busy as it was.
@@ -42,9 +44,11 @@ class Threads:
 
 
 def fastest(most: int, measure) -> int:
-    """The number of threads that is worth it: 1, 2, 4 and so on up to `most`, as long as each is faster
-    by a tenth than those before. measure: seconds with so many."""
-    best, least = 1, measure(1)
+    """The number of threads that is worth it: 2, 4 and so on up to `most`, as long as each is faster by
+    a tenth than those before. measure: seconds with so many."""
+    if most <= _NEVER_SLOWER:
+        return most
+    best, least = _NEVER_SLOWER, measure(_NEVER_SLOWER)
     for count in _counts(most):
         seconds = measure(count)
         if seconds < _WORTH * least:
@@ -53,8 +57,8 @@ def fastest(most: int, measure) -> int:
 
 
 def _counts(most: int) -> list:
-    powers = [2**n for n in range(1, most.bit_length())]
-    return sorted({*(n for n in powers if n < most), *([most] if most > 1 else ())})
+    powers = (2**n for n in range(most.bit_length()))
+    return sorted({*(n for n in powers if _NEVER_SLOWER < n < most), most})
 
 
 @torch.inference_mode()
