@@ -152,7 +152,7 @@ def test_detection_takes_paths_and_names_too(tmp_path):
     pytest.importorskip("torch")
     pytest.importorskip("safetensors")
     lh.write_image(tmp_path / "a.nrrd", IMAGE)
-    by_path = lh.detect(str(tmp_path / "a.nrrd"), lh.shipped_models()["synthetic_hip"])
+    by_path = lh.detect(str(tmp_path / "a.nrrd"), lh.shipped_models()["synthetic_hip"], "cpu")
     by_name = lh.detect(IMAGE, "synthetic_hip", device="cpu")
     np.testing.assert_array_equal(by_path.points[0].position_lps, by_name.points[0].position_lps)
 

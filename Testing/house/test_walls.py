@@ -35,7 +35,8 @@ FORBIDDEN = {
 # or a file at the package's root is a wing.
 WINGS = {
     MODULE_FOLDER / "landmark_heatmap": (
-        *("errors", "leftovers", "files", "lengths", "locks", "launch", "heap", "command_line"),
+        *("errors", "leftovers", "files", "lengths", "locks", "launch", "heap", "side_by_side"),
+        "command_line",
         *("images", "annotation", "model", "dataset", "worklist", "detection", "registering"),
         *("synthetic", "judging", "pictures", "worker", "runs", "notebook", "cli"),
     ),

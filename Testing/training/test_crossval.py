@@ -27,6 +27,7 @@ from landmark_training.planning.config import TrainConfig
 QUICK = TrainConfig(
     spacing_mm=(4.0,), features=(4, 8), joint_features=4, fine=False, epochs=2, steps_per_epoch=2,
     batch_size=2, precision="float32", validation_share=0.25,
+    device="cpu",  # a GPU does not add in one order
 )  # fmt: skip
 GROUPS = "case,group\n" + "".join(f"case-{i},patient-{i // 2}\n" for i in range(10))
 

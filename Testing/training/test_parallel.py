@@ -34,7 +34,7 @@ from training_examples import write_pairs
 QUICK = TrainConfig(
     spacing_mm=(2.0,), features=(4, 8), joint_features=4, fine=True, fine_features=(4, 8),
     crop_size=(16,), crops_per_image=2, epochs=2, steps_per_epoch=4, batch_size=3, minutes=1e4,
-    precision="float32", covariance="shared",
+    precision="float32", covariance="shared", device="cpu",  # a GPU does not add in one order
 )  # fmt: skip
 # Seconds after which a process is taken to hang; nothing is asked of how fast it is.
 HANGS = 600

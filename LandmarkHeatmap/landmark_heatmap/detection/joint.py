@@ -61,14 +61,16 @@ def believed(seen: Seen, landmark: int, form: BeliefForm, word: Word = None) -> 
     return Believed(core, position_lps, density, grid, distances_mm(density, grid, position_lps))
 
 
-def predictions(seen, form: BeliefForm, shape: JointShape, grid: Grid, is_last=None) -> tuple:
+def predictions(
+    seen, form: BeliefForm, shape: JointShape, grid: Grid, is_last=None, run=map
+) -> tuple:
     """A LandmarkPrediction for each Seen.
 
     form: None for a model that has none. grid: see `words`. is_last: for each whether it is what the
-    model's last stage saw, which alone is calibrated; by default all.
+    model's last stage saw, which alone is calibrated; by default all. run: see `told`.
     """
     form = form or uncalibrated_of(seen)
-    return told(seen, form, words(seen, form, shape, grid), is_last)
+    return told(seen, form, words(seen, form, shape, grid), is_last, run)
 
 
 def uncalibrated_of(seen) -> BeliefForm:
@@ -76,13 +78,16 @@ def uncalibrated_of(seen) -> BeliefForm:
     return uncalibrated(len(seen), min(each.stage.sigma_mm for each in seen))
 
 
-def told(seen, form: BeliefForm, said, is_last=None) -> tuple:
-    """A LandmarkPrediction for each Seen; None for None. said: a Word for each, or None."""
+def told(seen, form: BeliefForm, said, is_last=None, run=map) -> tuple:
+    """A LandmarkPrediction for each Seen; None for None. said: a Word for each, or None. run: how one
+    function is called for each of many, as `map` does."""
     is_last = [True] * len(seen) if is_last is None else is_last
-    return tuple(
-        None if each is None else _told(each, number, _form_for(each, form, last), word)
-        for number, (each, word, last) in enumerate(zip(seen, said, is_last))
-    )
+
+    def of_one(asked):
+        number, each, word, last = asked
+        return None if each is None else _told(each, number, _form_for(each, form, last), word)
+
+    return tuple(run(of_one, zip(range(len(seen)), seen, said, is_last)))
 
 
 def positions(seen, form: BeliefForm, said) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from contextlib import contextmanager
 
@@ -15,6 +16,7 @@ from ..model.description import ModelDescription, Stage
 from ..model.heatmap import gaussian_mass
 from ..model.logits import heatmaps_and_presences
 from ..model.model_file import Model, read_model
+from ..side_by_side import side_by_side
 from .agreement import Frame, Places, coarse_candidates
 from .joint import predictions
 from .locate import Found, choose
@@ -22,7 +24,7 @@ from .memory import check_coarse, check_fine
 from .prediction import Prediction, moved
 from .prepare import prepare_with_window, stage_grid
 from .proposals import Kept
-from .refine import Look, Refiner, Source, batch_on
+from .refine import Look, Refiner, Source, batches_on
 from .sight import Sight
 from .suits import check_unit, told_before, told_brightness
 from .unlike import told_implausible
@@ -87,7 +89,8 @@ class Predictor:
     def told(self, seen, sight: Sight) -> tuple:
         """A LandmarkPrediction for each Seen."""
         grid = sight.found.grid
-        return predictions(seen, self.model.belief, self.model.joint, grid, self.is_last(seen))
+        model, is_last = self.model, self.is_last(seen)
+        return predictions(seen, model.belief, model.joint, grid, is_last, side_by_side)
 
     def is_last(self, seen) -> list:
         """For each Seen, which may be None, whether it is by the last stage."""
@@ -154,7 +157,11 @@ class Predictor:
         check_coarse(size, coarse, self.description.members)
         if fine:
             crops = len(self.description.landmarks)
-            check_fine(size, self.description, crops, batch_on(self.device))
+            self._check_fine(size, crops)
+
+    def _check_fine(self, size, crops: int) -> None:
+        batch = math.prod(batches_on(self.device, self.description.stages[1]))
+        check_fine(size, self.description, crops, batch)
 
     def _sighted(self, prepared: Image, source: Source, progress) -> Sight:
         coarse = self.description.stages[0]
@@ -176,7 +183,7 @@ class Predictor:
         refiner = Refiner(model.networks[1], fine[0], self.device)
         # One more, where its pose has it elsewhere.
         crops = sum(map(len, choice.peaks)) + len(names)
-        check_fine(found.heatmaps.shape[1:], self.description, crops, batch_on(self.device))
+        self._check_fine(found.heatmaps.shape[1:], crops)
         candidates = refiner.candidates(names, found, choice, source, model.prior)
         return Sight(
             names, found, candidates, places, Look(refiner, source, model.prior), model.prior
@@ -219,4 +226,12 @@ def run_network(network, prepared: Image, stage: Stage, device) -> tuple:
         heatmaps = heatmaps[:, None]
     if not torch.isfinite(presences).all():
         raise PredictionError("The network's output is not finite; its weights cannot be used.")
-    return heatmaps.cpu().numpy(), presences.cpu().numpy()
+    return _on_the_processor(heatmaps).numpy(), presences.cpu().numpy()
+
+
+def _on_the_processor(maps: torch.Tensor) -> torch.Tensor:
+    """A copy in memory that a GPU reaches by itself, which torch keeps for the next detection; without
+    a GPU the same."""
+    if maps.device.type != "cuda":
+        return maps.cpu()
+    return torch.empty(maps.shape, dtype=maps.dtype, pin_memory=True).copy_(maps)

@@ -5,7 +5,9 @@ No heatmap is larger than a crop, whatever the image; and each comes with an aff
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 import torch
@@ -16,14 +18,18 @@ from ..model.description import Stage
 from ..model.heatmap import decode_peak, gaussian_mass
 from ..model.logits import belief_of
 from ..model.prior import choose_peaks
+from ..side_by_side import side_by_side
 from .agreement import Candidate
 from .locate import Choice, Found, grid_mm, located, logs_of
 from .prepare import scaled
 from .seen import Seen, seen_at
 
-# Crops that go through the network at a time: on the processor one, which stays in its cache and was
-# measured a fifth faster than eight; on a GPU more. The memory is the same for any number of landmarks.
+# Crops that go through the network together: on the processor one, which stays in its cache and was
+# measured a fifth faster than eight; on a GPU more. And how many of these batches there are at a time: on
+# the processor one a thread, unless a crop is so large that it keeps all threads busy; on a GPU the next
+# is read meanwhile. The memory is the same for any number of landmarks.
 _BATCH, _BATCH_ON_GPU = 1, 8
+_LARGE, _BATCHES_ON_GPU = 64**3, 2
 # A peak that is so many sigmas from where the pose has it is doubted: the pose, told by all landmarks
 # together, knows better than a coarse peak where a landmark is, though not to the millimetre.
 _FAR_SIGMAS = 1
@@ -85,9 +91,11 @@ def read_crop(source: Source, grid: Grid) -> np.ndarray:
     return crop
 
 
-def batch_on(device) -> int:
-    """How many crops go through the network at a time."""
-    return _BATCH if torch.device(device).type == "cpu" else _BATCH_ON_GPU
+def batches_on(device, stage: Stage) -> tuple:
+    """(how many crops go through the network together, how many times that at a time)."""
+    if torch.device(device).type != "cpu":
+        return _BATCH_ON_GPU, _BATCHES_ON_GPU
+    return _BATCH, 1 if math.prod(stage.crop_size) > _LARGE else torch.get_num_threads()
 
 
 class Refiner:
@@ -147,15 +155,16 @@ class Refiner:
 
     def look(self, source: Source, wanted, turn=None) -> list:
         """A Crop for each (index of a landmark, position_lps) of `wanted`. turn: see crop_grid."""
-        crops = []
-        batch = batch_on(self.device)
-        for start in range(0, len(wanted), batch):
-            part = wanted[start : start + batch]
-            grids = [crop_grid(source.image.grid, centre, self.stage, turn) for _, centre in part]
+        count, most = batches_on(self.device, self.stage)
+        batches = [wanted[start : start + count] for start in range(0, len(wanted), count)]
+
+        def looked_at(batch):
+            grids = [crop_grid(source.image.grid, centre, self.stage, turn) for _, centre in batch]
             arrays = np.stack([read_crop(source, grid) for grid in grids])
-            which = torch.tensor([int(landmark) for landmark, _ in part])
-            crops += self._crops(arrays, which, grids)
-        return crops
+            which = torch.tensor([int(landmark) for landmark, _ in batch])
+            return self._crops(arrays, which, grids)
+
+        return list(chain.from_iterable(side_by_side(looked_at, batches, most)))
 
     @torch.inference_mode()
     def _crops(self, arrays: np.ndarray, which, grids) -> list:

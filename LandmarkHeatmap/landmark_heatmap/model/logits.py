@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import torch
 
+from ..side_by_side import most_of, side_by_side
 from .description import DISTRIBUTION
-from .layers.at_rest import NEXT_TO_NOTHING
+from .layers.at_rest import exponentials_
 
 
 class Logits(NamedTuple):
@@ -50,14 +51,16 @@ def heatmaps_and_presences(logits: Logits, head: str, mass: float) -> tuple:
         # The independent head may go below zero, which no heatmap means.
         total = voxels.clamp_min_(0).flatten(1).sum(1)
         return voxels, torch.sigmoid(-nowhere) + 0 * total
-    presences = torch.empty_like(nowhere)
-    for landmark, (each, absent) in enumerate(zip(voxels, nowhere)):
+
+    def of_one(answer):
+        each, absent = answer
         highest = each.max()
-        there = each.sub_(highest).clamp_(min=NEXT_TO_NOTHING).exp_().sum().log() + highest
+        there = exponentials_(each.sub_(highest)).sum().log() + highest
         total = torch.logaddexp(there, absent)
         each.mul_(mass * torch.exp(highest - total))
-        presences[landmark] = torch.exp(there - total)
-    return voxels, presences
+        return torch.exp(there - total)
+
+    return voxels, torch.stack(side_by_side(of_one, zip(voxels, nowhere), most_of(voxels)))
 
 
 def log_probabilities(logits: Logits) -> Logits:

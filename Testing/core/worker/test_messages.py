@@ -10,7 +10,7 @@ import pytest
 
 from landmark_heatmap.annotation.doubt import Doubt
 from landmark_heatmap.images.geometry import Image
-from landmark_heatmap.worker import arrays, protocol
+from landmark_heatmap.worker import arrays, process, protocol
 from places import SUPPORT
 
 STAND_IN = SUPPORT / "worker_stand_in.py"
@@ -23,12 +23,13 @@ def worker(tmp_path):
     folder = tmp_path / "shared"
     folder.mkdir()
     IMAGE.array.tofile(folder / "image")
-    path = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    # As the client starts it: with threads of a library's own, one of those might take a signal.
+    variables = process.environment(*sys.path)
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    with subprocess.Popen([sys.executable, STAND_IN, folder], env=path, **pipes) as process:
-        assert json.loads(process.stdout.readline())["message"] == "ready"
-        yield process, folder
-        process.kill()
+    with subprocess.Popen([sys.executable, STAND_IN, folder], env=variables, **pipes) as running:
+        assert json.loads(running.stdout.readline())["message"] == "ready"
+        yield running, folder
+        running.kill()
 
 
 def request(**changes):
@@ -63,6 +64,9 @@ def lines_of(process, line: bytes):
         b'{"message": ["detect"], "job": 1}\n',
         b'{"message": "cancel", "job": ' + b"9" * 5000 + b"}\n",
     ],
+    ids=lambda line: repr(
+        line[:40]
+    ),  # which pytest hands to all processes, and a megabyte is refused
 )
 def test_a_line_that_is_no_request_ends_the_worker_and_its_folder(worker, line):
     process, folder = worker

@@ -150,7 +150,7 @@ def test_in_a_mirrored_image_the_crop_is_of_the_partner(faces):
     shape = TargetShape("fixed", 1, task.stage.sigma_mm, task.stage.spacing_mm)
     for _ in range(10):
         (_, which), _ = task.batch(shape, 1.0)
-        side = torch.cat(seen)
+        side, which = torch.cat(seen), which.cpu()
         seen.clear()
         assert (side[which == 0] > 0).all()
         assert (side[which == 1] < 0).all()
