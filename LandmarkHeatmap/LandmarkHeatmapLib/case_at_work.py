@@ -160,10 +160,11 @@ class CaseAtWork:
         self._seen[export.result.node.GetID()] = export.moment
 
     def remove(self) -> None:
-        """Take the volume and its results out of the scene."""
+        """Take the volume and its results out of the scene, if nobody has done so."""
         for result in self._results():
             result.remove()
-        remove_with_display(self.volume_node)
+        if self.is_there:
+            remove_with_display(self.volume_node)
 
     def see(self, result: DetectionResult) -> None:
         """What is judged in a result now is in the dataset already."""

@@ -147,4 +147,6 @@ def _unmeasured(state: LiveState) -> str:
     """Why no error is known."""
     if state.held_out:
         return _("It was stopped before an error was measured.")
+    if state.held_out is None:
+        return _("How good it is was not measured.")
     return _("No case was held out, so how good it is cannot be told.")

@@ -22,6 +22,8 @@ def fill(combo_box: qt.QComboBox, items) -> None:
     combo_box.clear()
     for text, data in items:
         combo_box.addItem(text, data)
+        # In a narrow panel it may be cut.
+        combo_box.setItemData(combo_box.count - 1, text, qt.Qt.ToolTipRole)
     combo_box.blockSignals(was_blocked)
 
 
@@ -42,8 +44,13 @@ QTabBar::tab:!selected { margin-top: 2px; }
 
 
 def narrow(tabs: qt.QTabWidget) -> None:
-    """Let all tabs have room in the width that Slicer gives a module, without arrows to scroll."""
+    """Let all tabs have room in the width that Slicer gives a module, without arrows to scroll: where
+    letters are too wide for it, names end in dots, and are whole in the tool tips."""
     tabs.tabBar().setStyleSheet(_NARROW_TABS)
+    tabs.setUsesScrollButtons(False)
+    tabs.setElideMode(qt.Qt.ElideRight)
+    for index in range(tabs.count):
+        tabs.setTabToolTip(index, tabs.tabText(index))
 
 
 def give_columns(table: qt.QTableWidget, headers) -> None:

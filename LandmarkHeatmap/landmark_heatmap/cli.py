@@ -192,7 +192,7 @@ def _check_free(target: Path, overwrite: bool) -> None:
 
 
 def _evaluate(options) -> int:
-    from .annotation.not_marked import told_conventions
+    from .annotation.not_marked import told_readings
     from .judging.evaluation import evaluate, near_names
     from .judging.evaluation_table import format_table
     from .judging.pairing import pair_annotations
@@ -203,9 +203,9 @@ def _evaluate(options) -> int:
     evaluation = evaluate(pairs, thresholds_mm=options.thresholds)
     print(printable(format_table(evaluation), lines=True))
     for whose, which in (("Predictions", 1), ("References", 2)):
-        read_as = [c for pair in pairs if pair[which] for c in pair[which].read_as.values()]
+        read_as = told_readings(pair[which] for pair in pairs if pair[which])
         if read_as:
-            print(f"{whose}: {told_conventions(read_as)}")
+            print(f"{whose}: {read_as}")
     for sentence in near_names(pairs):
         print(printable(f"Names that do not agree: {sentence}."))
     if options.json:

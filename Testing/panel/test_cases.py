@@ -187,6 +187,51 @@ def test_a_done_case_is_opened_with_its_last_revision_and_exported_as_a_further_
     np.testing.assert_allclose(case.annotation.position_lps("Tip"), (30, 30, 30), atol=1e-3)
 
 
+def test_after_a_case_that_was_done_before_one_is_back_where_one_was(
+    host, panel, cases, images, dataset
+):
+    open_case_of(host, panel, "a")
+    judge_all(panel.desk.state.result())
+    press_next(host, panel)
+    before = wait_for_result(host, panel)
+    before.confirm("Tip")
+    open_case_of(host, panel, "a")
+    panel.desk.state.result().move("Tip", (-20, -20, 20))
+    press_next(host, panel)
+    assert entry(images, dataset, "a").revision == 2
+    assert panel.desk.state.result().node is before.node and cases.at_work.current.title == "b"
+    assert "Back in 'b'" in panel.ui.statusLabel.toolTip
+    # From there the list goes on as ever.
+    judge_all(before)
+    press_next(host, panel)
+    assert cases.at_work.current.title == "c"
+
+
+def test_also_where_nothing_was_done_yet_and_nothing_had_to_be_revised(host, panel, cases):
+    open_case_of(host, panel, "a")
+    judge_all(panel.desk.state.result())
+    press_next(host, panel)
+    before = wait_for_result(host, panel)
+    open_case_of(host, panel, "a")
+    assert cases.at_work.hand.get(cases.at_work.current.case) is not None
+    press_next(host, panel)
+    assert panel.desk.state.result().node is before.node
+    assert len(cases.at_work.hand.cases - {cases.at_work.ahead.case}) == 1
+
+
+def test_a_new_case_that_is_opened_out_of_turn_is_where_one_is_from_then_on(host, panel, cases):
+    open_case_of(host, panel, "a")
+    judge_all(panel.desk.state.result())
+    press_next(host, panel)
+    wait_for_result(host, panel)
+    open_case_of(host, panel, "a")
+    open_case_of(host, panel, "c")
+    assert {work.title for work in map(cases.at_work.hand.get, cases.at_work.hand.cases)} == {"c"}
+    press_next(host, panel)
+    assert cases.at_work.current.title == "c"
+    assert "No case is left" in panel.ui.statusLabel.toolTip
+
+
 def test_a_case_in_which_nothing_was_judged_is_passed_over_and_free_again(
     host, panel, cases, images, dataset
 ):
@@ -377,6 +422,15 @@ def test_who_is_faster_than_the_model_sees_the_image_and_then_its_landmarks(host
     assert wait_for_result(host, panel).volume_node.GetName() == "b"
     assert "4 landmarks detected in 'b'" in panel.ui.statusLabel.toolTip
     assert len(panel.logic.results(panel.parameterNode.inputVolume)) == 1
+
+
+def test_a_next_case_that_somebody_takes_out_of_the_scene_is_made_ready_anew(host, panel, cases):
+    open_case_of(host, panel, "a")
+    host.wait_until(lambda: cases.at_work.ahead.work is not None)
+    # Also while the model still looks at it.
+    slicer.mrmlScene.RemoveNode(cases.at_work.ahead.work.volume_node)
+    press_next(host, panel)
+    assert wait_for_result(host, panel).volume_node.GetName() == "b"
 
 
 def test_a_next_case_that_cannot_be_read_is_told_and_the_one_after_it_made_ready(

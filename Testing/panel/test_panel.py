@@ -36,9 +36,31 @@ def test_all_tabs_and_the_name_of_the_model_have_room_in_a_narrow_panel(host, pa
     tabs, box = panel.ui.deskTabs, panel.ui.modelComboBox
     bar = tabs.tabBar()
     assert sum(bar.tabRect(n).width() for n in range(tabs.count)) <= tabs.width
+    assert [tabs.tabToolTip(n) for n in range(tabs.count)] == [
+        tabs.tabText(n) for n in range(tabs.count)
+    ]
     arrow = 30
     assert box.fontMetrics().horizontalAdvance(box.currentText) <= box.width - arrow
     host.window.resize_plainly()
+
+
+def test_where_letters_are_wide_every_tab_is_still_there(host, panel):
+    host.window.resize_as_slicer(1366, 768)
+    tabs = panel.ui.deskTabs
+    bar, font = tabs.tabBar(), tabs.tabBar().font
+    wide = type(font)(font)
+    wide.setPointSizeF(1.6 * font.pointSizeF())
+    bar.setFont(wide)
+    host.process(50)
+    assert sum(bar.tabRect(n).width() for n in range(tabs.count)) <= tabs.width
+    assert all(bar.tabRect(n).width() > 20 for n in range(tabs.count))
+    bar.setFont(font)
+    host.window.resize_plainly()
+
+
+def test_the_whole_name_of_the_chosen_model_is_in_the_tool_tip(panel):
+    box = panel.ui.modelComboBox
+    assert box.toolTip.startswith(f"{box.currentText}. The network that finds")
 
 
 def test_each_volume_has_its_own_results(host, panel, add):

@@ -4,11 +4,13 @@ import time
 
 import pytest
 import slicer
+from training_stand_in import LET_GO
 
 from landmark_heatmap.annotation.landmarks import Landmark, LandmarkSet
 from landmark_heatmap.dataset.folder import create_dataset
 from landmark_heatmap.runs.command import Fit
-from landmark_heatmap.runs.run import begin
+from landmark_heatmap.runs.live import LiveState, folder_of
+from landmark_heatmap.runs.run import TrainingRun, begin
 from places import ROOT
 
 STAND_IN = {"command": [ROOT / "Testing" / "support" / "training_stand_in.py"]}
@@ -31,6 +33,8 @@ def train(host, panel, tmp_path):
     for run in panel.desk.training.trainings.all():
         run.cancel()
         host.wait_until(lambda run=run: run.look().state not in ("starting", "running"))
+        (folder_of(run.folder) / LET_GO).touch()
+        host.wait_until(lambda run=run: run.is_left)
 
 
 def state_of(panel):
@@ -104,6 +108,23 @@ def test_a_training_is_watched_cancelled_and_resumed(host, panel, train):
     assert len(panel.desk.training.trainings.all()) == 1
 
 
+def test_resume_is_offered_once_the_process_that_was_cancelled_is_gone(host, panel, train):
+    train("late")
+    host.click(panel.ui.trainButton)
+    host.wait_until(lambda: "epoch 2 of 9" in state_of(panel))
+    host.click(panel.ui.trainCancelButton)
+    host.wait_until(lambda: "Cancelled" in panel.ui.trainOutcomeLabel.toolTip)
+    host.process(100)
+    assert not panel.ui.trainResumeButton.enabled
+    assert "still ending" in panel.ui.trainResumeButton.toolTip
+    (run,) = panel.desk.training.trainings.all()
+    (folder_of(run.folder) / LET_GO).touch()
+    host.wait_until(lambda: panel.ui.trainResumeButton.enabled)
+    assert "Go on with a training" in panel.ui.trainResumeButton.toolTip
+    host.click(panel.ui.trainResumeButton)
+    host.wait_until(lambda: panel.ui.trainProgressBar.value == 100)
+
+
 def test_an_error_that_was_not_measured_is_no_case_that_was_not_held_out(host, panel, train):
     train("early")
     host.click(panel.ui.trainButton)
@@ -111,6 +132,24 @@ def test_an_error_that_was_not_measured_is_no_case_that_was_not_held_out(host, p
     assert panel.ui.trainOutcomeLabel.toolTip == (
         "Done. It was stopped before an error was measured."
     )
+
+
+@pytest.mark.parametrize(
+    ("held_out", "told"),
+    [
+        (None, "Cancelled. The best model so far is kept. How good it is was not measured."),
+        (0, "No case was held out, so how good it is cannot be told."),
+        (2, "It was stopped before an error was measured."),
+    ],
+)
+def test_of_a_cancelled_training_it_is_not_said_that_no_case_was_held_out_unless_it_is_known(
+    panel, tmp_path, held_out, told
+):
+    from LandmarkHeatmapPanel.trainings import how_it_ended
+
+    (tmp_path / "model.safetensors").touch()
+    state = LiveState("cancelled", held_out=held_out)
+    assert how_it_ended(TrainingRun(tmp_path), state).endswith(told)
 
 
 def test_it_goes_on_while_the_panel_is_away_and_is_found_again(host, panel, train):

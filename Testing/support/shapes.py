@@ -68,8 +68,9 @@ def annotated(positions, absent=()):
     return Annotation(points)
 
 
-def add_shape(folder, case, absent=(), without=(), **how):
-    """Add a case to a dataset, which is made if need be."""
+def add_shape(folder, case, absent=(), without=(), model=None, **how):
+    """Add a case to a dataset, which is made if need be. model: the ModelIdentity of the one that has put
+    its landmarks there."""
     create_dataset(folder, LANDMARKS)
     shown, positions = shape_image(**how)
     # A dataset has the pixels of a photograph, whatever size a viewer gives them.
@@ -81,7 +82,7 @@ def add_shape(folder, case, absent=(), without=(), **how):
     )
     reviews = dict.fromkeys(annotation.names, Review.CONFIRMED)
     reviews.update(dict.fromkeys(absent, Review.MARKED_ABSENT))
-    add_case(folder, case, image, annotation, CaseRecord(reviews))
+    add_case(folder, case, image, annotation, CaseRecord(reviews, model=model))
     return image
 
 

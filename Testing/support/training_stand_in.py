@@ -1,8 +1,9 @@
 """A landmark-train that trains nothing: it tells, and ends, as the name of the dataset says.
 
 Run as the real one is (`command=[STAND_IN]`); needs no torch. 'quick' is done at once, 'slow' goes on
-until it is asked to stop, 'bad' cannot be used (nor looked at, nor asked), 'crash' ends without a word,
-'early' ends before an error was measured. A run that is resumed is done at once, whatever it was.
+until it is asked to stop, 'late' does so and then takes its time to end, until the file `let-go` is in
+its folder; 'bad' cannot be used (nor looked at, nor asked), 'crash' ends without a word, 'early' ends
+before an error was measured. A run that is resumed is done at once, whatever it was.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "LandmarkHeatmap"), str(ROOT / "training")]
 
 from landmark_heatmap.errors import DatasetError
-from landmark_heatmap.runs.live import CASES, CURVE
+from landmark_heatmap.runs.live import CANCELLED, CASES, CURVE
 from landmark_training.live import told_in
 
 MODEL = ROOT / "LandmarkHeatmap" / "Resources" / "Models" / "synthetic_hip.safetensors"
 PICTURE = ROOT / "LandmarkHeatmap" / "Resources" / "Icons" / "LandmarkHeatmap.png"
+LET_GO = "let-go"
 TRUST = {"network": 1.5, "registered": 0.8, "landmarks": 12, "network_apart": True}
 VERDICT = {
     "verdict": "better",
@@ -98,9 +100,16 @@ def fit(words) -> int:
         if what == "early":
             live.note(held_out=2, mre=None, kept_mre=None)
             (run / "comparison.json").unlink()
-        while what == "slow":
-            live.tell("coarse epoch 2 of 9", 0.5, 90.0)
-            time.sleep(0.02)
+        try:
+            while what in ("slow", "late"):
+                live.tell("coarse epoch 2 of 9", 0.5, 90.0)
+                time.sleep(0.02)
+        except KeyboardInterrupt:
+            # As fit does: it is told before all is put away.
+            live.end(CANCELLED)
+            while what == "late" and not (live.folder / LET_GO).exists():
+                time.sleep(0.02)
+            raise
     return 0
 
 

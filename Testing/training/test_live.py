@@ -79,6 +79,7 @@ def test_a_training_that_is_asked_to_stop_keeps_the_best_and_goes_on_when_asked(
     assert state.state == "cancelled" and "To go on" in run.log()
     outcome = read_description(run.model_path).training["outcome"]
     assert outcome["ended"] == "it was stopped by the user"
+    until(lambda: run.is_left)
     run.resume(**how(400))
     until(lambda: run.look().epoch > state.epoch)
     run.cancel()

@@ -2,13 +2,17 @@
 
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from shapes import LANDMARKS, NAMES, add_shape, shape_image
+from shapes import LANDMARKS, NAMES, add_shape, annotated, shape_image
 
+from landmark_heatmap.annotation.annotation_files import write_annotation
 from landmark_heatmap.annotation.landmarks import Annotation
 from landmark_heatmap.images.identity import image_id
+from landmark_heatmap.images.imageio import write_image
+from landmark_heatmap.model.description import ModelIdentity
 from landmark_heatmap.registering.start_file import read_start, start_beside
 from landmark_heatmap.registering.trust import Trust
 
@@ -19,6 +23,7 @@ from landmark_heatmap.runs.starts import StartsQuestion
 from landmark_training import cli
 from landmark_training import starts as starts_module
 from landmark_training.commands.starting import document_of
+from landmark_training.data.cases import find_cases
 from landmark_training.starts import BOTH, NETWORK, REGISTERED, starts, told
 
 
@@ -59,7 +64,7 @@ def shape(bend):
 def with_network(monkeypatch, dataset, mm):
     network = Off(RegisteredStart(dataset), mm)
     monkeypatch.setattr(
-        starts_module, "_network", lambda path, device, atlas: (network, atlas.cases, [])
+        starts_module, "_network", lambda path, device, atlas, cases: (network, atlas.cases, [])
     )
     return starts(dataset, "a.safetensors")
 
@@ -150,14 +155,18 @@ def test_a_file_beside_the_dataset_names_both_and_is_made_once(dataset, tmp_path
 
 def test_the_command_writes_a_file_that_names_both(dataset, capsys, monkeypatch):
     monkeypatch.setattr(
-        starts_module, "_network", lambda path, device, atlas: (None, atlas.cases, [])
+        starts_module, "_network", lambda path, device, atlas, cases: (None, atlas.cases, [])
     )
     path = dataset.parent / "both.start.json"
     words = ["starts", str(dataset), "--model", "synthetic_hip", "--write", str(path)]
     assert cli.main(words) == 0
     assert read_start(path).dataset == dataset
+    # So much is known before any case was looked at.
+    monkeypatch.setattr(starts_module, "starts", None)
     assert cli.main(words) == 2
     assert "is there already" in capsys.readouterr().err
+    assert cli.main([*words[:-1], str(dataset.parent / "both.json")]) == 2
+    assert "has to end in .start.json" in capsys.readouterr().err
     assert LANDMARKS.names == NAMES
 
 
@@ -167,10 +176,48 @@ def test_what_was_measured_goes_into_the_file_and_what_each_case_shows_does_not_
     found = with_network(monkeypatch, dataset, 30.0)
     assert found.trust.landmarks == 12
     assert 0.5 < found.trust.network < 2
-    one = starts_module._looked_at(
-        starts_module._atlas(dataset), starts_module._atlas(dataset).cases[0], None
-    )
+    atlas = starts_module._atlas(dataset, find_cases([dataset]))
+    one = starts_module._looked_at(atlas, atlas.cases[0], None)
     assert one.predictions[REGISTERED].points[0].heatmap is None
+
+
+def test_what_a_label_says_without_saying_it_plainly_is_told(dataset, tmp_path):
+    pairs = tmp_path / "pairs"
+    pairs.mkdir()
+    for number in range(3):
+        image, at = shape_image(bend=2 * number)
+        write_image(pairs / f"case-{number}.nrrd", image)
+        at["Dot"] = np.array([500.0, 7, 0]) if number == 1 else at["Dot"]
+        write_annotation(pairs / f"case-{number}.mrk.json", annotated(at))
+    path = pairs / "case-2.mrk.json"
+    path.write_text(path.read_text(encoding="utf-8").replace('"defined"', '"preview"', 1))
+    notes = starts(pairs).notes
+    assert "Read as placed: 'preview' with a position (1)." in notes
+    assert "1 point lies outside its image and counts as absent: Dot (case-1)." in notes
+    assert starts(dataset).notes == ()
+
+
+def test_points_that_were_confirmed_where_the_network_had_put_them_flatter_it(
+    tmp_path, monkeypatch
+):
+    folder = tmp_path / "shapes"
+    by_it = ModelIdentity("Its own", "1", "a" * 64)
+    for number in range(3):
+        add_shape(folder, f"case-{number}", bend=2 * number, model=by_it if number else None)
+
+    def network(path, device):
+        found = Off(RegisteredStart(folder), 0)
+        found.model = SimpleNamespace(identity=by_it)
+        return found
+
+    monkeypatch.setattr("landmark_heatmap.detection.predict.Predictor", network)
+    monkeypatch.setattr(starts_module, "known_to", lambda path, description: (set(), set(), []))
+    atlas, cases = starts_module._atlas(folder, find_cases([folder])), find_cases([folder])
+    _, _, notes = starts_module._network("a.safetensors", "cpu", atlas, cases)
+    assert notes == [
+        "The network: 8 of the 12 points were confirmed where it had put them: there it counts as exact,"
+        " which flatters it."
+    ]
 
 
 def test_a_start_that_finds_nothing_is_never_the_best(dataset, monkeypatch):

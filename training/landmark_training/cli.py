@@ -9,14 +9,9 @@ from pathlib import Path
 
 from landmark_heatmap.command_line import INTERRUPTED, Parser, add_version, run_command
 from landmark_heatmap.errors import DatasetError, explain_missing_package
-from landmark_heatmap.launch import place
+from landmark_heatmap.launch import let_threads_sleep, place
 from landmark_heatmap.runs.live import CANCELLED
 
-from .commands import calibrating, carding, checking, planning, starting, warping
-from .commands.cross_validate import add_cross_validation
-from .commands.importing import add_import
-from .commands.judging import add_commands
-from .commands.settings import add_fit_options, config_of
 from .live import told_in
 from .outputs import new_folder
 from .progress import doing, shown
@@ -28,11 +23,19 @@ def main(arguments=None) -> int:
     Returns the exit code: 0; 2 for input that cannot be used, files that cannot be written, or a
     training that cannot go on; 130 for Ctrl-C, whatever is kept.
     """
+    # The commands bring NumPy along, whose library reads it once.
+    let_threads_sleep()
     options = _parser().parse_args(arguments)
     return run_command("landmark-train", options.command, options)
 
 
 def _parser() -> argparse.ArgumentParser:
+    from .commands import calibrating, carding, checking, planning, starting, warping
+    from .commands.cross_validate import add_cross_validation
+    from .commands.importing import add_import
+    from .commands.judging import add_commands
+    from .commands.settings import add_fit_options
+
     parser = Parser(prog="landmark-train", description="Train landmark models for LandmarkHeatmap.")
     add_version(parser)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -93,6 +96,7 @@ def _fit(options) -> int:
         doing("loading torch")
         from landmark_heatmap.model.shipped import model_path
 
+        from .commands.settings import config_of
         from .fit import Stopped, fit, resume
         from .parallel import team
 

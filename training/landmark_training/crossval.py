@@ -21,7 +21,7 @@ from landmark_heatmap.model.belief_form import BeliefForm, merged
 from landmark_heatmap.model.model_file import read_model
 
 from . import parallel, progress
-from .data.cases import find_cases, image_id, label_of, told_apart
+from .data.cases import find_cases, image_id, label_of, split_cases, told_apart
 from .data.digests import changes
 from .data.prepare import checked, planned
 from .ensemble import write_ensemble
@@ -31,7 +31,7 @@ from .judging.runs import RUN_RECORD, read_record
 from .learning.calibrating import calibrated
 from .learning.losses import check_losses
 from .learning.model import MODEL_NAME
-from .outputs import alone_in, new_folder
+from .outputs import alone_in, check_free, new_folder
 from .planning.config import TrainConfig
 
 _RECORD, _FIGURES, _HELD_OUT, _ENSEMBLE = (
@@ -72,14 +72,20 @@ def cross_validate(
     if parallel.team().size > 1:
         raise DatasetError("A cross-validation runs in one process; torchrun is for fit.")
     config = config or TrainConfig()
+    check_losses(config.losses, config.head)
+    check_free(output)
     data = [str(real_path(folder)) for folder in data]
-    cases = told_apart(find_cases(data))
+    found = find_cases(data)
+    cases = told_apart(found)
     names = [case.name for case in cases]
+    # More folds than there are cases are refused before any image is read.
+    divide({name: name for name in names}, folds, config.seed)
     if groups is None:
         grouped = {case.name: image_id(case.image_path) for case in cases}
     else:
         grouped = read_groups(groups, names)
     divided = divide(grouped, folds, config.seed)
+    _check_held_out(config, dict(zip(names, (case.name for case in found))), divided)
     say = progress.voice(say)
     with progress.shown():
         settings, digests = _for_all_folds(data, config, folds, say)
@@ -88,6 +94,21 @@ def cross_validate(
         with alone_in(output):
             write_json(output / _RECORD, job.to_json())
             return _carried_out(job, cases, output, say)
+
+
+def _check_held_out(config: TrainConfig, own_names: dict, divided) -> None:
+    """That every fold has cases to learn from and, if they are named, to choose the epoch by.
+
+    own_names: of each case, as it is told apart from others, its name in its folder.
+    """
+    for number, left_out in enumerate(divided, 1):
+        rest = [own for name, own in own_names.items() if name not in left_out]
+        try:
+            split_cases(rest, config.validation_share, config.seed, config.held_out)
+        except DatasetError as error:
+            raise DatasetError(
+                f"Of fold {number}, {', '.join(left_out)} are left out: {error}"
+            ) from error
 
 
 def resume_cross_validation(output, say=print) -> Evaluation:
@@ -140,7 +161,6 @@ def _check_unchanged(job: CrossValidation, digests: dict, output: Path) -> None:
 def _for_all_folds(data, config: TrainConfig, folds: int, say) -> tuple:
     """(the settings that all data ask for, stated, so that the folds' models are of one kind; of each
     case's name its digest)."""
-    check_losses(config.losses, config.head)
     known = planned(data, config, say=say)
     plan = known.plan
     for reason in plan.reasons:

@@ -16,10 +16,13 @@ from landmark_heatmap.model.model_file import read_model, write_model
 
 from .data.cases import find_cases, label_of, told_apart
 from .data.names import some
+from .data.telling import told_confirmed, told_of_labels
 from .judging.judge import known_to
 from .learning.calibrating import calibrated
 from .learning.model import CALIBRATION, calibration_sentence, told_of
 from .outputs import check_new_file
+from .planning.config import TrainConfig
+from .planning.device import device_for
 from .planning.plan import positions_along
 
 
@@ -31,12 +34,17 @@ def write_calibrated(path, data, output, device: str = "auto", shape_data=()) ->
     was trained on: of those it is surer than of others; and if no landmark of theirs was found.
     """
     output = check_new_file(Path(output))
+    device_for(TrainConfig(device=device))
     model = read_model(path)
     cases = told_apart(find_cases(data))
-    ids = {case.name: ids_of(case.image_path) for case in cases}
-    caveats = _check_unseen(Path(path), model.description, ids)
     if shape_data:
         model = replace(model, joint=_shape_of(shape_data, model.description))
+    ids = {case.name: ids_of(case.image_path) for case in cases}
+    caveats = _check_unseen(Path(path), model.description, ids)
+    labels = [label_of(case.annotation, read_grid(case.image_path)) for case in cases]
+    caveats = [*caveats, *told_of_labels(cases, labels)]
+    confirmed = told_confirmed(cases, model.identity.sha256)
+    caveats += [f"The model: {confirmed}"] if confirmed else []
     belief = calibrated(model, cases, device)
     if belief is None:
         raise DatasetError(

@@ -23,6 +23,7 @@ from landmark_heatmap.registering.together import Together
 from landmark_heatmap.registering.trust import UNMEASURED, Trust, judged, measured
 
 from .data.cases import find_cases, label_of, landmark_set_of, told_apart, without_never_placed
+from .data.telling import told_confirmed, told_of_labels
 from .judging.comparison import Comparison, Verdict, compare
 from .judging.judge import known_to
 
@@ -95,14 +96,16 @@ def starts(folder, model_path=None, device: str = "auto", progress=None) -> Star
     model_path: of a network to compare with. progress: wraps the cases in whatever shows how far it is.
     Raises DatasetError for a folder without usable cases.
     """
-    atlas = _atlas(folder)
+    cases = told_apart(find_cases([folder]))
+    atlas = _atlas(folder, cases)
     if len(atlas.cases) < 2:
         note = "With one case alone there is none to leave out: annotate a second one."
         return Starts(len(atlas.cases), (), (note,))
     asked, predictor, notes = atlas.cases, None, []
     if model_path is not None:
-        predictor, asked, notes = _network(model_path, device, atlas)
+        predictor, asked, notes = _network(model_path, device, atlas, cases)
     looked_at = [_looked_at(atlas, case, predictor) for case in (progress or iter)(asked)]
+    notes = [*notes, *told_of_labels(asked, [each.label for each in looked_at])]
     found = tuple(
         _start(name, looked_at, _names(atlas, predictor))
         for name in (REGISTERED, NETWORK, BOTH)[: 1 if predictor is None else 3]
@@ -148,17 +151,16 @@ def _trust(looked_at) -> Trust:
     return measured(one for each in looked_at for one in each.judged)
 
 
-def _atlas(folder) -> Atlas:
-    cases = told_apart(find_cases([folder]))
+def _atlas(folder, cases) -> Atlas:
     landmarks = landmark_set_of([folder], cases)
     landmarks, _ = without_never_placed(landmarks, [case.annotation for case in cases])
     asked = [AtlasCase(each.name, each.image_path, each.annotation) for each in cases]
     return atlas_of(Path(folder).resolve().name, landmarks, asked)
 
 
-def _network(model_path, device: str, atlas: Atlas) -> tuple:
+def _network(model_path, device: str, atlas: Atlas, cases) -> tuple:
     """(Predictor, the cases that it has not seen, notes). All cases, and no Predictor, where it has seen
-    all of them."""
+    all of them. cases: those of the atlas, as they were found."""
     from landmark_heatmap.detection.predict import Predictor
 
     predictor = Predictor(model_path, device)
@@ -181,6 +183,10 @@ def _network(model_path, device: str, atlas: Atlas) -> tuple:
             f"The network has seen {len(atlas.cases) - len(new)} of the {len(atlas.cases)} cases: only"
             " the others are compared."
         )
+    names = {case.name for case in new}
+    sha256 = predictor.model.identity.sha256
+    confirmed = told_confirmed([case for case in cases if case.name in names], sha256)
+    notes += [f"The network: {confirmed}"] if confirmed else []
     return predictor, new, notes
 
 

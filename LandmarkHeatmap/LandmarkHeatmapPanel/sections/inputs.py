@@ -28,6 +28,7 @@ class InputSection(Section):
     def __init__(self, ui, state, logic):
         super().__init__(ui, state, logic)
         self._shown, self._noted = None, ()
+        self._model_tip = ui.modelComboBox.toolTip
         self._image_note = FixedText(self.ui.imageNoteLabel)
         self._model_info = FixedText(self.ui.modelInfoLabel)
         self._device_note = FixedText(self.ui.deviceNoteLabel)
@@ -44,6 +45,9 @@ class InputSection(Section):
         node, models = self.state.node, self.logic.models()
         fill(self.ui.modelComboBox, [(told(d), key) for key, _path, d in models])
         select(self.ui.modelComboBox, node.model)
+        # A long name is cut in the box.
+        name = self.ui.modelComboBox.currentText
+        self.ui.modelComboBox.toolTip = f"{name}. {self._model_tip}" if name else self._model_tip
         chosen = next((d for key, _path, d in models if key == node.model), None)
         self._show_model(chosen, node.model)
         self._note_image(node.inputVolume, chosen)

@@ -304,7 +304,14 @@ class TrainingSection(Section):
         goes_on = state.goes_on
         model = run.model_path if run is not None and not goes_on else None
         self.ui.trainCancelButton.enabled = goes_on
-        self.ui.trainResumeButton.enabled = state.is_open and run.can_resume
+        is_open = state.is_open and run.can_resume
+        is_ending = is_open and not run.is_left
+        self.ui.trainResumeButton.enabled = is_open and not is_ending
+        self.ui.trainResumeButton.toolTip = (
+            _("Its process is still ending: a moment.")
+            if is_ending
+            else _("Go on with a training that was ended before it was done.")
+        )
         in_use = self.state.node.model if self.state.node else ""
         self.ui.trainUseButton.enabled = model is not None and str(model) != in_use
 

@@ -75,7 +75,7 @@ class WorklistSection(Section):
         ui.deskTabs.connect("currentChanged(int)", self._on_tab_chosen)
 
     def update(self) -> None:
-        self.at_work.hand.let_go_of_removed()
+        self.at_work.let_go_of_removed()
         self._show_bar()
 
     def forget(self) -> None:

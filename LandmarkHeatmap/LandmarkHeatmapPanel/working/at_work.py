@@ -41,6 +41,9 @@ class AtWork:
         self.found, self.left = Signal(), Signal()
         self.export, self.is_detecting = lambda then: False, lambda: False
         self.worklist, self.hand, self._passed, self._written = None, InHand(), set(), []
+        # Cases that were under review when one that was done before was opened: the last one is gone
+        # back to first.
+        self._waiting = []
         self.ahead = Ahead(self.hand)
         self.ahead.ended.connect(self._on_ready)
 
@@ -49,15 +52,16 @@ class AtWork:
         before = self.worklist
         is_same = worklist is not None and before is not None
         if not is_same or real_path(before.dataset) != real_path(worklist.dataset):
-            self._passed = set()
+            self._passed, self._waiting = set(), []
             self.ahead.drop()
         self.worklist = worklist
 
     @property
     def current(self):
-        """The CaseAtWork whose image is chosen, or None."""
+        """The CaseAtWork whose image is chosen, or None; never the one that is being made ready."""
         volume = self._state.node.inputVolume if self._state.node else None
-        return None if volume is None else self.hand.of_volume(volume)
+        work = None if volume is None else self.hand.of_volume(volume)
+        return None if work is self.ahead.work else work
 
     @property
     def is_exporting(self) -> bool:
@@ -72,6 +76,7 @@ class AtWork:
         Raises CaseInWorkError if somebody else has it; DatasetError, AnnotationError or ImageFileError if
         it cannot be read.
         """
+        self.let_go_of_removed()
         if afresh and case == self.ahead.case:
             self.ahead.drop()
         work = self.ahead.taken() if case == self.ahead.case else self.hand.get(case)
@@ -79,17 +84,51 @@ class AtWork:
         if lock is not None:
             work = self._loaded(lock, afresh)
         if work is not None:
+            self._keep_place(work)
             self._show(work)
 
+    def _keep_place(self, work) -> None:
+        """Before a case is opened out of turn: of one that was done, the user comes back to what is under
+        review now; any other is where the user is from now on."""
+        before, waiting = self.current, self._waiting
+        if work.case in waiting:
+            self._waiting = waiting[: waiting.index(work.case)]
+        elif not work.revision:
+            self._waiting = []
+        elif before not in (None, work, *self._written) and (
+            before.is_touched or not before.revision
+        ):
+            self._waiting = [*waiting, before.case]
+        for case in set(waiting) - set(self._waiting):
+            other = self.hand.get(case)
+            if other not in (None, work, before):
+                self._leave(other)
+
+    def _gone_back_to(self):
+        """The CaseAtWork that waits for the user to come back, unless it was taken out of the scene; or
+        None."""
+        while self._waiting:
+            work = self.hand.get(self._waiting.pop())
+            if work not in (None, self.current, *self._written):
+                return work
+        return None
+
     def next(self, order: str) -> None:
-        """Export the case that is open, if anything was done to it, and open the next one that is free.
+        """Export the case that is open, if anything was done to it, and open the next that is free; after
+        one that was done before and opened once more, the one that was under review then.
 
         Raises as `open` does."""
+        self.let_go_of_removed()
         work = self.current
         if work is not None:
             if work.is_touched and not self._begin_export(work):
                 return
             self._passed.add(work.case)
+        back = self._gone_back_to()
+        if back is not None:
+            self._show(back)
+            self.told.emit(_("Back in '{title}'.").format(title=back.title))
+            return
         if self.ahead.case is not None:
             self._show(self.ahead.taken())
             return
@@ -186,6 +225,12 @@ class AtWork:
         if work is not None and revision.parent.name == work.case:
             work.exported(export, int(revision.name.rpartition("-")[2]))
 
+    def let_go_of_removed(self) -> None:
+        """Of cases whose volume somebody has taken out of the scene."""
+        if self.ahead.work is not None and not self.ahead.work.is_there:
+            self.look_elsewhere()
+        self.hand.let_go_of_removed()
+
     def foresee(self, results) -> None:
         """Keep what a model made of cases, for all who work on the dataset. Raises OSError."""
         for result in results:
@@ -243,7 +288,7 @@ class AtWork:
                 self.opened.emit(results[-1])
             else:
                 self._begin(work)
-            if before is not None and before is not work and before not in self._written:
+            if before not in (None, work, *self._written) and before.case not in self._waiting:
                 self._leave(before)
         self.found.emit(work.volume_node, self.ahead.queue)
         if work.lock.taken_over_from is not None:

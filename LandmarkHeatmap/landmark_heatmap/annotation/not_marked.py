@@ -135,6 +135,21 @@ def zeros(cases, on_picture: bool) -> set:
     return found
 
 
+def without_predictions(annotation):
+    """The same annotation, less what a network predicted and nobody has judged: that is no truth."""
+    predicted = [n for n, p in annotation.points.items() if p.state is PointState.PREDICTED]
+    return annotation.without(predicted, Convention.PREDICTION)
+
+
+def told_readings(annotations, state: PointState = None) -> str:
+    """One line on how many points of annotations were read by which convention; empty if there are none.
+
+    state: only of those that were read as this.
+    """
+    found = [convention for each in annotations for convention in each.read_as.values()]
+    return told_conventions(each for each in found if state in (None, each.state))
+
+
 def told_conventions(conventions) -> str:
     """One line on how many points were read by which convention; empty if there are none.
 

@@ -27,6 +27,7 @@ from .record import (
     STATES_OF_REVIEW,
     CaseRecord,
     Review,
+    confirmed_of_model,
     corrected_names,
     image_name_in,
     read_by_whom,
@@ -38,7 +39,8 @@ from .record import (
 class StoredCase:
     """One case as training reads it: the newest revision of its landmarks, and its image.
 
-    corrected: names of the landmarks that a person moved.
+    corrected: names of the landmarks that a person moved. confirmed: of those that were left where a
+    model had put them; model: the SHA-256 of its file, "" if it is not known.
     """
 
     name: str
@@ -46,6 +48,8 @@ class StoredCase:
     annotation_path: Path
     annotation: Annotation
     corrected: frozenset
+    confirmed: frozenset = frozenset()
+    model: str = ""
 
 
 def add_case(
@@ -131,7 +135,8 @@ def _stored_case(case_folder: Path, revision: Path, landmarks: LandmarkSet):
     annotation_path = revision / "landmarks.mrk.json"
     annotation = read_annotation(annotation_path, landmarks)
     corrected = corrected_names(revision / "record.json", landmarks)
-    return StoredCase(case_folder.name, image_path, annotation_path, annotation, corrected)
+    known = confirmed_of_model(revision / "record.json", landmarks)
+    return StoredCase(case_folder.name, image_path, annotation_path, annotation, corrected, *known)
 
 
 def read_annotations(folder) -> dict:

@@ -114,6 +114,19 @@ def corrected_names(record_path: Path, landmarks: LandmarkSet) -> frozenset:
     return frozenset(n for n, p in now.items() if p.get("review") == Review.CORRECTED.value)
 
 
+def confirmed_of_model(record_path: Path, landmarks: LandmarkSet) -> tuple:
+    """(the names, as they are now, of the landmarks that were left where a model had put them; the
+    SHA-256 of its file). Nothing, and "", where a record does not say so."""
+    document = read_document(record_path, RECORD_SCHEMA)
+    points, model = document.get("points"), document.get("model")
+    sha256 = model.get("sha256") if isinstance(model, dict) else None
+    if not isinstance(sha256, str) or not isinstance(points, dict):
+        return frozenset(), ""
+    now = landmarks.by_names_now(points)
+    confirmed = (n for n, p in now.items() if p.get("review") == Review.CONFIRMED.value)
+    return frozenset(confirmed), sha256
+
+
 def read_record(record_path: Path) -> CaseRecord:
     """A record as it was written. Raises DatasetError for one that cannot be understood."""
     document = read_document(record_path, RECORD_SCHEMA)

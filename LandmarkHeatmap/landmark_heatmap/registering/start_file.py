@@ -28,14 +28,19 @@ def is_start_file(path) -> bool:
     return str(path).lower().endswith(START_SUFFIX)
 
 
+def check_start_file(path) -> Path:
+    """The path. Raises ModelFileError for another ending."""
+    if not is_start_file(path):
+        raise ModelFileError(f"'{path}' has to end in {START_SUFFIX}.")
+    return Path(path)
+
+
 def write_start(path, model, dataset, trust: Trust = UNMEASURED) -> Path:
     """A new file. What lies beside or below it is named from there, so that both can be moved together.
 
     Raises ModelFileError for another ending, FileExistsError for a file that is there already.
     """
-    path = Path(path)
-    if not is_start_file(path):
-        raise ModelFileError(f"'{path}' has to end in {START_SUFFIX}.")
+    path = check_start_file(path)
     is_name = Path(model).name == str(model) and not Path(model).exists()
     document = {
         "schema": _SCHEMA,

@@ -115,8 +115,15 @@ class TrainingRun:
 
     @property
     def can_resume(self) -> bool:
-        """Whether it was far enough to be gone on with; it has to have ended before."""
+        """Whether it was far enough to be gone on with; it has to have ended, and `is_left`, before."""
         return (self.folder / _RECORD).is_file()
+
+    @property
+    def is_left(self) -> bool:
+        """Whether no process is in it any more: one that has told how it ended takes a moment to go."""
+        if self._process is not None and self._process.poll() is None:
+            return False
+        return not is_in_use(self.folder)
 
     def comparison(self) -> tuple:
         """(verdict, sentence) of the new model against the one that it started from; ("", "") without."""
@@ -149,6 +156,11 @@ class TrainingRun:
         state = self.look()
         if state is not None and state.goes_on:
             raise TrainingError(f"The training in '{self.folder}' goes on already.")
+        if not self.is_left:
+            # The next one could not tell of itself, nor hear of a request to stop.
+            raise TrainingError(
+                f"The process that trained in '{self.folder}' is still ending. Try again in a moment."
+            )
         state = replace(state or LiveState(), state=STARTING, what="", error="", told=time.time())
         try:
             (folder_of(self.folder) / STOP).unlink(missing_ok=True)

@@ -77,11 +77,34 @@ def test_a_process_that_is_started_finds_that_in_its_environment(monkeypatch):
     assert "OMP_WAIT_POLICY" not in os.environ
 
 
-def test_the_command_that_detects_says_so_before_numpy_is_there():
-    code = "import sys, landmark_heatmap.cli; print('numpy' in sys.modules)"
+# Says what NumPy's library found in the environment when it was imported.
+AT_NUMPY = """
+import importlib.abc, os, sys
+class Watch(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name == "numpy":
+            print(os.environ.get("OPENBLAS_NUM_THREADS"), os.environ.get("OMP_WAIT_POLICY"))
+sys.meta_path.insert(0, Watch())
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("landmark_heatmap.cli", "describe", "synthetic_hip"),
+        ("landmark_training.cli", "check", "no-folder"),
+    ],
+)
+def test_every_command_says_so_before_numpy_is_there(command):
+    module, *words = command
+    code = f"{AT_NUMPY}\nfrom {module} import main\nmain({words!r})"
     variables = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True)
-    assert done.stdout.strip() == b"False"
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_WAIT_POLICY"):
+        variables.pop(name, None)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[0] == "1 PASSIVE"
 
 
 @pytest.mark.parametrize("command", ["landmark_heatmap.cli", "landmark_training.cli"])

@@ -10,6 +10,7 @@ import time
 from dataclasses import replace
 
 import pytest
+from training_stand_in import LET_GO
 
 from landmark_heatmap.errors import TrainingError
 from landmark_heatmap.runs import live, process
@@ -52,6 +53,9 @@ def start(tmp_path):
         if run.look() is not None and run.look().goes_on:
             run.cancel()
             ended(run)
+        if not run.is_left:
+            (live.folder_of(run.folder) / LET_GO).touch()
+            until(lambda run=run: run.is_left)
 
 
 def test_a_training_says_with_what_it_was_begun_and_how_it_ended(start, tmp_path):
@@ -118,10 +122,28 @@ def test_what_is_cancelled_can_be_resumed_and_not_while_it_goes_on(start):
     until(lambda: run.can_resume and run.look().share == 0.5)
     with pytest.raises(TrainingError, match="goes on already"):
         TrainingRun(run.folder).resume(**HOW)
+    assert not run.is_left
     run.cancel()
     ended(run)
+    until(lambda: run.is_left)
     # A request that came too late for the process before is none for the next.
     run.cancel()
+    assert ended(run.resume(**HOW)).state == "finished"
+
+
+def test_it_is_not_resumed_before_the_process_that_was_cancelled_is_gone(start):
+    run = start("late")
+    until(lambda: run.can_resume and run.look().share == 0.5)
+    run.cancel()
+    assert ended(run).state == "cancelled"
+    # Neither by whoever began it, nor by whoever found it.
+    for each in (run, TrainingRun(run.folder)):
+        assert each.can_resume and not each.is_left
+        with pytest.raises(TrainingError, match="still ending. Try again in a moment"):
+            each.resume(**HOW)
+    assert read_live(run.folder).state == "cancelled"
+    (live.folder_of(run.folder) / LET_GO).touch()
+    until(lambda: run.is_left)
     assert ended(run.resume(**HOW)).state == "finished"
 
 

@@ -189,8 +189,11 @@ class Host(Hand):
         yield watch
         watch.stop()
 
-    def wait_until(self, condition, seconds=10.0):
-        """Run the event loop until a condition holds; fails if it never does."""
+    def wait_until(self, condition, seconds=60.0):
+        """Run the event loop until a condition holds; fails if it never does.
+
+        seconds: after which it is taken to hang; what trains lets everything else go first.
+        """
         clock = QtCore.QElapsedTimer()
         clock.start()
         while not condition():

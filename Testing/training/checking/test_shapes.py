@@ -179,3 +179,55 @@ def test_all_points_in_one_place_are_no_reason_to_fail():
     points = configurations(3, 14)
     points.positions[2] = 7.0
     assert planted_findings(points, "case02") or "case02" in str(find_by_shape(points)[1])
+
+
+# Left and right, and three between them.
+WIDE = np.array([[-60, 0, 0], [60, 0, 0], [0, 15, 10], [5, -10, 5], [5, 10, -12]], float)
+FLAT = np.array([[-30, -20], [30, -20], [0, 0], [0, 20], [0, 45]], float)
+DEEPER = np.column_stack([FLAT, [0, 0, 20, 10, 0]])
+FIVE = ("L", "R", "A", "B", "C")
+
+
+def of_five(shape, seed):
+    """14 cases of five landmarks."""
+    rng = np.random.default_rng(seed)
+    modes, positions = rng.normal(size=(3, *shape.shape)), []
+    for _ in range(14):
+        moved = shape + np.einsum("m,mld->ld", rng.normal(size=3), modes)
+        noise = rng.normal(size=shape.shape) * 0.5
+        positions.append(moved + noise + rng.normal(size=shape.shape[1]) * 3)
+    return Configurations(CASES[:14], FIVE, np.array(positions), ((0, 1),))
+
+
+def exchange_sides(points):
+    points.positions[3, [0, 1]] = points.positions[3, [1, 0]]
+    return points
+
+
+def told_of_case03(points):
+    return [each for each in find_by_shape(points)[0] if each.case == "case03"]
+
+
+def test_of_five_landmarks_an_exchanged_pair_is_no_turned_frame_and_no_mirror_image():
+    [finding] = told_of_case03(exchange_sides(of_five(WIDE, 0)))
+    assert finding.kind == EXCHANGED and finding.landmarks == ("L", "R")
+
+
+def test_where_an_exchanged_pair_cannot_be_told_from_a_mirror_image_both_are_said():
+    [finding] = told_of_case03(exchange_sides(of_five(FLAT, 0)))
+    assert finding.kind == MIRRORED
+    assert finding.reason.startswith("'L' and 'R' are exchanged, or the whole case is a mirror")
+
+
+def test_where_an_exchanged_pair_cannot_be_told_from_a_turned_case_both_are_said():
+    findings = told_of_case03(exchange_sides(of_five(DEEPER, 3)))
+    [turned] = [each for each in findings if each.kind == FRAME]
+    assert "turned by 179 degrees" in turned.reason
+    assert "or 'L' and 'R' are exchanged, and nothing is turned." in turned.reason
+
+
+def test_five_landmarks_that_are_turned_are_told_as_that_alone():
+    points = of_five(WIDE, 0)
+    points.positions[3, :, :2] *= -1
+    [finding] = told_of_case03(points)
+    assert finding.kind == FRAME and "x and y were flipped." in finding.reason

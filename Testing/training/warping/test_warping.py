@@ -16,6 +16,7 @@ from landmark_heatmap.images.imageio import read_image, write_image
 from landmark_training.cli import main
 from landmark_training.data.cases import find_cases
 from landmark_training.planning.config import TrainConfig
+from landmark_training.warping import warp as warp_module
 from landmark_training.warping.cases import Folded, Template, backward_map, grid_in, pulled
 from landmark_training.warping.shapes import Configuration, mixed, read_configurations
 from landmark_training.warping.warp import How, warp_cases
@@ -231,6 +232,35 @@ def test_surroundings_whose_map_folds_are_left_out_and_told(folders, tmp_path):
     assert "'wide' around 'person-1'" in " ".join(told)
     with open(tmp_path / "warped" / "warped.csv", encoding="utf-8") as file:
         assert [row["surroundings"] for row in csv.DictReader(file)] == ["", "", ""]
+
+
+def test_points_that_nobody_plainly_placed_are_told_and_predictions_are_none(folders, tmp_path):
+    images, shapes = folders
+    preview = (images / "balls.mrk.json").read_text(encoding="utf-8")
+    (images / "balls.mrk.json").write_text(preview.replace('"defined"', '"preview"'))
+    predicted = annotation(configuration(2)).points
+    predicted["p5"] = replace(predicted["p5"], state=PointState.PREDICTED)
+    write_annotation(shapes / "person-2.mrk.json", Annotation(predicted))
+
+    _, told = warped(folders, tmp_path)
+
+    assert told[0] == "The annotated images: Read as placed: 'preview' with a position (8)."
+    assert told[1] == "The points: Read as not marked: predicted and never judged (1)."
+    assert "person-2 (p5)" in told[2]
+
+
+def test_points_that_cannot_be_used_are_told_before_an_image_is_read(
+    folders, tmp_path, monkeypatch
+):
+    images, _ = folders
+    monkeypatch.setattr(warp_module, "read_image", _must_not_be_called)
+    for points, words in ((tmp_path / "typo", "There is no"), (images / "balls.nrrd", "no points")):
+        with pytest.raises(DatasetError, match=words):
+            warp_cases([images], [points], tmp_path / "out", How(cases=1))
+
+
+def _must_not_be_called(*args, **more):
+    raise AssertionError("an image is read")
 
 
 def test_the_command_makes_what_fit_reads(folders, tmp_path, capsys):

@@ -8,10 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
+from landmark_heatmap.annotation.landmarks import PointState
+from landmark_heatmap.annotation.not_marked import told_readings
 from landmark_heatmap.errors import DatasetError, LandmarkHeatmapError
 from landmark_heatmap.images.geometry import canonical_grid
+from landmark_heatmap.model.model_file import read_description
 
 from ..data.cases import landmark_set_of, stated_set
+from ..planning.config import TrainConfig
+from ..planning.device import device_for
 from .copies import find_copies
 from .finding import EXCHANGED, FRAME, MIRRORED, OF_THE_WHOLE, OFF, OUTSIDE, Finding, worst_first
 from .frames import find_outside
@@ -23,7 +28,8 @@ from .shapes import Configurations, find_by_shape
 
 @dataclass(frozen=True)
 class Checked:
-    """findings: the worst first, one for each fault. notes: sentences about what cannot be told.
+    """findings: the worst first, one for each fault. notes: sentences about what cannot be told, or was
+    read otherwise than it stands there.
     cases: how many could be looked at."""
 
     findings: tuple
@@ -44,6 +50,10 @@ def check(
     the user states of left and right. progress: wraps the cases in whatever shows how far it is. Raises
     DatasetError for folders that hold nothing, ModelFileError for a model that cannot be used.
     """
+    if model is not None:
+        # What cannot be used is told before all images are read.
+        read_description(model)
+        device_for(TrainConfig(device=device))
     looked, findings = gather(folders, progress)
     if not looked and not findings:
         raise DatasetError(f"No case in {', '.join(map(str, folders))} can be looked at.")
@@ -52,6 +62,8 @@ def check(
         cases = [each.case for each in looked]
         landmarks = landmark_set_of(_readable(folders), cases, pairs, midline)
         found, notes = find_in(looked, landmarks)
+        as_placed = told_readings([case.annotation for case in cases], PointState.PLACED)
+        notes += [as_placed] if as_placed else []
     if model is not None and looked:
         from .by_model import find_by_model
 

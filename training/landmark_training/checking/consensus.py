@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from landmark_heatmap.model.pose import fit_pose
+from landmark_heatmap.model.pose import Pose, fit_pose, rotation_onto
 
 # So many cases are tried as the first shape, each on so many others.
 _TRIED, _TRIED_ON = 8, 24
@@ -77,6 +77,31 @@ def _apart(shape, positions) -> float:
     if pose is None:
         return np.inf
     return float(np.nanmedian(np.linalg.norm(_brought_back(positions, pose) - shape, axis=-1)))
+
+
+def pose_of_all(shape, positions) -> Pose:
+    """The pose in which a shape comes nearest to positions, both (L, D), NaN for what is unknown, each of
+    them taken at its word; None if fewer than three landmarks are known.
+
+    fit_pose takes half of them at their word: of few landmarks so few that they fit in several poses.
+    """
+    known = np.isfinite(shape).all(-1) & np.isfinite(positions).all(-1)
+    if known.sum() < 3:
+        return None
+    centre, target = shape[known].mean(0), positions[known].mean(0)
+    of, to = shape[known] - centre, positions[known] - target
+    rotation = rotation_onto(of, to)
+    size = float((of**2).sum())
+    scale = float((of @ rotation.T * to).sum()) / size if size > 0 else 0.0
+    return Pose(rotation, scale, target - scale * centre @ rotation.T) if scale > 0 else None
+
+
+def apart_from(shape, positions) -> float:
+    """Root of the mean squared distance of positions from the shape, as pose_of_all lays it over them."""
+    pose = pose_of_all(shape, positions)
+    if pose is None:
+        return np.inf
+    return float(np.sqrt(np.nanmean(((pose.applied(shape) - positions) ** 2).sum(-1))))
 
 
 def _brought_back(positions, pose) -> np.ndarray:

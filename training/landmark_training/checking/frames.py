@@ -82,12 +82,13 @@ def _distance_outside(grid, positions) -> np.ndarray:
     return np.linalg.norm((ijk - nearest) * grid.spacing_mm, axis=-1)
 
 
-def find_poses(names, poses, unit: str, radius: float, mirrored=()) -> list:
+def find_poses(names, poses, unit: str, radius: float, mirrored=(), swaps=None) -> list:
     """Findings about cases that lie, or are, otherwise than all the others.
 
     names: of the cases. poses: of each the Pose of a common shape in it, in coordinates from the
     image's centre along its axes, None where it is not known. radius: of that shape. mirrored: indices of
-    cases that are told already.
+    cases that are told already. swaps: by index, the names of two landmarks whose exchange explains a
+    turn as well.
     """
     known = [n for n, pose in enumerate(poses) if pose is not None]
     if len(known) < _FEWEST:
@@ -101,7 +102,8 @@ def find_poses(names, poses, unit: str, radius: float, mirrored=()) -> list:
         if n in mirrored:
             continue
         told = _other_size(sizes, index, poses[n], radius)
-        told = told or agreed and _other_turn(turns[index], usual, poses[n].scale * radius)
+        swap = (swaps or {}).get(n)
+        told = told or agreed and _other_turn(turns[index], usual, poses[n].scale * radius, swap)
         told = told or _other_place(places, index, poses[n].scale * radius)
         if told:
             reason, size = told
@@ -121,13 +123,20 @@ def _other_size(sizes, index, pose, radius):
     return told, float(abs(pose.scale - pose.scale / np.exp(apart)) * radius)
 
 
-def _other_turn(turn, usual, radius):
-    angle = degrees_of(turn @ usual.T)
-    if angle <= _TURNED:
+def is_turned(turn, usual) -> bool:
+    return degrees_of(turn @ usual.T) > _TURNED
+
+
+def _other_turn(turn, usual, radius, swap=None):
+    if not is_turned(turn, usual):
         return None
+    angle = degrees_of(turn @ usual.T)
     told = f"Its points are turned by {angle:.0f} degrees from those of the others in their images"
     axes = nearest_axes(turn @ usual.T)
-    told += f", as if {axes_told(axes)}." if axes is not None else "."
+    told += f", as if {axes_told(axes)}" if axes is not None else ""
+    told += (
+        f"; or '{swap[0]}' and '{swap[1]}' are exchanged, and nothing is turned." if swap else "."
+    )
     return told, float(2 * np.sin(np.radians(angle) / 2) * radius)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from landmark_heatmap.annotation.annotation_files import MARKUPS_SUFFIX
+from landmark_heatmap.annotation.not_marked import without_predictions
 from landmark_heatmap.dataset.check import check_dataset
 from landmark_heatmap.dataset.folder import is_dataset
 from landmark_heatmap.errors import DatasetError, LandmarkHeatmapError
@@ -60,7 +61,9 @@ def gather(folders, progress=None) -> tuple:
             if not _is_told(case, findings):
                 findings.append(Finding(UNUSABLE, str(error), case.name))
             continue
-        looked.append(Looked(case, image.grid, own_id, known_as))
+        # What nobody has judged is taught to nobody.
+        judged = replace(case, annotation=without_predictions(case.annotation))
+        looked.append(Looked(judged, image.grid, own_id, known_as))
     return looked, findings
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import combinations
 
 import numpy as np
 
@@ -31,13 +32,15 @@ class Limits:
 class Judged:
     """What is wrong with a case.
 
-    mirrored: what explains that, the likeliest first. misfits: before and after. cycles: (landmarks,
+    mirrored: what explains that, the likeliest first. swapped: two landmarks of which an exchange would
+    explain it as well, or None. misfits: before and after. cycles: (landmarks,
     misfit before, after), of which each one's point lies where the one before belongs. off: (landmark,
     distance, squared distance over what 98 of 100 stay below). unlike: whether most points are off.
     typical: how far they then are from where the others have them.
     """
 
     mirrored: tuple = ()
+    swapped: tuple = None
     misfits: tuple = ()
     cycles: list = field(default_factory=list)
     off: list = field(default_factory=list)
@@ -57,6 +60,11 @@ class Judged:
 
 # So many pairs exchanged are one mistake; fewer are each their own.
 SEVERAL_PAIRS = 3
+# Of so few landmarks, two that are exchanged can pass for a mirror image or another pose: the others are
+# too few to hold against that. Then every exchange is tried, which of many would take too long.
+FEW_LANDMARKS = 8
+# Two explanations whose misfits differ by less cannot be told apart.
+_AS_GOOD = 2.0
 MIRROR_IMAGE, SIDES_EXCHANGED = "mirror image", "sides exchanged"
 
 
@@ -127,9 +135,34 @@ def _unmirrored(others, positions, seen, twins, limits, judged) -> tuple:
         return positions, seen
     found.sort(key=lambda each: each[0])
     misfit, _, other, after = found[0]
+    swap = _best_swap(others, positions, seen, limits)
+    if swap is not None and swap[0].misfit < misfit - _AS_GOOD:
+        return positions, seen
+    if swap is not None and swap[0].misfit < misfit + _AS_GOOD:
+        judged.swapped = swap[1]
     judged.mirrored, judged.misfits = tuple(how for _, how, _, _ in found), (seen.misfit, misfit)
     judged.typical = float(np.nanmedian(_distances(positions, seen)))
     return other, after
+
+
+def _best_swap(others, positions, seen, limits):
+    """(what is seen then, the two landmarks) of the exchange that alone lowers the misfit most; None
+    where none does so by far, or the landmarks are many."""
+    if np.isfinite(seen.square).sum() > FEW_LANDMARKS:
+        return None
+    tried = [
+        (others.see(exchanged(positions, *pair)), pair)
+        for pair in _candidates(others, positions, seen)
+    ]
+    best = min(tried, key=lambda each: each[0].misfit)
+    return best if best[0].misfit < seen.misfit - limits.exchanged else None
+
+
+def exchanged(positions, i: int, j: int) -> np.ndarray:
+    """A copy in which landmarks i and j have changed places."""
+    other = positions.copy()
+    other[[i, j]] = positions[[j, i]]
+    return other
 
 
 def _distances(positions, seen) -> np.ndarray:
@@ -140,11 +173,11 @@ def _sorted_out(others, positions, seen, limits, judged) -> tuple:
     """Exchanges undone, one after the other, as long as that lowers the misfit by far."""
     holds = np.arange(len(positions))
     steps = []
-    while len(steps) < len(positions):
+    # What fits cannot be made to fit better by far.
+    while len(steps) < len(positions) and seen.misfit > limits.exchanged:
         best = None
         for i, j in _candidates(others, positions, seen):
-            other = positions.copy()
-            other[[i, j]] = positions[[j, i]]
+            other = exchanged(positions, i, j)
             after = others.see(other)
             fell = seen.misfit - after.misfit
             if fell > limits.exchanged and (best is None or fell > best[0]):
@@ -160,8 +193,10 @@ def _sorted_out(others, positions, seen, limits, judged) -> tuple:
 
 
 def _candidates(others, positions, seen, most: int = 4) -> list:
-    """The exchanges that promise most, from what the others say of both places."""
+    """The exchanges that promise most, from what the others say of both places; all of few landmarks."""
     there = np.flatnonzero(np.isfinite(seen.square))
+    if len(there) <= FEW_LANDMARKS:
+        return list(combinations(there, 2))
     mean, covariance = seen.expected.mean[there], seen.expected.covariance[there]
     apart = positions[there][None] - mean[:, None]
     inverse = np.linalg.inv(covariance)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
@@ -11,16 +12,18 @@ from landmark_heatmap.model.joint_shape import GATE, fit_joint_shape, size_of
 from landmark_heatmap.model.pose import fit_pose
 
 from ..data.names import some
-from .consensus import consensus
+from .consensus import apart_from, consensus, pose_of_all
 from .finding import EXCHANGED, MIRRORED, OFF, UNLIKE, Finding
-from .frames import axes_told, find_poses, nearest_axes, usual_turn
+from .frames import axes_told, find_poses, is_turned, nearest_axes, usual_turn
 from .one_case import (
+    FEW_LANDMARKS,
     MIRROR_IMAGE,
     SEVERAL_PAIRS,
     SIDES_EXCHANGED,
     Judged,
     Limits,
     Others,
+    exchanged,
     judge_case,
 )
 
@@ -70,8 +73,53 @@ def find_by_shape(points: Configurations, limits: Limits = None) -> tuple:
     ]
     # How another shape, or a mirrored one, lies among these says nothing.
     told = [n for n, each in enumerate(judged) if each and (each.mirrored or each.unlike)]
-    findings += find_poses(points.names, agreed.poses, points.unit, size_of(agreed.shape), told)
+    poses = [_pose(points, n, each, agreed) for n, each in enumerate(judged)]
+    swaps = _swaps(points, agreed, poses)
+    size = size_of(agreed.shape)
+    findings += find_poses(points.names, poses, points.unit, size, told, swaps)
     return findings, _not_told(points, judged, agreed)
+
+
+def _pose(points, n: int, judged: Judged, agreed):
+    """Of a case as it is once it is put right; None if that is too little."""
+    if judged is None or judged.mirrored or judged.unlike:
+        return agreed.poses[n]
+    positions = points.positions[n].copy()
+    for cycle, _, _ in judged.cycles:
+        # Each one's point lies where the one before belongs.
+        positions[list(cycle)] = points.positions[n, [*cycle[1:], cycle[0]]]
+    positions[[index for index, _, _ in judged.off]] = np.nan
+    return pose_of_all(agreed.shape, positions)
+
+
+def _swaps(points, agreed, poses) -> dict:
+    """Of each case with few landmarks that lies otherwise than the others, the names of two of which an
+    exchange explains that as well."""
+    known = [n for n, pose in enumerate(poses) if pose is not None]
+    usual, alike = usual_turn(np.array([poses[n].rotation for n in known]))
+    found = {}
+    for n in known if alike else ():
+        if is_turned(poses[n].rotation, usual):
+            pair = _swap_that_turns_back(agreed.shape, points.positions[n], usual)
+            if pair is not None:
+                found[n] = tuple(points.landmarks[index] for index in pair)
+    return found
+
+
+def _swap_that_turns_back(shape, positions, usual):
+    """The two landmarks (indices) whose exchange leaves a case that lies as the others and fits the shape
+    no worse than it did; None if there are none, or the landmarks are many."""
+    there = np.flatnonzero(np.isfinite(positions + shape).all(-1))
+    if len(there) > FEW_LANDMARKS:
+        return None
+    best, least = None, apart_from(shape, positions)
+    for pair in combinations(there, 2):
+        other = exchanged(positions, *pair)
+        pose = pose_of_all(shape, other)
+        if pose is not None and not is_turned(pose.rotation, usual):
+            apart = apart_from(shape, other)
+            best, least = (pair, apart) if apart <= least else (best, least)
+    return best
 
 
 def _judged(points, agreed, limits) -> list:
@@ -145,7 +193,8 @@ def _told(points: Configurations, n: int, judged: Judged, agreed) -> list:
     """The findings of one case."""
     case, unit, findings = points.names[n], points.unit, []
     if judged.mirrored:
-        reason = _mirror(judged, _flip(points, n, agreed))
+        swapped = judged.swapped and tuple(points.landmarks[index] for index in judged.swapped)
+        reason = _mirror(judged, _flip(points, n, agreed), swapped)
         findings.append(
             Finding(MIRRORED, reason, case, (), judged.typical, unit, judged.misfits[0])
         )
@@ -194,12 +243,14 @@ def _fell(before: float, after: float) -> str:
     return f"the misfit falls from {before:.1f} to {after:.1f}"
 
 
-def _mirror(judged: Judged, flip: str) -> str:
+def _mirror(judged: Judged, flip: str, swapped) -> str:
     how = {
         MIRROR_IMAGE: f"the whole case is a mirror image{flip}",
         SIDES_EXCHANGED: "left and right are exchanged in all names",
     }
     told = ", or ".join(how[each] for each in judged.mirrored)
+    if swapped:
+        told = f"'{swapped[0]}' and '{swapped[1]}' are exchanged, or {told}"
     return f"{told[0].upper()}{told[1:]}: put right, {_fell(*judged.misfits)}."
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from landmark_heatmap.errors import DatasetError, printable
+from landmark_heatmap.errors import printable
 from landmark_heatmap.files import write_json
 from landmark_heatmap.lengths import length
 from landmark_heatmap.model.shipped import model_path
 
+from ..outputs import check_new_file
 from .settings import add_pairs, pairs_in
 
 # The exit code where something was found, as of `landmark-heatmap dataset check`.
@@ -50,8 +51,8 @@ def _check(options: argparse.Namespace) -> int:
 
     from ..checking.check import check
 
-    if options.json and options.json.exists():
-        raise DatasetError(f"'{options.json}' is there already; --json takes a new file.")
+    if options.json:
+        check_new_file(options.json)
     pairs, midline = pairs_in(options.pairs) if options.pairs else ((), ())
     model = options.model and model_path(options.model)
     checked = check(

@@ -9,6 +9,7 @@ from pathlib import Path
 from landmark_heatmap.command_line import NOTHING_DONE, add_thresholds
 from landmark_heatmap.errors import DatasetError
 from landmark_heatmap.files import read_text
+from landmark_heatmap.model.model_file import read_description
 from landmark_heatmap.model.shipped import model_path
 
 from ..judging.page import told, told_percent
@@ -88,8 +89,10 @@ def _evaluate(options) -> int:
     from ..outputs import new_folder
 
     cases = choose_cases(options.data, _wanted(options.cases))
-    folder = new_folder(options.output)
     models = _models(options)
+    for model in models:
+        read_description(model)  # the second is told of before the first was judged
+    folder = new_folder(options.output)
     report = Report(_judged(models, cases, options), tuple(cases), None, options.device)
     _tell(report)
     print(f"\nThe page: {write_report(report, folder)}")

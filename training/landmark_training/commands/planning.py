@@ -28,8 +28,10 @@ def _plan(options) -> int:
 
         from ..data.cases import split_cases
         from ..data.prepare import model_to_start_from, planned
+        from ..learning.losses import check_losses
 
         config = config_of(options)
+        check_losses(config.losses, config.head)
         path = options.parent and model_path(options.parent)
         parent = model_to_start_from(path) if path else None
         say = voice(print)

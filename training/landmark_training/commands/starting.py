@@ -47,14 +47,20 @@ def _starts(options: argparse.Namespace) -> int:
 
     from landmark_heatmap.dataset.folder import is_dataset
     from landmark_heatmap.errors import DatasetError
-    from landmark_heatmap.registering.start_file import write_start
+    from landmark_heatmap.registering.start_file import check_start_file, write_start
 
+    from ..outputs import check_new_file
     from ..starts import starts, told
 
-    if options.json and options.json.exists():
-        raise DatasetError(f"'{options.json}' is there already; --json takes a new file.")
-    if options.write and not (options.model and is_dataset(options.data)):
-        raise DatasetError("--write needs --model and an exported dataset folder: it names both.")
+    if options.json:
+        check_new_file(options.json)
+    if options.write:
+        if not (options.model and is_dataset(options.data)):
+            raise DatasetError(
+                "--write needs --model and an exported dataset folder: it names both."
+            )
+        check_start_file(options.write)
+        check_new_file(options.write)
     model = options.model and model_path(options.model)
     found = starts(
         options.data, model, options.device, lambda cases: tqdm(cases, unit="case", leave=False)

@@ -39,12 +39,15 @@ LANDMARK_SET_FILE = "landmark-set.json"
 
 @dataclass(frozen=True)
 class Case:
-    """One image with what is known of its landmarks. corrected: names of those a person moved."""
+    """One image with what is known of its landmarks. corrected: names of those a person moved.
+    confirmed, model: see StoredCase."""
 
     name: str
     image_path: Path
     annotation: Annotation
     corrected: frozenset = frozenset()
+    confirmed: frozenset = frozenset()
+    model: str = ""
 
 
 def image_id(path) -> str:
@@ -90,7 +93,9 @@ def images_without_annotation(folders) -> list:
 
 def dataset_cases(folder: Path, skip_unusable: bool = False) -> list:
     found = read_cases(folder, skip_unusable)
-    return [Case(c.name, c.image_path, c.annotation, c.corrected) for c in found]
+    return [
+        Case(c.name, c.image_path, c.annotation, c.corrected, c.confirmed, c.model) for c in found
+    ]
 
 
 def _pairs(folder: Path) -> list:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from landmark_heatmap.annotation.landmarks import LandmarkSet, PointState
-from landmark_heatmap.annotation.not_marked import told_conventions
+from landmark_heatmap.annotation.not_marked import told_readings
 from landmark_heatmap.detection.prepare import intensity_window, prepare_with_window
 from landmark_heatmap.errors import DatasetError, LandmarkHeatmapError
 from landmark_heatmap.images.geometry import MM, PX
@@ -23,11 +23,13 @@ from ..planning.device import device_for
 from ..planning.plan import Plan, plan_run
 from ..progress import doing, each
 from .cases import (
+    check_stated,
     defined_by,
     find_cases,
     images_without_annotation,
     label_of,
     landmark_set_of,
+    split_cases,
     told_apart,
     with_stated,
     without_never_placed,
@@ -36,6 +38,7 @@ from .digests import case_digest
 from .feed import TrainingCase
 from .further import Continued, continued
 from .names import check_spelling, some, suspicions
+from .telling import told_outside
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,17 +63,35 @@ class Planned:
     going_on: Continued = None
 
 
-def checked(data, left_out=()) -> Checked:
-    """Every case below the folders `data`, less the images whose ids are `left_out`, read whole.
+def checked(data) -> Checked:
+    """Every case below the folders `data`, read whole. Raises DatasetError that names every case that
+    cannot be used."""
+    return _read(_found(data))
 
-    Raises DatasetError that names every case that cannot be used.
-    """
+
+def _found(data, left_out=()) -> list:
+    """The cases below the folders, less the images whose ids are `left_out`."""
     doing("looking for cases")
     found = find_cases(data)
-    grids, labels, digests, bad = [], [], {}, []
     if left_out:
         looked_at = each(found, "leaving out images")
         found = [case for case in looked_at if not _is_one_of(case, left_out)]
+    return found
+
+
+def _check_settings(config: TrainConfig, found, parent: Model = None) -> None:
+    """What can be told of settings before an image is read. Raises DatasetError."""
+    device_for(config)
+    names = list(parent.description.landmarks.names) if parent is not None else []
+    names += [name for case in found for name in case.annotation.names]
+    check_stated(config.mirror_pairs or (), config.midline or (), dict.fromkeys(names))
+    split_cases(
+        *([case.name for case in found], config.validation_share, config.seed, config.held_out)
+    )
+
+
+def _read(found) -> Checked:
+    grids, labels, digests, bad = [], [], {}, []
     for case, apart in each(zip(found, told_apart(found)), "reading images"):
         try:
             # Read to be checked, and read again when it is needed: they may not all fit into memory.
@@ -107,8 +128,10 @@ def model_to_start_from(path) -> Model:
 
 def planned(data, config: TrainConfig, parent: Model = None, say=print, left_out=()) -> Planned:
     """What a run on these folders would do. Raises DatasetError for cases that cannot be used."""
-    cases = checked(data, left_out)
-    check_spelling(cases.cases)
+    found = _found(data, left_out)
+    _check_settings(config, found, parent)
+    check_spelling(found)
+    cases = _read(found)
     stated = config.mirror_pairs or (), config.midline or ()
     if parent is None:
         known = landmark_set_of(data, cases.cases, *stated)
@@ -121,11 +144,11 @@ def planned(data, config: TrainConfig, parent: Model = None, say=print, left_out
         landmarks = with_stated(going_on.landmarks, *stated)
         before = going_on.described(parent.description)
     landmarks = defined_by(landmarks, data)
-    labels = [label.in_names_of(landmarks) for label in cases.labels]
+    as_read, labels = cases, [label.in_names_of(landmarks) for label in cases.labels]
     cases = replace(cases, labels=labels)
     _check_unit(cases, parent)
     _tell_labels(cases.labels, landmarks, say)
-    _tell_doubts(data, cases.cases, landmarks, say)
+    _tell_doubts(data, as_read, landmarks, say)
     plan = parallel.team().decided(
         lambda: plan_run(config, cases.grids, cases.labels, landmarks, before)
     )
@@ -164,15 +187,15 @@ def _tell_labels(labels, landmarks, say) -> None:
     )
 
 
-def _tell_doubts(data, cases, landmarks, say) -> None:
+def _tell_doubts(data, cases: Checked, landmarks, say) -> None:
     """What the user may not know of the data, and would not see in the figures."""
     lonely = images_without_annotation(data)
     if lonely:
         say(f"{len(lonely)} images have no annotation, and are left out: {some(lonely)}.")
-    read_as = [convention for case in cases for convention in case.annotation.read_as.values()]
-    if read_as:
-        say(told_conventions(read_as))
-    for sentence in suspicions(cases, landmarks):
+    read_as = told_readings(case.annotation for case in cases.cases)
+    for sentence in filter(None, (read_as, told_outside(cases.cases, cases.labels))):
+        say(sentence)
+    for sentence in suspicions(cases.cases, landmarks):
         say(f"Is that meant? {sentence}")
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from landmark_heatmap.annotation.annotation_files import MARKUPS_SUFFIX, write_annotation
 from landmark_heatmap.annotation.landmarks import Landmark, LandmarkSet, PointState
-from landmark_heatmap.annotation.not_marked import told_conventions
+from landmark_heatmap.annotation.not_marked import told_readings
 from landmark_heatmap.annotation.sets.set_file import write_set
 from landmark_heatmap.errors import DatasetError, ImageFileError
 from landmark_heatmap.files import new_folder
@@ -88,9 +88,9 @@ def import_tables(
             say(f"{alone} of {len(cases)} cases are of one reader alone.")
     else:
         cases = find_cases_of(_joined(tables), stated)
-    outside = [convention for case in cases for convention in case.annotation.read_as.values()]
+    outside = told_readings(case.annotation for case in cases)
     if outside:
-        say(f"Outside their images: {told_conventions(outside)}")
+        say(f"Outside their images: {outside}")
     landmarks = _landmark_set(cases, *sides)
     has_picture = _write(cases, output, distances, landmarks)
     if distances:

@@ -21,6 +21,7 @@ from landmark_heatmap.model.model_file import read_description
 
 from ..data.cases import find_cases, label_of, told_apart
 from ..data.names import some
+from ..data.telling import told_confirmed, told_of_labels
 from .runs import RunFolder, run_beside
 
 
@@ -38,7 +39,8 @@ class How:
 
 @dataclass(frozen=True, eq=False)
 class Judgement:
-    """What came out for one model. warnings: sentences about 'it', on what makes the figures doubtful."""
+    """What came out for one model. warnings: sentences about 'it', on what makes the figures doubtful.
+    notes: sentences about the cases, the same for every model."""
 
     path: Path
     model: ModelIdentity
@@ -47,11 +49,12 @@ class Judgement:
     consistency: Consistency
     calibration: Calibration
     warnings: tuple
+    notes: tuple = ()
 
     def to_json(self) -> dict:
         return {
             "model": {**self.model.to_json(), "file": self.path.name},
-            "warnings": list(self.warnings),
+            "warnings": [*self.warnings, *self.notes],
             "evaluation": self.evaluation.to_json(),
             "consistency": self.consistency.to_json(),
             "calibration": self.calibration.to_json(),
@@ -95,6 +98,8 @@ def judge(model_path, cases, how: How = None, progress=None, shapes=None) -> Jud
         )
     evaluation = evaluate(compared, how.thresholds_mm, how.resamples, how.seed, known)
     warnings = _flattering(model_path, predictor.description, cases)
+    confirmed = told_confirmed(cases, predictor.model.identity.sha256)
+    warnings += [confirmed] if confirmed else []
     if unknown:
         warnings.append(f"It does not know {some(unknown)}, which are in no figure.")
     return Judgement(
@@ -105,6 +110,7 @@ def judge(model_path, cases, how: How = None, progress=None, shapes=None) -> Jud
         summarise(measured, known, how.resamples, how.seed),
         calibrate(points, how.resamples, how.seed),
         tuple(warnings),
+        tuple(told_of_labels(cases, [label for _, _, label in compared])),
     )
 
 

@@ -51,9 +51,12 @@ class Report:
     def warnings(self) -> list:
         """What makes the figures doubtful, and of which model."""
         return [
-            f"{label}: {warning}"
-            for judgement, label in zip(self.judgements, self.labels)
-            for warning in judgement.warnings
+            *self.judgements[0].notes,
+            *(
+                f"{label}: {warning}"
+                for judgement, label in zip(self.judgements, self.labels)
+                for warning in judgement.warnings
+            ),
         ]
 
     @cached_property

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from landmark_heatmap.annotation.annotation_files import MARKUPS_SUFFIX, read_annotation
+from landmark_heatmap.annotation.landmarks import Annotation
+from landmark_heatmap.annotation.not_marked import without_predictions
 from landmark_heatmap.errors import DatasetError
 from landmark_heatmap.model.pose import rotation_onto
 
@@ -21,11 +23,12 @@ _FEWEST = 6
 @dataclass(frozen=True, eq=False)
 class Configuration:
     """name: of its file. positions: (L, 3), mm in LPS; filled: names of the landmarks that the file
-    lacks or has far from where the others say, put where the others say."""
+    lacks or has far from where the others say, put where the others say. annotation: what was read."""
 
     name: str
     positions: np.ndarray
     filled: tuple = ()
+    annotation: Annotation = None
 
 
 def read_configurations(paths, names, template, off_mm: float) -> list:
@@ -63,7 +66,7 @@ def _stem(path: Path) -> str:
 
 
 def _read(path: Path, stem: str, names, template, off_mm: float) -> Configuration:
-    annotation = read_annotation(path)
+    annotation = without_predictions(read_annotation(path))
     positions = annotation.positions_lps(names)
     known = np.isfinite(positions).all(1)
     if known.sum() < _FEWEST:
@@ -81,7 +84,7 @@ def _read(path: Path, stem: str, names, template, off_mm: float) -> Configuratio
             break
         known[worst] = False
     filled = tuple(name for name, is_known in zip(names, known) if not is_known)
-    return Configuration(stem, np.where(known[:, None], positions, told), filled)
+    return Configuration(stem, np.where(known[:, None], positions, told), filled, annotation)
 
 
 def mixed(one: Configuration, other: Configuration, share: float) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 
 from landmark_heatmap.annotation.annotation_files import MARKUPS_SUFFIX, write_annotation
 from landmark_heatmap.annotation.landmarks import Annotation, Point, PointState
+from landmark_heatmap.annotation.not_marked import told_readings
 from landmark_heatmap.detection.prepare import intensity_window, scaled
 from landmark_heatmap.errors import DatasetError
 from landmark_heatmap.files import new_folder
@@ -80,9 +81,14 @@ def warp_cases(data, configurations, output, how: How, say=print) -> int:
     _check(how)
     output = Path(output)
     check_free(output)
-    templates, names = _templates(data)
-    around = _templates(how.around, names)[0] if how.around else []
-    known = read_configurations(configurations, names, templates[0].positions, how.off_mm)
+    # Images come last: what is wrong with the points is told before any of them is read.
+    cases, names = _annotated(data, say)
+    outer_cases = _annotated(how.around, say, names)[0] if how.around else []
+    usual = cases[0].annotation.positions_lps(names)
+    known = read_configurations(configurations, names, usual, how.off_mm)
+    _tell_readings("The points", [each.annotation for each in known], say)
+    templates = [_template(case, names) for case in cases]
+    around = [_template(case, names) for case in outer_cases]
     _tell_filled(known, how.off_mm, say)
     random = np.random.default_rng(how.seed)
     order = [known[i] for i in random.permutation(len(known))]
@@ -126,14 +132,12 @@ def _check(how: How) -> None:
             raise DatasetError(f"{name} is {value:g}; it has to be from {least:g} to {most:g}.")
 
 
-def _templates(data, names=None) -> tuple:
-    """([Template], names of the landmarks). names: those that are asked for; by default those of the
-    first case. Raises DatasetError for a case that lacks one, is 2D, or is not in mm."""
-    templates = []
-    for case in told_apart(find_cases(data)):
-        image = read_image(case.image_path)
-        if image.grid.is_2d or image.unit != MM:
-            raise DatasetError(f"'{case.image_path}' is no volume in mm: only those can be warped.")
+def _annotated(data, say, names=None) -> tuple:
+    """(cases, names of the landmarks). names: those that are asked for; by default those of the first
+    case. Raises DatasetError for a case that lacks one."""
+    cases = told_apart(find_cases(data))
+    _tell_readings("The annotated images", [case.annotation for case in cases], say)
+    for case in cases:
         placed = [
             name
             for name in case.annotation.names
@@ -146,10 +150,22 @@ def _templates(data, names=None) -> tuple:
                 f"'{case.image_path}' lacks the landmarks {', '.join(missing[:10]) or '(any)'}: an image"
                 " to be warped needs all that the others have."
             )
-        definitions = {name: case.annotation.points[name].definition for name in names}
-        positions = case.annotation.positions_lps(names)
-        templates.append(Template(case.name, image, positions, definitions))
-    return templates, names
+    return cases, names
+
+
+def _template(case, names) -> Template:
+    """Raises DatasetError for an image that is 2D, or not in mm."""
+    image = read_image(case.image_path)
+    if image.grid.is_2d or image.unit != MM:
+        raise DatasetError(f"'{case.image_path}' is no volume in mm: only those can be warped.")
+    definitions = {name: case.annotation.points[name].definition for name in names}
+    return Template(case.name, image, case.annotation.positions_lps(names), definitions)
+
+
+def _tell_readings(whose: str, annotations, say) -> None:
+    read_as = told_readings(annotations)
+    if read_as:
+        say(f"{whose}: {read_as}")
 
 
 def _tell_filled(known, off_mm: float, say) -> None:

@@ -9,8 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from landmark_heatmap.annotation.annotation_files import MARKUPS_SUFFIX, read_annotation
-from landmark_heatmap.annotation.landmarks import PointState
-from landmark_heatmap.annotation.not_marked import Convention
+from landmark_heatmap.annotation.not_marked import without_predictions
 from landmark_heatmap.errors import DatasetError
 from landmark_heatmap.images.geometry import MM
 
@@ -52,26 +51,11 @@ def _files(path: Path, ending: str) -> list:
 
 
 def _read_file(path: Path, ending: str, stated: Stated) -> Marks:
-    annotation = read_annotation(path)
-    points = {name: _placed(point) for name, point in annotation.points.items()}
-    read_as = {
-        **{
-            name: Convention.PREDICTION
-            for name, point in annotation.points.items()
-            if point.state is PointState.PREDICTED
-        },
-        **annotation.read_as,
-    }
+    annotation = without_predictions(read_annotation(path))
+    points = {name: p.position_lps or p.state for name, p in annotation.points.items()}
     definitions = {name: point.definition for name, point in annotation.points.items()}
     # The annotation is in LPS, whatever the file was in.
     told = f"mm in RAS or LPS, as each {ending} says"
     frame = WorldFrame("LPS", told, stated.spacing_mm, annotation.unit == MM, annotation.unit != MM)
     stem = path.name[: -len(ending)]
-    return Marks(stem, points, frame, f"'{path}'", None, True, definitions, read_as)
-
-
-def _placed(point):
-    """The position that a person gave; nobody has judged a prediction."""
-    if point.state is PointState.PREDICTED:
-        return PointState.UNJUDGED
-    return point.position_lps or point.state
+    return Marks(stem, points, frame, f"'{path}'", None, True, definitions, annotation.read_as)
