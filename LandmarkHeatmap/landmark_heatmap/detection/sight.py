@@ -40,8 +40,8 @@ _WRONG_TOGETHER = 4
 # Few landmarks fit any shape, if it may have any size: this much larger or smaller than usual.
 _MOST_SIZED = 1.5
 # How implausible a configuration may be for a model of before there was a limit: about one is usual, and
-# the limits of others are .6 to 2.2.
-_UNUSUAL = 3.0
+# the limits of others are .6 to 3.4.
+_UNUSUAL = 3.5
 
 
 @dataclass(frozen=True, eq=False)
