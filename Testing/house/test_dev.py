@@ -67,6 +67,13 @@ def test_every_job_is_told_of_in_its_help_and_only_those(dev):
     assert set(re.findall(r"^python3 dev.py (\w+)", dev.__doc__, re.MULTILINE)) == set(jobs.JOBS)
 
 
+def test_a_job_that_there_is_none_of_is_named_and_nothing_is_set_up(new_venv, capsys):
+    assert jobs.main(["tset"], "python3 dev.py test", jobs.JOBS) == 2
+    assert "There is no job 'tset'" in capsys.readouterr().err
+    assert jobs.main(["--help"], "python3 dev.py test", jobs.JOBS) == 0
+    assert new_venv == []
+
+
 @pytest.mark.parametrize("python", TOO_OLD, ids=[path.parts[-3] for path in TOO_OLD])
 def test_a_python_that_is_too_old_is_told_so(python):
     done = subprocess.run([python, ROOT / "dev.py", "setup"], capture_output=True, text=True)

@@ -3,6 +3,7 @@
 Patterns are those of the Index's own program (scripts/check_description_files.py there).
 """
 
+import ast
 import json
 import re
 import struct
@@ -115,6 +116,55 @@ def test_the_address_is_one_wherever_it_is_named():
 def test_it_is_said_that_the_address_is_still_to_be_decided():
     source = (MODULE_FOLDER / "landmark_heatmap" / "__init__.py").read_text(encoding="utf-8")
     assert "STILL TO BE DECIDED" in source.split("HOMEPAGE")[0]
+    # And beside each copy that has room for a remark; of the entry, which has none, the page beside it.
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    beside = (ENTRY_FILE.parent / "README.md").read_text(encoding="utf-8")
+    for text in (CMAKE.split("set(EXTENSION_HOMEPAGE")[0], citation, beside):
+        assert "still to be decided" in text.lower() and "HOMEPAGE" in text
+
+
+def test_the_module_says_what_it_does_where_its_documentation_is_and_who_made_it():
+    assert '<a href="{homepage}#readme">the documentation</a>' in MODULE
+    (contributors,) = re.findall(r'self\.parent\.contributors = \["(.+)"\]', MODULE)
+    assert contributors == field("EXTENSION_CONTRIBUTORS")
+    assert re.search(r'self\.parent\.acknowledgementText = _\(\s*"[^"]{20,}"', MODULE)
+
+
+def test_reading_the_module_file_runs_nothing():
+    """Slicer reads it at each start, whoever needs it."""
+    allowed = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.FunctionDef)
+    _, *statements = ast.parse(MODULE).body  # the first is what it says of itself
+    for statement in statements:
+        is_constant = isinstance(statement, ast.Assign) and not any(
+            isinstance(each, ast.Call) for each in ast.walk(statement)
+        )
+        assert is_constant or isinstance(statement, allowed), ast.unparse(statement)
+
+
+def test_every_tab_is_described_and_named_in_the_readme():
+    ui = (MODULE_FOLDER / "Resources" / "UI" / f"{NAME}.ui").read_text(encoding="utf-8")
+    tabs = re.findall(r'<attribute name="title">\s*<string>(.+)</string>', ui)
+    assert len(tabs) >= 7
+    reference = (ROOT / "docs" / "reference" / "panel.md").read_text(encoding="utf-8")
+    for tab in tabs:
+        assert f"\n## {tab}\n" in reference and f"\n| {tab} | " in README, tab
+
+
+def test_popups_are_few_and_ask_before_something_is_lost_or_installed():
+    """What only tells something stands in the panel; a report of the state is shown on a click."""
+    found = {}
+    for path in sorted(MODULE_FOLDER.rglob("*.py")):
+        said = re.findall(
+            r"slicer\.util\.(\w+Display)\(|QMessageBox", path.read_text(encoding="utf-8")
+        )
+        if said and "Tests" not in path.parent.name:
+            found[path.stem] = said
+    assert found == {
+        "packages": ["confirmOkCancelDisplay"],
+        **dict.fromkeys(("at_work", "export", "journal", "landmark_set"), ["confirmYesNoDisplay"]),
+        "desk": ["infoDisplay"],
+        "widgets": ["tryWithErrorDisplay"],  # an error that is nobody's to mend
+    }
 
 
 def test_the_icon_is_128_by_128_and_the_same_in_the_application():

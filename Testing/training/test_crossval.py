@@ -69,11 +69,12 @@ def test_folds_that_are_not_possible_are_refused(folds):
     ("text", "words"),
     [
         ("a,p\nb,q\n", "case,group"),
-        ("", "cannot be read"),
+        ("", "is empty"),
         ("case,group\na,p\n", "no group for b"),
         ("case,group\na,p\nb,q\nc,q\n", "not there: c"),
         ("case,group\na,p\nb,q\na,q\n", "twice"),
-        ("case,group\na,p\nb,\n", "row 3"),
+        ("case,group\na,p\nb,\n", "line 3"),
+        ("case,group\na,p\nB,q\n", "no group for b; it names cases that are not there: B"),
     ],
 )
 def test_groups_that_do_not_fit_the_cases_are_refused(tmp_path, text, words):
@@ -83,10 +84,17 @@ def test_groups_that_do_not_fit_the_cases_are_refused(tmp_path, text, words):
         read_groups(path, ["a", "b"])
 
 
+def test_groups_are_read_as_a_spreadsheet_of_any_country_writes_them(tmp_path):
+    path = tmp_path / "groups.csv"
+    path.write_bytes(b"\xef\xbb\xbfCase;Group\r\na;p\r\nb;q\r\n")
+    assert read_groups(path, ["a", "b"]) == {"a": "p", "b": "q"}
+
+
 def test_no_model_has_any_part_in_what_judges_it(cases, groups, tmp_path):
     out = tmp_path / "out"
     evaluation = cross_validate([cases], out, 2, QUICK, groups, ensemble=True, say=quiet)
     assert len(evaluation.cases) == 10
+    assert "bootstrap over 5 groups of cases" in str(evaluation)
     every = {path.stem: image_id(path) for path in cases.glob("*.nrrd")}
     folds = json.loads((out / "cross-validation.json").read_text(encoding="utf-8"))["folds"]
     for number, names in enumerate(folds, 1):
@@ -106,6 +114,13 @@ def test_no_model_has_any_part_in_what_judges_it(cases, groups, tmp_path):
         *every.values()
     }
     assert "cross_validated_mre_mm_of_single_members" in ensemble.metrics
+
+
+def test_a_folder_that_is_not_empty_is_refused_before_anything_is_read(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("mine")
+    with pytest.raises(DatasetError, match="not an empty folder"):
+        cross_validate([tmp_path / "not-there"], tmp_path / "out", 2, QUICK, say=quiet)
 
 
 def test_an_interrupted_cross_validation_comes_to_the_same(cases, tmp_path, monkeypatch):

@@ -45,7 +45,8 @@ def data(tmp_path_factory):
     return write_pairs(tmp_path_factory.mktemp("eyes"), make_eyes, 6)
 
 
-def until(condition, seconds=120.0):
+def until(condition, seconds=600.0):
+    """seconds: after which it is taken to hang; what trains lets everything else go first."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end

@@ -16,6 +16,7 @@ from landmark_heatmap.errors import PredictionError
 from landmark_heatmap.images.geometry import Image
 from landmark_heatmap.images.imageio import read_image
 from landmark_heatmap.model.model_file import read_description
+from landmark_training.cli import main
 from landmark_training.fit import fit
 from small_tables import run_import, text_file
 from training_examples import NAMES, SIZE, TINY, make_eyes
@@ -86,6 +87,12 @@ def test_a_training_on_pixels_speaks_of_pixels(story):
     summary = " ".join(read_description(story[2]).training["outcome"]["summary"])
     assert re.search(r"sigma [\d.]+ px", said) and re.search(r"MRE [\d.]+ px", summary)
     assert not re.search(r"\d mm", said + summary)
+
+
+def test_its_report_speaks_of_pixels_too(story, capsys):
+    assert main(["report", str(story[2].parent), "--device", "cpu"]) == 0
+    told = capsys.readouterr().out
+    assert "mean error, px" in told and not re.search(r"\bmm\b", told)
 
 
 def test_the_same_points_are_found_in_every_file_of_one_picture(story, tmp_path, capsys):

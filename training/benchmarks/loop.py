@@ -265,9 +265,9 @@ def picture(hand, loop) -> bytes:
     axes.plot(numbers, [each.clicks for each in hand], color=INK, label="by hand")
     axes.plot(numbers, [each.clicks for each in loop], color=GREEN, label="with the loop")
     with_network = [(n, each) for n, each in zip(numbers, loop) if each.detector in (NETWORK, BOTH)]
-    at = [n for n, _ in with_network]
-    clicks = [each.clicks for _, each in with_network]
-    axes.plot(at, clicks, "o", color=PURPLE, label="with the network that was trained")
+    if with_network:  # no mark is explained that is not there
+        at, clicks = zip(*((n, each.clicks) for n, each in with_network))
+        axes.plot(at, clicks, "o", color=PURPLE, label="begun with the trained network")
     plain(axes, x="case", y="clicks and keys")
     axes.set_ylim(0)
     legend(axes)

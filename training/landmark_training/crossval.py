@@ -71,6 +71,7 @@ def cross_validate(
     """
     if parallel.team().size > 1:
         raise DatasetError("A cross-validation runs in one process; torchrun is for fit.")
+    check_free(output)  # before minutes are spent on reading
     config = config or TrainConfig()
     check_losses(config.losses, config.head)
     check_free(output)

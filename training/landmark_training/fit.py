@@ -20,6 +20,7 @@ from . import parallel, progress
 from .data.cases import Case, find_cases, split_cases, told_apart
 from .data.digests import changes
 from .data.prepare import model_to_start_from, planned, training_case
+from .data.telling import told_confirmed
 from .judging.comparison import compare
 from .judging.judge import How, judge
 from .judging.runs import RUN_RECORD, RunFolder, read_run
@@ -305,10 +306,13 @@ def _finished(job: Job, model: Path, held_out, say) -> Path:
         for path, what in ((model, "judging the new model"), (job.parent, "judging the one before"))
     )
     comparison = compare(new.evaluation, old.evaluation, ("the new model", "the one before"))
+    agreed = told_confirmed(cases, old.model.sha256)
+    comparison = replace(comparison, note=f"The one before: {agreed}" if agreed else "")
     say(comparison.sentence[0].upper() + comparison.sentence[1:])
     for which, judged in (("The new model", new), ("The one before", old)):
         for warning in judged.warnings:
-            say(f"{which}: {warning}")
+            if warning != agreed:  # the sentence above has said it
+                say(f"{which}: {warning}")
     write_json(model.with_name(COMPARISON_RECORD), comparison.to_json())
     return model
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 
 import numpy as np
 
 from landmark_heatmap.errors import DatasetError
-from landmark_heatmap.files import read_text
+
+from .importing.table import csv_rows, place
 
 _HEADER = ["case", "group"]
 
@@ -20,27 +19,30 @@ def read_groups(path, names) -> dict:
     Raises DatasetError unless it names each of `names` once, and nothing else.
     """
     path = Path(path)
-    try:
-        lines = io.StringIO(read_text(path, DatasetError), newline="")
-        header, *rows = [row for row in csv.reader(lines) if row]
-    except (ValueError, csv.Error) as error:
-        raise DatasetError(f"'{path}' cannot be read as groups: {error}.") from error
-    if [cell.strip().lower() for cell in header] != _HEADER:
-        raise DatasetError(f"'{path}' begins with {','.join(header)}; it has to be case,group.")
+    (_, header), *rows = csv_rows(path)
+    if [cell.lower() for cell in header] != _HEADER:
+        raise DatasetError(
+            f"'{path}' begins with '{','.join(header)}'; its first line has to be case,group."
+        )
     groups = {}
-    for number, row in enumerate(rows, 2):
-        cells = [cell.strip() for cell in row]
+    for line, cells in rows:
         if len(cells) != 2 or not all(cells):
-            raise DatasetError(f"'{path}', row {number}: {','.join(row)} is no case and its group.")
+            raise DatasetError(
+                f"{place(path, line)}: '{','.join(cells)}' is no case and its group."
+            )
         if cells[0] in groups:
-            raise DatasetError(f"'{path}', row {number}: the case '{cells[0]}' comes twice.")
+            raise DatasetError(f"{place(path, line)}: the case '{cells[0]}' comes twice.")
         groups[cells[0]] = cells[1]
-    for missing, words in (
-        (set(names) - set(groups), "has no group for"),
-        (set(groups) - set(names), "names cases that are not there:"),
-    ):
-        if missing:
-            raise DatasetError(f"'{path}' {words} {', '.join(sorted(missing))}.")
+    wrong = [
+        f"{words} {', '.join(sorted(missing))}"
+        for missing, words in (
+            (set(names) - set(groups), "has no group for"),
+            (set(groups) - set(names), "names cases that are not there:"),
+        )
+        if missing
+    ]
+    if wrong:
+        raise DatasetError(f"'{path}' {'; it '.join(wrong)}.")
     return groups
 
 
@@ -53,8 +55,12 @@ def divide(groups: dict, folds: int, seed: int) -> list:
     for name in sorted(groups):
         members.setdefault(groups[name], []).append(name)
     if not 2 <= folds <= len(members):
+        possible = (
+            f"from 2 to {len(members)}" if len(members) > 1 else "there have to be two groups"
+        )
         raise DatasetError(
-            f"{folds} folds of {len(members)} groups are not possible: from 2 to {len(members)}."
+            f"{folds} fold{'s' * (folds != 1)} of {len(members)} group{'s' * (len(members) != 1)}"
+            f" are not possible: {possible}."
         )
     order = np.random.default_rng(seed).permutation(len(members))
     shuffled = [list(members.values())[i] for i in order]

@@ -67,7 +67,7 @@ class Starts:
         found = {start.name: start.evaluation for start in self.starts}
         if NETWORK not in found:
             return None
-        return compare(found[NETWORK], found[REGISTERED], (NETWORK, REGISTERED))
+        return compare(found[NETWORK], found[REGISTERED], (NETWORK, "the registered cases"))
 
     @property
     def advice(self) -> str:

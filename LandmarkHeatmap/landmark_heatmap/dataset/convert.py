@@ -31,6 +31,8 @@ from .cases import read_cases
 from .folder import is_dataset
 
 ONE_FILE = ("tps", "csv")
+# Of a long list, so many are named.
+_NAMED = 5
 _SUFFIXES = (MARKUPS_SUFFIX, ".fcsv", ".csv")
 # A SCALE of a millimetre a pixel says nothing.
 _NO_SCALE_MM = 1.0
@@ -102,7 +104,32 @@ def convert(items, form: str, output, system: str = "LPS", overwrite: bool = Fal
             path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(path, new=not overwrite) as temporary:
                 temporary.write_bytes(content)
-    return [f"{placed} points of {len(items)} images as {form} in {output}", *told]
+    return [f"{placed} points of {len(items)} images as {form} in {output}", *told, *_gaps(items)]
+
+
+def _gaps(items) -> list:
+    """Which landmarks have no place in which images: shapes can be compared only where all have one."""
+    names = dict.fromkeys(name for item in items for name in item.annotation.names)
+    lacking = {
+        name: [item.name for item in items if item.annotation.position_lps(name) is None]
+        for name in names
+    }
+    told = [
+        f"{name} in {len(images)} of {len(items)} ({_first(images)})"
+        for name, images in lacking.items()
+        if images
+    ]
+    if not told:
+        return []
+    return [
+        f"Without a place: {_first(told)}. A Procrustes analysis (GPA) needs each landmark in each image:"
+        " estimate what is missing there, or leave that landmark or image out."
+    ]
+
+
+def _first(words) -> str:
+    more = f" and {len(words) - _NAMED} more" if len(words) > _NAMED else ""
+    return ", ".join(words[:_NAMED]) + more
 
 
 def _one_file(items, form: str, output: Path, system: str) -> tuple:
@@ -118,7 +145,7 @@ def _one_file(items, form: str, output: Path, system: str) -> tuple:
     ]
     if missing:
         words = " ".join([MISSING] * (2 if flat else 3)) if form == "tps" else "empty cells"
-        told.append(f"{missing} missing points are written as {words}.")
+        told.append(f"Missing points ({missing}) are written as {words}.")
     if form == "csv":
         text = write_rows(names, [(item.name, points) for item, points in zip(items, rows)])
         return {output: text.encode("utf-8")}, told

@@ -95,7 +95,7 @@ class Evaluation:
     landmarks: a Summary each, in order. overall: the Summary of all points together. cases: a
     CaseResult each. without_prediction: names of cases all of whose points count as missed.
     ignored: names of predictions that have no reference; they are in no figure. unit: of all
-    lengths, 'mm' or 'px'.
+    lengths, 'mm' or 'px'. drawn: what the bootstrap drew, cases or groups of cases.
     """
 
     landmarks: tuple
@@ -106,6 +106,7 @@ class Evaluation:
     resamples: int
     seed: int
     unit: str = MM
+    drawn: str = "cases"
 
     @property
     def compared(self) -> int:
@@ -132,7 +133,7 @@ class Evaluation:
             "units": self.unit,
             "interval": {
                 "percent": INTERVAL_PERCENT,
-                "method": "percentile bootstrap over cases",
+                "method": f"percentile bootstrap over {self.drawn}",
                 "resamples": self.resamples,
                 "seed": self.seed,
             },
@@ -189,7 +190,14 @@ def evaluate(
         resamples,
         seed,
         _unit_of(judged),
+        _drawn(results, groups),
     )
+
+
+def _drawn(results, groups) -> str:
+    """What the bootstrap draws, in words."""
+    count = len({groups[result.name] for result in results}) if groups else len(results)
+    return "cases" if count == len(results) else f"{count} group{'s' * (count != 1)} of cases"
 
 
 def _unit_of(cases) -> str:

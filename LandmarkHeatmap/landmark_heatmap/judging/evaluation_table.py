@@ -35,6 +35,10 @@ def _row(summary: Summary, like: float) -> list:
     return cells + [str(summary.counts[outcome]) for outcome in Outcome]
 
 
+def _kind(evaluation: Evaluation) -> str:
+    return "cases" if evaluation.drawn == "cases" else "groups"
+
+
 def _percent(share) -> str:
     return "-" if share is None else f"{100 * share:.1f} %"
 
@@ -65,10 +69,10 @@ def _explanation(evaluation: Evaluation) -> list:
         "reference, in no other figure.",
     ]
     if overall.mean_mm.interval is None:
-        lines.append("Fewer than two cases: no intervals.")
+        lines.append(f"Fewer than two {_kind(evaluation)}: no intervals.")
     else:
         lines.append(
-            f"Intervals: {INTERVAL_PERCENT} %, bootstrap over cases,"
+            f"Intervals: {INTERVAL_PERCENT} %, bootstrap over {evaluation.drawn},"
             f" {evaluation.resamples} resamples, seed {evaluation.seed}."
         )
     if evaluation.without_prediction:

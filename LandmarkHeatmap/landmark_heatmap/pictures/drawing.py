@@ -97,7 +97,7 @@ def draw_scale(axes, view: View) -> None:
     label = axes.annotate(
         f"{length_mm:g} {view.grid.unit}",
         (x, y),
-        (0, 3),
+        (0, 5),
         textcoords="offset points",
         fontsize=7,
         color="white",

@@ -137,7 +137,21 @@ def test_a_tps_of_3d_has_one_order_for_all_and_says_it(skulls, tmp_path, capsys)
     assert (tmp_path / "all-names.txt").read_text(encoding="utf-8") == "S\nN\n"
     told = capsys.readouterr().out
     assert "mm in RAS; the landmarks, in their order: S, N" in told
-    assert "1 missing points are written as NA NA NA" in told
+    assert "Missing points (1) are written as NA NA NA" in told
+
+
+@pytest.mark.parametrize("form", ["tps", "csv", "fcsv"])
+def test_which_landmark_is_missing_where_is_told_to_who_compares_shapes(
+    skulls, tmp_path, capsys, form
+):
+    assert run(skulls, "--to", form, "--output", tmp_path / "all", "--system", "RAS") == 0
+    told = capsys.readouterr().out
+    assert "Without a place: S in 1 of 2 (a). A Procrustes analysis (GPA) needs" in told
+
+
+def test_nothing_is_said_where_nothing_is_missing(skulls, tmp_path, capsys):
+    assert run(skulls / "b.mrk.json", "--to", "csv", "--output", tmp_path / "b.csv") == 0
+    assert "Without a place" not in capsys.readouterr().out
 
 
 def test_a_csv_of_3d_is_a_row_an_image(skulls, tmp_path):

@@ -16,8 +16,13 @@ HTML = ROOT / "build" / "docs"
 
 def main(arguments, help_text: str, jobs: dict) -> int:
     """Set up, and do the job that the first argument names; the exit code."""
+    if arguments[:1] in (["-h"], ["--help"]):
+        print(help_text.strip())
+        return 0
     if not arguments or arguments[0] not in jobs:
         print(help_text.strip())
+        if arguments:
+            print(f"\nThere is no job '{arguments[0]}'.", file=sys.stderr)
         return 2
     try:
         set_up()

@@ -91,6 +91,7 @@ def test_what_was_read_and_how_is_told(pictures, tmp_path, capsys):
     told = capsys.readouterr().out
     assert f"2 cases in {tmp_path / 'out'}: 2 landmarks, read as px from the top left" in told
     assert "3 points placed, 1 of them outside their image, 0 absent, 1 not marked" in told
+    assert "Outside: in b. Training takes them for absent" in told
 
 
 def test_points_of_which_none_lies_in_the_image_are_refused(pictures, tmp_path):
@@ -135,6 +136,7 @@ def test_rows_that_are_not_there_are_refused(pictures, tmp_path, rows):
         ("id,x1,y2\na,4,6\n", "line 1 needs the columns"),
         ("id,x1,y1,x1,y1\na,4,6,4,6\n", "the landmark '1' stands there twice"),
         ("id,x1,y1\nzebra,4,6\n", "has no image for zebra"),
+        ("id,x1,y1\n7,4,6\n8,4,6\n", "none of the 2 images that the table names, 7, 8"),
         ("id,x1,y1\n,4,6\n", "line 2: the first cell"),
         ("id,x1,y1\na,nan,6\n", r"\(nan, 6\)"),
         ("id,x1,y1\na,1_0,6\n", "1_0"),

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -9,9 +10,20 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from dots import NAMES, SeesDots, write_case, write_cases, write_untrained
-from landmark_heatmap.annotation.landmarks import Annotation, Point, PointState
+from dots import NAMES, PAIRS, SeesDots, write_case, write_cases, write_untrained
+from landmark_heatmap.annotation.annotation_files import read_annotation
+from landmark_heatmap.annotation.landmarks import (
+    Annotation,
+    Landmark,
+    LandmarkSet,
+    Point,
+    PointState,
+)
+from landmark_heatmap.dataset.cases import add_case
+from landmark_heatmap.dataset.folder import create_dataset
+from landmark_heatmap.dataset.record import CaseRecord, Review
 from landmark_heatmap.errors import DatasetError
+from landmark_heatmap.images.imageio import read_image
 from landmark_heatmap.judging.evaluation import Outcome, evaluate
 from landmark_heatmap.model.model_file import read_description
 from landmark_training.data.cases import image_id
@@ -46,6 +58,18 @@ def run(tmp_path_factory):
 def run_json(model_path, **record):
     empty = {"config": {}, "training_cases": [], "validation_cases": []}
     (model_path.parent / "run.json").write_text(json.dumps({**empty, **record}))
+
+
+def add_reviewed(folder, seed: int, proposer):
+    """A case in folder/data: a landmark confirmed where the proposer had put it, one moved, one left."""
+    name, reviews = f"reviewed-{seed}", (Review.CONFIRMED, Review.CORRECTED, Review.UNTOUCHED)
+    write_case(folder, name, seed)
+    points = dict(read_annotation(folder / f"{name}.mrk.json").points)
+    points[NAMES[2]] = replace(points[NAMES[2]], state=PointState.PREDICTED)
+    create_dataset(folder / "data", LandmarkSet(tuple(map(Landmark, NAMES)), PAIRS))
+    record = CaseRecord(dict(zip(NAMES, reviews)), model=proposer)
+    image = read_image(folder / f"{name}.nrrd")
+    add_case(folder / "data", name, image, Annotation(points), record)
 
 
 class TestOneModel:
@@ -142,7 +166,7 @@ class TestFlattery:
             tmp_path / "m.safetensors", training_images=[], validation_images=used
         )
         (warning,) = self.warnings(model, choose_cases([data]))
-        assert "all of these cases: they flatter it a little" in warning
+        assert "all of these cases, which flatters it a little" in warning
 
     def test_an_older_model_is_told_by_the_names_in_its_run(self, sees_dots, tmp_path):
         model = write_untrained(tmp_path / "run" / "model.safetensors")
@@ -165,6 +189,18 @@ class TestFlattery:
             tmp_path / "m.safetensors", training_images=["x"], validation_images=["y"]
         )
         assert self.warnings(model, choose_cases([write_cases(tmp_path / "data", 2)])) == ()
+
+    def test_what_was_confirmed_where_it_had_put_it_counts_as_exact_and_is_told(
+        self, sees_dots, tmp_path
+    ):
+        model = write_untrained(
+            tmp_path / "m.safetensors", training_images=["x"], validation_images=["y"]
+        )
+        own = SeesDots(model).model.identity
+        for seed, proposer in enumerate((own, replace(own, sha256="1" * 64))):
+            add_reviewed(tmp_path, seed, proposer)
+        (warning,) = self.warnings(model, choose_cases([tmp_path / "data"]))
+        assert warning.startswith("1 of the 4 points were confirmed where it had put them")
 
     def test_a_run_records_what_it_trained_on_what_it_held_out_and_what_came_before(
         self, run, tmp_path

@@ -111,7 +111,7 @@ class TestInARun:
         _, _, path, said = run
         model = read_model(path)
         assert len(model.belief.held_out.contents) == 3
-        assert any("Calibrated on 3 held-out cases: up to 75%" in line for line in said)
+        assert any("Calibrated on 3 held-out cases: up to 75 %" in line for line in said)
         assert model.description.training["calibration"]["cases"] == 3
 
     def test_without_held_out_cases_it_says_that_it_is_not_calibrated(self, run, tmp_path):

@@ -96,6 +96,8 @@ def _swaps(points, agreed, poses) -> dict:
     """Of each case with few landmarks that lies otherwise than the others, the names of two of which an
     exchange explains that as well."""
     known = [n for n, pose in enumerate(poses) if pose is not None]
+    if not known:
+        return {}
     usual, alike = usual_turn(np.array([poses[n].rotation for n in known]))
     found = {}
     for n in known if alike else ():

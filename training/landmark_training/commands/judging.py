@@ -148,11 +148,12 @@ def _tell(report) -> None:
     """The short table, the comparison and the warnings."""
     rows = [["", *report.labels]]
     overall = [judgement.evaluation.overall for judgement in report.judgements]
-    rows.append(["mean error, mm", *(_text(each.mean_mm) for each in overall)])
-    rows.append(["median error, mm", *(_text(each.median_mm) for each in overall)])
+    unit = report.model.evaluation.unit
+    rows.append([f"mean error, {unit}", *(_text(each.mean_mm) for each in overall)])
+    rows.append([f"median error, {unit}", *(_text(each.median_mm) for each in overall)])
     for threshold in overall[0].success_rates:
         shares = (_text(each.success_rates[threshold], told_percent) for each in overall)
-        rows.append([f"within {threshold:g} mm, %", *shares])
+        rows.append([f"within {threshold:g} {unit}, %", *shares])
     for outcome in ("missed", "false"):
         counts = [{o.value: n for o, n in each.counts.items()} for each in overall]
         rows.append([f"points {outcome}", *(str(count[outcome]) for count in counts)])

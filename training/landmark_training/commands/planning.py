@@ -66,9 +66,8 @@ def _times(plan) -> list:
         if seconds is None or math.isinf(epochs):
             continue
         allows = "" if plan.config.minutes is None else " that the time allows"
-        told.append(
-            f"The {stage.role} stage: about {epochs} epochs{allows}, {duration(seconds)} each."
-        )
+        count = f"{epochs} epoch{'s' * (epochs != 1)}"
+        told.append(f"The {stage.role} stage: about {count}{allows}, {duration(seconds)} each.")
     if plan.config.minutes is not None:
         told.append(f"It takes {plan.config.minutes:g} min.")
     return told

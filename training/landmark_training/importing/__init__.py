@@ -26,6 +26,7 @@ from landmark_heatmap.images.geometry import PX, Image
 from landmark_heatmap.images.imageio import read_image, write_image
 
 from ..data.cases import LANDMARK_SET_FILE, check_stated
+from ..data.names import some
 from ..outputs import check_free
 from .cases import find_cases_of, renamed
 from .formats.morphometrics.tps import MM_OF
@@ -229,9 +230,16 @@ def _told(cases, output: Path) -> str:
         size += " (nothing says how large they are: --spacing)"
     landmarks = len({name for case in cases for name in case.annotation.names})
     frames = " or ".join(sorted({case.frame for case in cases}))
-    return (
+    told = (
         f"{len(cases)} cases in {output}: {landmarks} landmarks, read as {frames},"
         f" {'pixels' if flat else 'voxels'} of {size}\n"
         f"{states.count(PointState.PLACED)} points placed, {outside} of them outside their image,"
         f" {states.count(PointState.ABSENT)} absent, {states.count(PointState.UNJUDGED)} not marked"
     )
+    return f"{told}\n{_outside(cases)}" if outside else told
+
+
+def _outside(cases) -> str:
+    """Whose points lie outside their image."""
+    named = some(case.name for case in cases if not case.inside.all())
+    return f"Outside: in {named}. Training takes them for absent; landmark-train check names each."

@@ -14,12 +14,10 @@ from landmark_heatmap.images.geometry import MM, Grid, apply_affine
 from landmark_heatmap.images.imageio import image_stem, is_image_file
 from landmark_heatmap.images.series import find_dicom
 
+from ..data.names import some
 from .frames import WorldFrame
 from .images import ImageFile, ImageFolder
 from .table import Marks, Stated, Table, check_names
-
-# Of a long list of what is wrong, so many are named.
-_NAMED = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,15 +122,26 @@ def _images_by_name(all_marks, stated: Stated) -> list:
     folder = ImageFolder(stated.images)
     wanted = [_image_name(marks, stated.endings) for marks in all_marks]
     found = [folder.find(name) for name in wanted]
-    missing = [name for name, path in zip(wanted, found) if path is None]
-    if missing:
-        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
-        endings = "; state --endings if their names end differently, or give the one image itself"
-        raise DatasetError(
-            f"'{stated.images}' has no image for {', '.join(missing[:_NAMED])}{more}"
-            f"{endings if all_marks[0].is_own_file and not stated.endings else ''}."
-        )
+    if None in found:
+        missing = [name for name, path in zip(wanted, found) if path is None]
+        raise DatasetError(f"'{stated.images}' {_missing(missing, all_marks, stated)}.")
     return found
+
+
+def _missing(names, all_marks, stated: Stated) -> str:
+    """That there are no images of these names, and what may help."""
+    named = some(names)
+    if all_marks[0].is_own_file and not stated.endings:
+        return (
+            f"has no image for {named}; state --endings if their names end differently, or give the one"
+            " image itself"
+        )
+    if len(names) == len(all_marks) > 1:
+        return (
+            f"has none of the {len(names)} images that the table names, {named}. Is it the right folder?"
+            " In a .tps images are named by IMAGE= lines, else by ID="
+        )
+    return f"has no image for {named}"
 
 
 def _image_name(marks: Marks, endings) -> str:

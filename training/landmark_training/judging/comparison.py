@@ -55,7 +55,7 @@ class Comparison:
     """error_mm: difference of the cases' mean errors, over the points that both models locate.
     wrong: difference in points that are missed or false. wrong_points: (new, old), in all.
     case_errors_mm: case to (new, old) mean error. points: how many both locate.
-    unit: of the errors.
+    unit: of the errors. note: what else has to be known, a sentence.
     """
 
     names: tuple
@@ -65,6 +65,7 @@ class Comparison:
     case_errors_mm: dict
     points: int
     unit: str = MM
+    note: str = ""
 
     @property
     def verdict(self) -> Verdict:
@@ -87,7 +88,8 @@ class Comparison:
             Verdict.UNDECIDED: f"No difference between {new} and {old} can be told"
             f" from {cases} case{'s' if cases != 1 else ''}",
         }
-        return f"{told[self.verdict]}: {self._error_clause()}; {self._wrong_clause()}."
+        said = f"{told[self.verdict]}: {self._error_clause()}; {self._wrong_clause()}."
+        return f"{said} {self.note}" if self.note else said
 
     def _error_clause(self) -> str:
         difference = self.error_mm
@@ -97,7 +99,9 @@ class Comparison:
         if difference.mean.interval is not None:
             low, high = map(_signed, difference.mean.interval)
             clause += f" ({INTERVAL_PERCENT} % interval {low} to {high})"
-        clause += f" over {difference.cases} cases, p = {difference.p:.2g}"
+        clause += (
+            f" over {difference.cases} case{'s' * (difference.cases != 1)}, p = {difference.p:.2g}"
+        )
         if 2 * 0.5**difference.cases >= SIGNIFICANCE:
             clause += ", and so few cases can never tell"
         return clause

@@ -165,10 +165,10 @@ def _flattering(model_path: Path, description: ModelDescription, cases) -> list:
     seen = [case for case, each in ids.items() if each & trained]
     used = [case for case, each in ids.items() if each & chosen and not each & trained]
     if seen:
-        warnings.append(f"It was trained on {_part(seen, cases)}: they flatter it.")
+        warnings.append(f"It was trained on {_part(seen, cases)}, which flatters it.")
     if used:
         warnings.append(
-            f"The epoch at which it was kept was chosen by {_part(used, cases)}: they flatter it a"
+            f"The epoch at which it was kept was chosen by {_part(used, cases)}, which flatters it a"
             " little."
         )
     return warnings

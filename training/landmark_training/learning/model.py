@@ -133,7 +133,8 @@ def calibration_sentence(calibration, held_out: int = 0) -> str:
     cases, weight = calibration["cases"], calibration["joint"]
     joint = "with" if weight else "without"
     return (
-        f"Calibrated on {cases} held-out cases: up to {cases / (cases + 1):.0%} can be claimed;"
+        f"Calibrated on {cases} held-out case{'s' * (cases != 1)}: up to"
+        f" {100 * cases / (cases + 1):.0f} % can be claimed;"
         f" positions are found {joint} a word of the other landmarks."
     )
 

@@ -112,16 +112,18 @@ class RunOutcome:
             return f"{told}, never validated: no case was held out to judge it by."
         if not metrics:
             return f"{told}, whose error was not measured."
-        return f"{told}, {figures(metrics, self.unit)} on {self.cases} held-out cases."
+        cases = f"{self.cases} held-out case{'s' * (self.cases != 1)}"
+        return f"{told}, {figures(metrics, self.unit)} on {cases}."
 
     def _of_what_was_done(self) -> str:
         planned = {part.role: part for part in self.parts}
         if self.parts:
             epochs = self.parts[0].epochs_planned
             of_all = "" if epochs is None else f" of {epochs}"
+            counts = {role: planned[role].epochs if role in planned else 0 for role in self.planned}
             done = ", ".join(
-                f"{planned[role].epochs if role in planned else 0}{of_all} {role} epochs"
-                for role in self.planned
+                f"{count}{of_all} {role} epoch{'s' * ((epochs or count) != 1)}"
+                for role, count in counts.items()
             )
         else:
             done = "no epoch"
