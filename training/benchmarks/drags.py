@@ -222,6 +222,11 @@ def shifted(heatmap, steps, at) -> np.ndarray:
         step = np.rint(step).astype(int)
         if ((at + step >= 0) & (at + step <= np.array(heatmap.shape) - 1)).all():
             break
+    return moved_by(heatmap, step)
+
+
+def moved_by(heatmap, step) -> np.ndarray:
+    """What comes in is nothing."""
     moved = np.zeros_like(heatmap)
     source = tuple(slice(max(0, -s), n - max(0, s)) for s, n in zip(step, heatmap.shape))
     target = tuple(slice(max(0, s), n - max(0, -s)) for s, n in zip(step, heatmap.shape))

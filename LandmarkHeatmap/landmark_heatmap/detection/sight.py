@@ -39,6 +39,9 @@ _BEYOND = 4.0
 _WRONG_TOGETHER = 4
 # Few landmarks fit any shape, if it may have any size: this much larger or smaller than usual.
 _MOST_SIZED = 1.5
+# How implausible a configuration may be for a model of before there was a limit: about one is usual, and
+# the limits of others are .6 to 3.4.
+_UNUSUAL = 3.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,7 +264,10 @@ class Sight:
     def _lies_well(self, said) -> bool:
         """Landmarks may agree on a pose in which no case lies; with one that a person has placed at an
         odd place, too."""
-        return self.prior is None or self.prior.is_plausible(said.mean)
+        if self.prior is None:
+            return True
+        limit = self.prior.limit if np.isfinite(self.prior.limit) else _UNUSUAL
+        return not self.prior.implausibility(said.mean) > limit
 
     def _placed(self, index: int, said):
         """A Seen that shows what the others say, and nothing else; None outside the image."""

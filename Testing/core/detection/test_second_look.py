@@ -8,6 +8,7 @@ from sights import COUNT, NAMES, Eye, shapes, sight_of, to_lps
 
 from landmark_heatmap.annotation.doubt import BY_SHAPE, DOUBTED, OTHER_PEAK, SEEN_AGAIN
 from landmark_heatmap.detection.joint import predictions
+from landmark_heatmap.model.prior import fit_prior
 
 both_dimensions = pytest.mark.parametrize("dimension", [2, 3])
 HALF = [0, 3, 4, 7, 8, 11]
@@ -177,6 +178,23 @@ def test_few_that_the_fine_stage_sees_outvote_many_that_it_does_not(dimension):
     truth, truth_lps = case_of(dimension)
     sight = sight_of(dimension, truth, turned(truth)[0], Eye(truth_lps, dimension))
     assert errors_of(sight.answered(), truth_lps).max() < 1.0
+
+
+@both_dimensions
+def test_many_that_agree_on_a_pose_of_no_case_take_the_right_ones_not_along(dimension):
+    truth, _ = case_of(dimension)
+    apart = truth - truth.mean(0)
+    right, shown = np.argsort(-np.linalg.norm(apart, axis=1))[:4], truth.copy()
+    # Half around, in the plane of the first two axes.
+    shown[:, :2] -= 2 * apart[:, :2]
+    shown[right] = truth[right]
+    sight = sight_of(dimension, truth, shown)
+    assert BY_SHAPE in {seen.look for seen in sight.answered()}
+    of_cases = fit_prior(shapes(dimension, 60, seed=2))
+    # Models of before there was a limit, too.
+    for prior in (of_cases, replace(of_cases, limit=np.inf)):
+        seen = replace(sight, prior=prior).answered()
+        assert BY_SHAPE not in {each.look for each in seen}
 
 
 @both_dimensions

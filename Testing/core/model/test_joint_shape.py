@@ -110,6 +110,18 @@ def test_few_cases_widen_it_until_their_left_out_landmarks_pass():
     assert np.mean(squares > GATE[3]) < 0.05
 
 
+@both_dimensions
+def test_three_cases_name_a_landmark_that_lies_far_off_and_hardly_any_other(dimension):
+    told, wrong = [], []
+    for seed in range(8):
+        shape = fit_joint_shape(cases(dimension, 3, seed=100 + seed))
+        for case in cases(dimension, 4, seed=200 + seed):
+            wrong += [*(shape.expected(case, sure(case)).square > GATE[dimension])]
+            case[2, 0] += 25
+            told.append(shape.expected(case, sure(case)).square[2] > GATE[dimension])
+    assert np.mean(told) > 0.95 and np.mean(wrong) < 0.03
+
+
 def test_too_few_cases_or_landmarks_make_none():
     assert fit_joint_shape(cases(3, 2)) is None
     assert fit_joint_shape(cases(3)[:, :3]) is None
