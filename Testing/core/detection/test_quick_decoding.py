@@ -52,7 +52,8 @@ def test_the_first_peak_is_the_first_of_the_highest_voxels(shape, seed, levels):
 
 
 def core_of(shape, seed, sharpness):
-    values = np.random.default_rng(seed).random(shape).astype(np.float32) ** sharpness
+    values = np.random.default_rng(seed).random(shape).astype(np.float32)
+    values = (values / values.max()) ** sharpness
     axes = tuple(axis for axis in range(3) if shape[axis] > 1)
     peak = np.array(np.unravel_index(np.argmax(values), shape))
     return Core(values / values.sum(), grid_of(shape), axes, 1.5, peak)
