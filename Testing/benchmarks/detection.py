@@ -31,7 +31,7 @@ import stages
 import torch
 
 from landmark_heatmap.detection.predict import Predictor
-from landmark_heatmap.heap import keep_freed_memory
+from landmark_heatmap.heap import give_back, keep_freed_memory
 from landmark_heatmap.model.model_file import read_model
 from landmark_heatmap.worker.process import environment
 
@@ -106,6 +106,7 @@ def _detect(device, landmarks=LANDMARKS, side=None, all_present=False, repeats=3
         start = time.perf_counter()
         predictor.predict(image)
         seconds.append(time.perf_counter() - start)
+        give_back()  # as the worker does after each image
     peak = _peak_bytes()
     return {
         "seconds": median(seconds[1:]),
