@@ -9,11 +9,17 @@ from ..images.geometry import Grid, Image, canonical_grid, spaced_grid
 from ..images.resample import resample
 from ..model.description import IntensityNormalisation, Stage
 from .memory import check_coarse
+from .seen import box_of
 
 # More voxels than this on a model's grid means that the image's spacing cannot be right.
 _LARGEST_GRID = 512**3
 # A longest side of fewer voxels on the model's grid means the same: nothing could be seen in it.
 _SMALLEST_SIDE = 3
+# Air is what is no brighter than this share of the way between these percentiles, the darkest and the
+# brightest of the image but for outliers. So many voxels of it stay around the body: half of what the
+# joint part of a network sees as one.
+_DARKEST, _BRIGHTEST, _AIR = 0.5, 99.5, 0.05
+_AROUND = 4
 
 
 def stage_grid(image: Grid, stage: Stage) -> Grid:
@@ -45,7 +51,8 @@ def stage_grid(image: Grid, stage: Stage) -> Grid:
 
 
 def prepare(image: Image, stage: Stage, intensity: IntensityNormalisation) -> Image:
-    """The image as a coarse stage sees it: its grid, and float32 intensities from -1 to 1."""
+    """The image as a coarse stage sees it: its grid, without the air around, and float32 intensities from
+    -1 to 1."""
     return prepare_with_window(image, stage, intensity)[0]
 
 
@@ -54,12 +61,32 @@ def prepare_with_window(image, stage: Stage, intensity: IntensityNormalisation) 
 
     Raises PredictionError where nothing is left to be seen, all voxels being alike.
     """
-    resampled = resample(image, stage_grid(image.grid, stage))
+    resampled = without_air(resample(image, stage_grid(image.grid, stage)))
     window = intensity_window(resampled.array, intensity)
     seen = scaled(resampled.array, window)
     if seen.min() == seen.max():
         raise PredictionError(_nothing_to_see(resampled.array, window))
     return Image(seen, resampled.ijk_to_lps, image.unit), window
+
+
+def without_air(image: Image) -> Image:
+    """The box of a 3D image that holds all that is brighter than air, with some around it; a view.
+
+    How much air a scan has around the body says nothing of the anatomy, and yet changes all that a
+    network takes from the image as a whole: norms, pooled features, percentiles. A background that is
+    not dark, or noise, leaves an image as it is; so are flat ones.
+    """
+    array = image.array
+    some = array[::2, ::2, ::2]
+    some = some[np.isfinite(some)]
+    if image.grid.is_2d or not some.size:
+        return image
+    low, high = np.percentile(some, [_DARKEST, _BRIGHTEST])
+    # A box of nothing is the whole.
+    first, last = box_of(array > low + _AIR * (high - low))
+    first = np.maximum(first - _AROUND, 0)
+    last = np.minimum(last + _AROUND, np.array(array.shape) - 1)
+    return image.cropped(first[::-1].tolist(), (last - first + 1)[::-1].tolist())
 
 
 def _nothing_to_see(array: np.ndarray, window) -> str:
