@@ -16,7 +16,6 @@ from landmark_heatmap.model.model_file import read_description
 
 from ..data.cases import landmark_set_of, stated_set
 from ..planning.config import TrainConfig
-from ..planning.device import device_for
 from .copies import find_copies
 from .finding import EXCHANGED, FRAME, MIRRORED, OF_THE_WHOLE, OFF, OUTSIDE, Finding, worst_first
 from .frames import find_outside
@@ -51,6 +50,9 @@ def check(
     DatasetError for folders that hold nothing, ModelFileError for a model that cannot be used.
     """
     if model is not None:
+        # Without a model neither torch nor psutil is needed: in Slicer there may be none.
+        from ..planning.device import device_for
+
         # What cannot be used is told before all images are read.
         read_description(model)
         device_for(TrainConfig(device=device))
