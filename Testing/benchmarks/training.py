@@ -32,6 +32,7 @@ from stages import gpu_bytes, wait_for
 
 from landmark_heatmap.annotation.annotation_files import write_annotation
 from landmark_heatmap.annotation.landmarks import Annotation, Point, PointState
+from landmark_heatmap.heap import keep_freed_memory
 from landmark_heatmap.images.geometry import Image
 from landmark_heatmap.images.imageio import write_image
 from landmark_training import parallel
@@ -153,6 +154,7 @@ def _child(way: Way, folder: str, options, steps: int, precision: str) -> dict:
 
 def _measure(options) -> None:
     """In a child: a few steps of each stage, as `fit` makes them."""
+    keep_freed_memory()
     team = parallel.team()
     torch.set_num_threads(options.threads)
     config = TrainConfig(
