@@ -9,13 +9,15 @@ import slicer
 import vtk
 
 from landmark_heatmap.annotation.landmarks import Annotation, Point, PointState
-from landmark_heatmap.errors import AnnotationError
+from landmark_heatmap.errors import AnnotationError, some
 from landmark_heatmap.judging.evaluation import Evaluation, Outcome, evaluate
 from landmark_heatmap.lengths import number
 
 from .result import markups
 from .result.detection_result import DetectionResult
 
+# Of a long list of names, so many are told.
+_NAMED = 4
 # Role of the node references from a result to the tables made of it.
 TABLE = "comparisonTable"
 LANDMARK, ERROR, OUTCOME = "Landmark", "Error (mm)", "Outcome"
@@ -86,9 +88,10 @@ def compare(result: DetectionResult, reference_node, thresholds_mm=None) -> Comp
     reference = _annotation_of(reference_node, result.volume_node)
     names = result.landmarks.names
     if not set(names) & set(reference.names):
+        wanted, there = (some(each, most=_NAMED) for each in (names, reference.names))
         raise AnnotationError(
             f"'{reference_node.GetName()}' has no control point that is named as a landmark of this"
-            f" result ({_some(names)}); it has {_some(reference.names) or 'none'}."
+            f" result ({wanted}); it has {there or 'none'}."
         )
     found = _annotation_of(result.markups_node, result.volume_node)
     evaluation = evaluate(
@@ -132,8 +135,3 @@ def _add_chart(scene, table, name: str) -> None:
     chart.SetTitle(name)
     chart.SetYAxisTitle(ERROR)
     chart.SetLegendVisibility(False)
-
-
-def _some(names) -> str:
-    names = list(names)
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

@@ -102,6 +102,13 @@ def quoted(value, longest: int = 80) -> str:
         return f"a value of the type {type(value).__name__}"
 
 
+def some(words, in_quotes: bool = False, most: int = 8) -> str:
+    """The first few of them, and how many more there are, for a message."""
+    words = [f"'{word}'" if in_quotes else str(word) for word in words]
+    more = f" and {len(words) - most} more" if len(words) > most else ""
+    return ", ".join(words[:most]) + more
+
+
 def _cut(text: str, longest: int) -> str:
     if len(text) <= longest:
         return text

@@ -74,7 +74,6 @@ def cross_validate(
     check_free(output)  # before minutes are spent on reading
     config = config or TrainConfig()
     check_losses(config.losses, config.head)
-    check_free(output)
     data = [str(real_path(folder)) for folder in data]
     found = find_cases(data)
     cases = told_apart(found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from landmark_heatmap.errors import DatasetError
+from landmark_heatmap.errors import DatasetError, some
 from landmark_heatmap.images.geometry import canonical_grid
 from landmark_heatmap.images.identity import ids_of
 from landmark_heatmap.images.imageio import read_grid
@@ -15,7 +15,6 @@ from landmark_heatmap.model.joint_shape import JointShape, fit_joint_shape
 from landmark_heatmap.model.model_file import read_model, write_model
 
 from .data.cases import find_cases, label_of, told_apart
-from .data.names import some
 from .data.telling import told_confirmed, told_of_labels
 from .judging.judge import known_to
 from .learning.calibrating import calibrated

@@ -27,9 +27,8 @@ from .record import (
     STATES_OF_REVIEW,
     CaseRecord,
     Review,
-    confirmed_of_model,
-    corrected_names,
     image_name_in,
+    judged_names,
     read_by_whom,
     record_document,
 )
@@ -134,9 +133,8 @@ def _stored_case(case_folder: Path, revision: Path, landmarks: LandmarkSet):
         raise DatasetError(f"The case '{case_folder.name}' lacks its image '{image_path}'.")
     annotation_path = revision / "landmarks.mrk.json"
     annotation = read_annotation(annotation_path, landmarks)
-    corrected = corrected_names(revision / "record.json", landmarks)
-    known = confirmed_of_model(revision / "record.json", landmarks)
-    return StoredCase(case_folder.name, image_path, annotation_path, annotation, corrected, *known)
+    judged = judged_names(revision / "record.json", landmarks)
+    return StoredCase(case_folder.name, image_path, annotation_path, annotation, *judged)
 
 
 def read_annotations(folder) -> dict:

@@ -23,7 +23,7 @@ from ..annotation.formats.slicer_points import TO_LPS
 from ..annotation.formats.tps import MISSING, write_blocks
 from ..annotation.landmarks import Annotation
 from ..annotation.on_image import on_image, stated_spacing
-from ..errors import AnnotationError, LandmarkHeatmapError
+from ..errors import AnnotationError, LandmarkHeatmapError, some
 from ..files import replacing
 from ..images.geometry import Grid
 from ..images.imageio import image_stem, is_image_file, read_grid
@@ -115,21 +115,16 @@ def _gaps(items) -> list:
         for name in names
     }
     told = [
-        f"{name} in {len(images)} of {len(items)} ({_first(images)})"
+        f"{name} in {len(images)} of {len(items)} ({some(images, most=_NAMED)})"
         for name, images in lacking.items()
         if images
     ]
     if not told:
         return []
     return [
-        f"Without a place: {_first(told)}. A Procrustes analysis (GPA) needs each landmark in each image:"
-        " estimate what is missing there, or leave that landmark or image out."
+        f"Without a place: {some(told, most=_NAMED)}. A Procrustes analysis (GPA) needs each landmark in"
+        " each image: estimate what is missing there, or leave that landmark or image out."
     ]
-
-
-def _first(words) -> str:
-    more = f" and {len(words) - _NAMED} more" if len(words) > _NAMED else ""
-    return ", ".join(words[:_NAMED]) + more
 
 
 def _one_file(items, form: str, output: Path, system: str) -> tuple:

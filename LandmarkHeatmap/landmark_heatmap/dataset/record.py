@@ -105,26 +105,23 @@ def image_name_in(record_path: Path):
     return name
 
 
-def corrected_names(record_path: Path, landmarks: LandmarkSet) -> frozenset:
-    """The names, as they are now, of the landmarks that a record states as corrected."""
-    points = read_document(record_path, RECORD_SCHEMA).get("points")
+def judged_names(record_path: Path, landmarks: LandmarkSet) -> tuple:
+    """(names of the landmarks that a record states as corrected, names of those that were left where a
+    model had put them, the SHA-256 of its file), as the landmarks are called now. Nothing, and "", of a
+    model where a record names none."""
+    document = read_document(record_path, RECORD_SCHEMA)
+    points, model = document.get("points"), document.get("model")
     if not isinstance(points, dict) or not all(isinstance(p, dict) for p in points.values()):
         raise DatasetError(f"'{record_path}' does not say what was done to the points.")
     now = landmarks.by_names_now(points)
-    return frozenset(n for n, p in now.items() if p.get("review") == Review.CORRECTED.value)
 
+    def reviewed(as_what: Review) -> frozenset:
+        return frozenset(n for n, p in now.items() if p.get("review") == as_what.value)
 
-def confirmed_of_model(record_path: Path, landmarks: LandmarkSet) -> tuple:
-    """(the names, as they are now, of the landmarks that were left where a model had put them; the
-    SHA-256 of its file). Nothing, and "", where a record does not say so."""
-    document = read_document(record_path, RECORD_SCHEMA)
-    points, model = document.get("points"), document.get("model")
     sha256 = model.get("sha256") if isinstance(model, dict) else None
-    if not isinstance(sha256, str) or not isinstance(points, dict):
-        return frozenset(), ""
-    now = landmarks.by_names_now(points)
-    confirmed = (n for n, p in now.items() if p.get("review") == Review.CONFIRMED.value)
-    return frozenset(confirmed), sha256
+    if not isinstance(sha256, str):
+        return reviewed(Review.CORRECTED), frozenset(), ""
+    return reviewed(Review.CORRECTED), reviewed(Review.CONFIRMED), sha256
 
 
 def read_record(record_path: Path) -> CaseRecord:

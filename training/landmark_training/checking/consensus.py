@@ -96,9 +96,8 @@ def pose_of_all(shape, positions) -> Pose:
     return Pose(rotation, scale, target - scale * centre @ rotation.T) if scale > 0 else None
 
 
-def apart_from(shape, positions) -> float:
-    """Root of the mean squared distance of positions from the shape, as pose_of_all lays it over them."""
-    pose = pose_of_all(shape, positions)
+def apart_from(shape, positions, pose: Pose) -> float:
+    """Root of the mean squared distance of positions from the shape in a pose; infinite for None."""
     if pose is None:
         return np.inf
     return float(np.sqrt(np.nanmean(((pose.applied(shape) - positions) ** 2).sum(-1))))

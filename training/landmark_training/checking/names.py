@@ -6,8 +6,9 @@ import re
 
 from landmark_heatmap.annotation.mirror_pairs import infer_mirror_pairs
 from landmark_heatmap.annotation.names import has_unseen_spaces, is_default_label, near
+from landmark_heatmap.errors import some
 
-from ..data.names import cases_of_names, some, spellings
+from ..data.names import cases_of_names, spellings
 from .finding import NAME, Finding
 
 # A name is rare that no more cases have, and a name common that at least so many have.

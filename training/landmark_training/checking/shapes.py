@@ -7,11 +7,11 @@ from itertools import combinations
 
 import numpy as np
 
+from landmark_heatmap.errors import some
 from landmark_heatmap.lengths import length, rough
 from landmark_heatmap.model.joint_shape import GATE, fit_joint_shape, size_of
 from landmark_heatmap.model.pose import fit_pose
 
-from ..data.names import some
 from .consensus import apart_from, consensus, pose_of_all
 from .finding import EXCHANGED, MIRRORED, OFF, UNLIKE, Finding
 from .frames import axes_told, find_poses, is_turned, nearest_axes, usual_turn
@@ -114,12 +114,12 @@ def _swap_that_turns_back(shape, positions, usual):
     there = np.flatnonzero(np.isfinite(positions + shape).all(-1))
     if len(there) > FEW_LANDMARKS:
         return None
-    best, least = None, apart_from(shape, positions)
+    best, least = None, apart_from(shape, positions, pose_of_all(shape, positions))
     for pair in combinations(there, 2):
         other = exchanged(positions, *pair)
         pose = pose_of_all(shape, other)
         if pose is not None and not is_turned(pose.rotation, usual):
-            apart = apart_from(shape, other)
+            apart = apart_from(shape, other, pose)
             best, least = (pair, apart) if apart <= least else (best, least)
     return best
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from landmark_heatmap.annotation.mirror_pairs import one_sided
 from landmark_heatmap.annotation.names import has_unseen_spaces, is_default_label, key_of
-from landmark_heatmap.errors import DatasetError
+from landmark_heatmap.errors import DatasetError, some
 
 # Of a long list, so many are told.
 _NAMED = 8
@@ -70,10 +70,3 @@ def suspicions(cases, landmarks) -> list:
             f"{some(sided, True)}: named for a side, and no partner is known; state pairs with --pairs."
         )
     return told
-
-
-def some(names, in_quotes: bool = False) -> str:
-    """The first few names, for a message."""
-    names = [f"'{name}'" if in_quotes else str(name) for name in names]
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more

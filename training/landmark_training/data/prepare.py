@@ -10,7 +10,7 @@ import torch
 from landmark_heatmap.annotation.landmarks import LandmarkSet, PointState
 from landmark_heatmap.annotation.not_marked import told_readings
 from landmark_heatmap.detection.prepare import intensity_window, prepare_with_window
-from landmark_heatmap.errors import DatasetError, LandmarkHeatmapError
+from landmark_heatmap.errors import DatasetError, LandmarkHeatmapError, some
 from landmark_heatmap.images.geometry import MM, PX
 from landmark_heatmap.images.identity import ids_of, image_id
 from landmark_heatmap.images.imageio import read_image
@@ -37,7 +37,7 @@ from .cases import (
 from .digests import case_digest
 from .feed import TrainingCase
 from .further import Continued, continued
-from .names import check_spelling, some, suspicions
+from .names import check_spelling, suspicions
 from .telling import told_outside
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from landmark_heatmap.annotation.landmarks import PointState
 from landmark_heatmap.annotation.not_marked import told_readings
-
-from .names import some
+from landmark_heatmap.errors import some
 
 
 def told_of_labels(cases, labels) -> list:

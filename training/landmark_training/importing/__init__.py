@@ -20,13 +20,12 @@ from landmark_heatmap.annotation.annotation_files import MARKUPS_SUFFIX, write_a
 from landmark_heatmap.annotation.landmarks import Landmark, LandmarkSet, PointState
 from landmark_heatmap.annotation.not_marked import told_readings
 from landmark_heatmap.annotation.sets.set_file import write_set
-from landmark_heatmap.errors import DatasetError, ImageFileError
+from landmark_heatmap.errors import DatasetError, ImageFileError, some
 from landmark_heatmap.files import new_folder
 from landmark_heatmap.images.geometry import PX, Image
 from landmark_heatmap.images.imageio import read_image, write_image
 
 from ..data.cases import LANDMARK_SET_FILE, check_stated
-from ..data.names import some
 from ..outputs import check_free
 from .cases import find_cases_of, renamed
 from .formats.morphometrics.tps import MM_OF
@@ -134,13 +133,11 @@ def _unevenly_listed(tables) -> list:
     """A note on landmarks that some images do not even list: a slip of the pen looks like that."""
     all_marks = [marks for table in tables for marks in table.marks]
     counts = Counter(name for marks in all_marks for name in marks.points)
-    some = [f"'{name}' ({count})" for name, count in counts.items() if count < len(all_marks)]
-    if not some:
+    seldom = [f"'{name}' ({count})" for name, count in counts.items() if count < len(all_marks)]
+    if not seldom:
         return []
-    more = f" and {len(some) - _NAMED} more" if len(some) > _NAMED else ""
-    return [
-        f"Not each of the {len(all_marks)} lists has all landmarks: {', '.join(some[:_NAMED])}{more}."
-    ]
+    named = some(seldom, most=_NAMED)
+    return [f"Not each of the {len(all_marks)} lists has all landmarks: {named}."]
 
 
 def _check_placed(tables, paths) -> None:

@@ -9,12 +9,11 @@ import numpy as np
 
 from landmark_heatmap.annotation.landmarks import Annotation, Point, PointState
 from landmark_heatmap.annotation.not_marked import convention_outside, half_a_convention
-from landmark_heatmap.errors import DatasetError, quoted
+from landmark_heatmap.errors import DatasetError, quoted, some
 from landmark_heatmap.images.geometry import MM, Grid, apply_affine
 from landmark_heatmap.images.imageio import image_stem, is_image_file
 from landmark_heatmap.images.series import find_dicom
 
-from ..data.names import some
 from .frames import WorldFrame
 from .images import ImageFile, ImageFolder
 from .table import Marks, Stated, Table, check_names

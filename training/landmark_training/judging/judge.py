@@ -10,7 +10,7 @@ from pathlib import Path
 
 from landmark_heatmap.annotation.landmarks import PointState
 from landmark_heatmap.detection.predict import Predictor
-from landmark_heatmap.errors import DatasetError, LandmarkHeatmapError
+from landmark_heatmap.errors import DatasetError, LandmarkHeatmapError, some
 from landmark_heatmap.images.identity import ids_of
 from landmark_heatmap.images.imageio import read_image
 from landmark_heatmap.judging.calibration import Calibration, calibrate, calibration_points
@@ -20,7 +20,6 @@ from landmark_heatmap.model.description import ModelDescription, ModelIdentity
 from landmark_heatmap.model.model_file import read_description
 
 from ..data.cases import find_cases, label_of, told_apart
-from ..data.names import some
 from ..data.telling import told_confirmed, told_of_labels
 from .runs import RunFolder, run_beside
 
