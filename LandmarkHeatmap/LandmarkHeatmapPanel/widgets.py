@@ -47,8 +47,8 @@ def narrow(tabs: qt.QTabWidget) -> None:
     """Let all tabs have room in the width that Slicer gives a module, without arrows to scroll: where
     letters are too wide for it, names end in dots, and are whole in the tool tips."""
     tabs.tabBar().setStyleSheet(_NARROW_TABS)
-    tabs.setUsesScrollButtons(False)
-    tabs.setElideMode(qt.Qt.ElideRight)
+    tabs.usesScrollButtons = False
+    tabs.elideMode = qt.Qt.ElideRight
     for index in range(tabs.count):
         tabs.setTabToolTip(index, tabs.tabText(index))
 
